@@ -1,0 +1,82 @@
+package directory
+
+import (
+	"slices"
+
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
+)
+
+// Availability says whether a snapshot can be decided upon.
+type Availability uint8
+
+const (
+	// Absent: no complete listing of an organization has ever ended. There is
+	// no directory; selectors mean nobody yet and nobody is known to be outside.
+	Absent Availability = iota
+	// Unreadable: there may be a directory, but it could not be read now.
+	// Whom selectors let in before stays let in.
+	Unreadable
+	// Known: the snapshot is complete for what was asked.
+	Known
+)
+
+// Snapshot is the part of the directory that a decision needs, read at once.
+// The zero Snapshot is Absent.
+type Snapshot struct {
+	availability Availability
+	accounts     map[string]Account // by id, every account asked for or selected
+	matches      map[grant.Principal][]string
+}
+
+// Failed is the snapshot of a directory that could not be read.
+func Failed() Snapshot { return Snapshot{availability: Unreadable} }
+
+// Complete is the snapshot of a directory that was read completely for the given
+// selectors: accounts are all those that any of the selectors matches, whatever
+// their state, and those of the accounts asked for that are members.
+func Complete(selectors []grant.Principal, accounts []Account) Snapshot {
+	s := Snapshot{
+		availability: Known,
+		accounts:     make(map[string]Account, len(accounts)),
+		matches:      make(map[grant.Principal][]string, len(selectors)),
+	}
+	for _, account := range accounts {
+		s.accounts[account.ID] = account
+	}
+	for _, selector := range selectors {
+		s.matches[selector] = []string{}
+		for id, account := range s.accounts {
+			if Matches(selector, account) {
+				s.matches[selector] = append(s.matches[selector], id)
+			}
+		}
+		slices.Sort(s.matches[selector])
+	}
+	return s
+}
+
+// Availability says whether the snapshot can be decided upon.
+func (s Snapshot) Availability() Availability { return s.availability }
+
+// Select lists the ids of the accounts that a selector lets in, sorted. It is
+// false where the snapshot cannot say.
+func (s Snapshot) Select(selector grant.Principal, exclude grant.Exclusion) ([]string, bool) {
+	matching, asked := s.matches[selector]
+	if s.availability != Known || !asked {
+		return nil, false
+	}
+	var ids []string
+	for _, id := range matching {
+		if Selects(selector, exclude, s.accounts[id]) {
+			ids = append(ids, id)
+		}
+	}
+	return ids, true
+}
+
+// IsMember tells whether the account belongs to the organization. It means
+// something only where the snapshot is Known and was asked for the account.
+func (s Snapshot) IsMember(id string) bool {
+	_, member := s.accounts[id]
+	return member
+}

@@ -1,0 +1,319 @@
+package grant
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"regexp"
+	"slices"
+	"sort"
+	"strings"
+	"time"
+)
+
+// Attributes are a row as its table holds it: text, lists of text, and maps of
+// lists, as encoding/json would decode them into any. Whatever else a table can
+// hold is passed on as it is and refused here.
+type Attributes map[string]any
+
+// The attributes of the grants table.
+const (
+	AttrGateway     = "gateway"
+	AttrGrant       = "grant"
+	AttrPrincipal   = "principal"
+	AttrExpires     = "expires"
+	AttrRole        = "role"
+	AttrFollow      = "follow"
+	AttrExclude     = "exclude"
+	AttrConditions  = "conditions"
+	AttrReason      = "reason"
+	AttrRequestedBy = "requestedBy"
+	AttrSource      = "source"
+)
+
+// Parse reads a row. It never fails: a row that cannot be understood carries
+// its Fault, so that every other row still works.
+func Parse(attributes Attributes) Row {
+	gateway, _ := attributes[AttrGateway].(string)
+	id, _ := attributes[AttrGrant].(string)
+	row := Row{Key: Key{Gateway: gateway, ID: id}, Revision: revision(attributes)}
+	parsed, fault := parse(attributes)
+	if fault != nil {
+		row.Fault = fault
+		return row
+	}
+	row.Grant = parsed
+	return row
+}
+
+func parse(attributes Attributes) (*Grant, *Error) {
+	r := reader{attributes: attributes}
+	r.onlyKnown()
+	r.key()
+	g := &Grant{
+		Principal:   r.principal(),
+		Role:        r.role(),
+		Expires:     r.expires(),
+		Conditions:  r.conditions(),
+		Exclude:     r.exclude(),
+		Reason:      r.text(AttrReason),
+		RequestedBy: r.text(AttrRequestedBy),
+		Source:      r.text(AttrSource),
+	}
+	follow, followSet := r.follow()
+	if r.fault == nil {
+		r.fault = g.settle(follow, followSet)
+	}
+	return g, r.fault
+}
+
+// settle checks what the attributes mean together and fills what follows from
+// them.
+func (g *Grant) settle(follow Follow, followSet bool) *Error {
+	if g.Role != "" && g.Principal.kind != KindAccount && !g.Principal.IsSelector() {
+		return &Error{Code: CodeInvalidRole, Op: "read role", Hint: "role narrows an account, an OU, the organization or a tag; the principal already names a role or user"}
+	}
+	if !g.Exclude.IsZero() && !g.Principal.IsSelector() {
+		return &Error{Code: CodeInvalidExclude, Op: "read exclude", Hint: "exclude applies to an OU, the organization or a tag; this grant names its principal exactly"}
+	}
+	exact := g.Subject().IsExact()
+	if followSet && follow == FollowIdentity && !exact {
+		return &Error{Code: CodeInvalidFollow, Op: "read follow", Hint: "only one exact role or user has an identity to follow; patterns and selectors go by name"}
+	}
+	g.Follow = follow
+	if !followSet && !exact {
+		g.Follow = FollowName
+	}
+	return nil
+}
+
+// reader takes attributes one by one and keeps the first fault.
+type reader struct {
+	attributes Attributes
+	fault      *Error
+}
+
+func (r *reader) fail(code Code, op, hint string) {
+	if r.fault == nil {
+		r.fault = &Error{Code: code, Op: op, Hint: hint}
+	}
+}
+
+var knownAttributes = []string{
+	AttrGateway, AttrGrant, AttrPrincipal, AttrExpires, AttrRole, AttrFollow,
+	AttrExclude, AttrConditions, AttrReason, AttrRequestedBy, AttrSource,
+}
+
+// onlyKnown refuses attributes that are not ours: a misspelt "conditions" must
+// not widen access.
+func (r *reader) onlyKnown() {
+	var unknown []string
+	for name := range r.attributes {
+		if !slices.Contains(knownAttributes, name) {
+			unknown = append(unknown, name)
+		}
+	}
+	if len(unknown) > 0 {
+		sort.Strings(unknown)
+		r.fail(CodeUnknownAttribute, "read attribute "+quote(unknown[0]),
+			"the attributes are "+strings.Join(knownAttributes, ", "))
+	}
+}
+
+func (r *reader) key() {
+	if gateway := r.text(AttrGateway); gateway != EveryGateway {
+		if _, err := ParseGateway(gateway); err != nil {
+			r.fail(CodeInvalidGateway, "read gateway "+quote(gateway), "write arn:aws:bedrock-agentcore:REGION:ACCOUNT:gateway/ID, or * for every managed gateway")
+		}
+	}
+	if id := r.text(AttrGrant); !freeID.MatchString(id) {
+		r.fail(CodeInvalidID, "read grant "+quote(id), "a grant's id is 1 to 256 printable characters and does not begin with #")
+	}
+}
+
+// text reads an optional text attribute.
+func (r *reader) text(name string) string {
+	value, ok := r.attributes[name]
+	if !ok {
+		return ""
+	}
+	text, ok := value.(string)
+	if !ok {
+		r.fail(CodeWrongType, "read "+name, "write "+name+" as a string")
+	}
+	return text
+}
+
+func (r *reader) principal() Principal {
+	text := r.text(AttrPrincipal)
+	if text == "" {
+		r.fail(CodeNoPrincipal, "read principal", "a grant needs a principal: a 12-digit account id, a role or user ARN, ou-…, o-… or tag:Key=Value")
+		return Principal{}
+	}
+	principal, err := ParsePrincipal(text)
+	if err != nil && r.fault == nil {
+		r.fault = err.(*Error) //nolint:errorlint // ParsePrincipal returns nothing else
+	}
+	return principal
+}
+
+func (r *reader) role() string {
+	if _, ok := r.attributes[AttrRole]; !ok {
+		return ""
+	}
+	role := r.text(AttrRole)
+	if !iamName.MatchString(role) && !iamPattern.MatchString(role) {
+		r.fail(CodeInvalidRole, "read role "+quote(role), "write a role's name or a pattern of names, with its path and without a leading slash, such as AgentRole or team/Agent*")
+	}
+	return role
+}
+
+func (r *reader) follow() (follow Follow, set bool) {
+	if _, ok := r.attributes[AttrFollow]; !ok {
+		return FollowIdentity, false
+	}
+	switch text := r.text(AttrFollow); text {
+	case "identity":
+		return FollowIdentity, true
+	case "name":
+		return FollowName, true
+	default:
+		r.fail(CodeInvalidFollow, "read follow "+quote(text), "follow is identity or name")
+		return FollowIdentity, true
+	}
+}
+
+// expires reads an RFC 3339 time, or a date that means the end of that day in
+// UTC.
+func (r *reader) expires() time.Time {
+	if _, ok := r.attributes[AttrExpires]; !ok {
+		return time.Time{}
+	}
+	text := r.text(AttrExpires)
+	if moment, err := time.Parse(time.RFC3339, text); err == nil {
+		return moment.UTC()
+	}
+	if day, err := time.Parse(time.DateOnly, text); err == nil {
+		return day.AddDate(0, 0, 1)
+	}
+	r.fail(CodeInvalidExpiry, "read expires "+quote(text), "write a date such as 2027-01-31 (to its end, UTC) or a time such as 2027-01-31T18:00:00Z")
+	return time.Time{}
+}
+
+var (
+	vpceID = regexp.MustCompile(`^vpce-[0-9a-f]{8,17}$`)
+	vpcID  = regexp.MustCompile(`^vpc-[0-9a-f]{8,17}$`)
+)
+
+func (r *reader) conditions() Conditions {
+	value, ok := r.attributes[AttrConditions]
+	if !ok {
+		return Conditions{}
+	}
+	kinds, ok := value.(map[string]any)
+	if !ok || len(kinds) == 0 {
+		r.fail(CodeInvalidCondition, "read conditions", "conditions is a map of sourceVpce, sourceVpc and sourceIp to lists of strings; leave it out for none")
+		return Conditions{}
+	}
+	var c Conditions
+	for _, name := range sortedKeys(kinds) {
+		switch name {
+		case "sourceVpce":
+			c.SourceVPCE = r.conditionValues(name, kinds[name], vpceID.MatchString, "vpce-0123456789abcdef0")
+		case "sourceVpc":
+			c.SourceVPC = r.conditionValues(name, kinds[name], vpcID.MatchString, "vpc-0123456789abcdef0")
+		case "sourceIp":
+			c.SourceIP = r.conditionValues(name, kinds[name], isAddressOrRange, "198.51.100.7 or 203.0.113.0/24")
+		default:
+			r.fail(CodeInvalidCondition, "read conditions "+quote(name), "the conditions are sourceVpce, sourceVpc and sourceIp")
+		}
+	}
+	return c
+}
+
+func (r *reader) conditionValues(name string, value any, valid func(string) bool, example string) []string {
+	values, ok := textList(value)
+	if !ok || len(values) == 0 {
+		r.fail(CodeInvalidCondition, "read conditions "+name, "write a list of one or more strings, such as "+example)
+		return nil
+	}
+	for _, v := range values {
+		if !valid(v) {
+			r.fail(CodeInvalidCondition, "read conditions "+name+" "+quote(v), "write values such as "+example)
+			return nil
+		}
+	}
+	return values
+}
+
+func isAddressOrRange(s string) bool {
+	if address, err := netip.ParseAddr(s); err == nil {
+		return address.Zone() == ""
+	}
+	prefix, err := netip.ParsePrefix(s)
+	return err == nil && prefix == prefix.Masked() && prefix.Bits() > 0
+}
+
+func (r *reader) exclude() Exclusion {
+	value, ok := r.attributes[AttrExclude]
+	if !ok {
+		return Exclusion{}
+	}
+	ids, ok := textList(value)
+	if !ok || len(ids) == 0 {
+		r.fail(CodeInvalidExclude, "read exclude", "write a list of account ids and OU ids; leave it out for none")
+		return Exclusion{}
+	}
+	var e Exclusion
+	for _, id := range ids {
+		switch {
+		case accountID.MatchString(id):
+			e.Accounts = append(e.Accounts, id)
+		case unitID.MatchString(id):
+			e.Units = append(e.Units, id)
+		default:
+			r.fail(CodeInvalidExclude, "read exclude "+quote(id), "write 12-digit account ids and OU ids such as ou-abcd-11112222")
+			return Exclusion{}
+		}
+	}
+	return e
+}
+
+// textList reads a list of text, sorted and without repetition.
+func textList(value any) ([]string, bool) {
+	list, ok := value.([]any)
+	if !ok {
+		return nil, false
+	}
+	texts := make([]string, 0, len(list))
+	for _, item := range list {
+		text, ok := item.(string)
+		if !ok {
+			return nil, false
+		}
+		texts = append(texts, text)
+	}
+	slices.Sort(texts)
+	return slices.Compact(texts), true
+}
+
+func sortedKeys(m map[string]any) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	sort.Strings(keys)
+	return keys
+}
+
+// revision is a digest of everything that the admin wrote, faults included.
+func revision(attributes Attributes) string {
+	text, err := json.Marshal(attributes)
+	if err != nil {
+		text = fmt.Append(nil, attributes) // a kind that JSON lacks: the row is at fault in any case
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:8])
+}
