@@ -1,0 +1,64 @@
+package plan
+
+import (
+	"time"
+
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/policy"
+)
+
+// Plan is what a reconcile would do to one gateway, and everything worth saying
+// about it: the CLI's plan, the recorded statuses and the notices are all
+// printings of it.
+type Plan struct {
+	Want     *policy.Document // nil: no policy
+	Write    bool             // Want differs in meaning from what was observed
+	Hash     string           // of Want, the same for the same meaning; "" for no policy
+	Size     Size             // of Want
+	Changes  []Change         // sorted by principal
+	Status   map[grant.Key]grant.Status
+	Selected map[grant.Key][]string // accounts let in by each selector grant
+	Blocked  *grant.Error           // why nothing may be written to this gateway now; nil if nothing is in the way
+	Due      time.Time              // when the next grant expires; zero for never
+	Notices  []Notice               // to publish once the plan is applied
+}
+
+// Verb is what becomes of a principal's access.
+type Verb string
+
+// What becomes of a principal's access.
+const (
+	Add      Verb = "Add"
+	Remove   Verb = "Remove"
+	Keep     Verb = "Keep"
+	LeaveOut Verb = "LeaveOut"
+)
+
+// Change is what becomes of one principal, and because of which grants.
+type Change struct {
+	Verb      Verb
+	Principal string // an ARN, or what the grant names where it means nobody
+	Under     string // the conditions, in words; "" for none
+	Grants    []grant.Key
+	Reason    grant.Code // of LeaveOut
+	Message   string
+}
+
+// NoticeType is the detail-type of an event on the bus.
+type NoticeType string
+
+// The notices that a reconcile publishes.
+const (
+	PolicyApplied    NoticeType = "Policy Applied"
+	DriftRepaired    NoticeType = "Drift Repaired"
+	GrantQuarantined NoticeType = "Grant Quarantined"
+	PolicyFull       NoticeType = "Policy Full"
+)
+
+// Notice is an event for people and their tools: something changed or wants
+// attention. It never drives the product itself.
+type Notice struct {
+	Type    NoticeType
+	Gateway string // ARN
+	Detail  any    // encodes to a JSON object
+}

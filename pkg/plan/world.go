@@ -1,0 +1,100 @@
+// Package plan decides what a gateway's resource policy should be. One World
+// goes in, one Plan comes out; nothing else is consulted. It is pure.
+package plan
+
+import (
+	"time"
+
+	"github.com/gateway-grants/gateway-grants/pkg/directory"
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/policy"
+)
+
+// World is everything that a decision may depend on, read completely.
+type World struct {
+	Gateway  Observed
+	Rows     []grant.Row // for this gateway and for every gateway
+	Accounts directory.Snapshot
+	Now      time.Time
+}
+
+// Observed is one gateway as AWS shows it, and what was recorded about it.
+type Observed struct {
+	Gateway    grant.Gateway
+	Exists     bool
+	Authorizer string           // AWS_IAM, CUSTOM_JWT, …, as the API says
+	Status     string           // READY, CREATING, …, as the API says
+	Managed    bool             // carries the tag ManagedTag = ManagedValue
+	Policy     *policy.Document // nil: none
+	Recorded   State
+}
+
+// The tag by which a gateway asks to be managed.
+const (
+	ManagedTag   = "gateway-grants:managed"
+	ManagedValue = "true"
+)
+
+// State is what the state table holds about one gateway.
+type State struct {
+	Gateway GatewayState
+	Grants  map[grant.Key]grant.Status
+}
+
+// GatewayState is the gateway's own item in the state table. The zero value
+// stands for a gateway never seen.
+type GatewayState struct {
+	Authorizer   string
+	AppliedHash  string // PolicyHash of the policy last seen to be right; "" for no policy
+	Size         Size
+	LastError    grant.Code // of the last run that failed; "" after one that did not
+	LastMessage  string
+	Failures     int       // runs failed in a row
+	Due          time.Time // when to look again; zero for never
+	ReconciledAt time.Time // when a run last ended well and had something to record
+	// Selected are the accounts that each selector grant has let in, as far as
+	// a write in doubt may have let them in. It is recorded before the write, so
+	// that a directory that cannot be read later never removes access.
+	Selected map[grant.Key][]string
+}
+
+// Size is how much of AWS's limits a policy uses.
+type Size struct {
+	Bytes      int // as measured under the accounting in force
+	Statements int
+}
+
+// Limits is what AWS and the deployment allow.
+type Limits struct {
+	MaxBytes      int        // of a policy; foreign statements included
+	MaxStatements int        // of a policy; foreign statements included
+	Accounting    Accounting // whether account ids count expanded
+	Installation  string     // tells our statements from those of another installation
+	Trusted       []string   // ids of accounts outside the organization that may be let in
+	Owners        []string   // ids of accounts whose gateways are managed; empty for any
+	Regions       []string   // in which gateways are managed; empty for any
+}
+
+// Accounting is how the size of a policy is measured. AWS does not document
+// whether it measures before or after it expands account ids to ARNs.
+type Accounting uint8
+
+const (
+	// ExpandedSize counts every account as its root ARN, and writes it so.
+	ExpandedSize Accounting = iota
+	// SubmittedSize writes accounts as 12-digit ids and counts those.
+	SubmittedSize
+)
+
+// The limits of a gateway's resource policy:
+// https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/bedrock-agentcore-limits.html
+// https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/resource-based-policies.html
+const (
+	MaxPolicyBytes      = 20480
+	MaxPolicyStatements = 100
+)
+
+// DefaultLimits are AWS's own, for one installation.
+func DefaultLimits() Limits {
+	return Limits{MaxBytes: MaxPolicyBytes, MaxStatements: MaxPolicyStatements, Installation: "main"}
+}
