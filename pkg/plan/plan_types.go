@@ -11,16 +11,17 @@ import (
 // about it: the CLI's plan, the recorded statuses and the notices are all
 // printings of it.
 type Plan struct {
-	Want     *policy.Document // nil: no policy
-	Write    bool             // Want differs in meaning from what was observed
-	Hash     string           // of Want, the same for the same meaning; "" for no policy
-	Size     Size             // of Want
-	Changes  []Change         // sorted by principal
-	Status   map[grant.Key]grant.Status
-	Selected map[grant.Key][]string // accounts let in by each selector grant
-	Blocked  *grant.Error           // why nothing may be written to this gateway now; nil if nothing is in the way
-	Due      time.Time              // when the next grant expires; zero for never
-	Notices  []Notice               // to publish once the plan is applied
+	Want     *policy.Document           // nil: no policy
+	Write    bool                       // Want differs in meaning from what was observed
+	Hash     string                     // of our statements in Want, the same for the same meaning; "" for none
+	Drift    bool                       // our statements are neither as last seen right nor as last written
+	Size     Size                       // of Want, foreign statements included
+	Changes  []Change                   // sorted by principal
+	Status   map[grant.Key]grant.Status // of every row
+	Selected map[string][]string        // whom each selector in use means, by SelectionKey
+	Blocked  *grant.Error               // why nothing may be written to this gateway now; nil if nothing is in the way
+	Due      time.Time                  // when the next grant expires; zero for never
+	Notices  []Notice                   // to publish once the plan is applied
 }
 
 // Verb is what becomes of a principal's access.

@@ -44,18 +44,26 @@ type State struct {
 // GatewayState is the gateway's own item in the state table. The zero value
 // stands for a gateway never seen.
 type GatewayState struct {
-	Authorizer   string
-	AppliedHash  string // PolicyHash of the policy last seen to be right; "" for no policy
-	Size         Size
-	LastError    grant.Code // of the last run that failed; "" after one that did not
-	LastMessage  string
-	Failures     int       // runs failed in a row
-	Due          time.Time // when to look again; zero for never
-	ReconciledAt time.Time // when a run last ended well and had something to record
-	// Selected are the accounts that each selector grant has let in, as far as
-	// a write in doubt may have let them in. It is recorded before the write, so
-	// that a directory that cannot be read later never removes access.
-	Selected map[grant.Key][]string
+	Authorizer  string
+	AppliedHash string // of our statements, when last seen to be right; "" for none
+	PendingHash string // of our statements in a write whose end was not recorded yet; "" for none
+	Size        Size
+	LastError   grant.Code // of the last run that failed; "" after one that did not
+	LastMessage string
+	Failures    int       // runs failed in a row
+	Due         time.Time // when to look again; zero for never
+	// Selected is whom each selector in use was last known to mean: account ids,
+	// sorted, by SelectionKey. It is recorded before the write that lets them in,
+	// so that a directory that cannot be read later never removes access.
+	Selected map[string][]string
+}
+
+// Intent is what is recorded before a write, so that a crash in the middle of
+// it is understood afterwards.
+type Intent struct {
+	Due      time.Time // when to look again, whatever happens now
+	Hash     string    // becomes the PendingHash
+	Selected map[string][]string
 }
 
 // Size is how much of AWS's limits a policy uses.

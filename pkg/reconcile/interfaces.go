@@ -45,10 +45,10 @@ type States interface {
 	// Load reads everything recorded about the gateway; nothing recorded is the
 	// zero State.
 	Load(ctx context.Context, gateway grant.Gateway) (plan.State, error)
-	// MarkDue asks for another look at the given time unless one is due sooner,
-	// and adds the accounts that selector grants may be about to let in to those
-	// recorded. It happens before a write, so that a crash is noticed.
-	MarkDue(ctx context.Context, gateway grant.Gateway, due time.Time, selected map[grant.Key][]string) error
+	// MarkDue records what is about to be written: the earlier of the due time
+	// recorded and the one given, the hash as pending, and the accounts selected,
+	// added to those recorded by the same key.
+	MarkDue(ctx context.Context, gateway grant.Gateway, intent plan.Intent) error
 	// Record replaces the gateway's own item, writes the statuses given, and
 	// deletes those of the rows named in gone.
 	Record(ctx context.Context, gateway grant.Gateway, state plan.GatewayState, statuses map[grant.Key]grant.Status, gone []grant.Key) error
