@@ -1,0 +1,87 @@
+package policy
+
+import (
+	"encoding/base64"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// normalValue gives values that an operator cannot tell apart the same text.
+// What is no valid value of the operator's type stays as it is.
+func normalValue(compare comparison, value string) string {
+	switch compare {
+	case stringEqualsIgnoreCase, boolean, null:
+		return fold(value)
+	case numberEquals, numberLess, numberLessEquals, numberGreater, numberGreaterEquals:
+		if n, ok := parseNumber(value); ok {
+			return strconv.FormatFloat(n, 'g', -1, 64)
+		}
+	case dateEquals, dateLess, dateLessEquals, dateGreater, dateGreaterEquals:
+		if t, ok := parseDate(value); ok {
+			return t.Format(time.RFC3339Nano)
+		}
+	case binaryEquals:
+		if data, err := base64.StdEncoding.DecodeString(value); err == nil {
+			return base64.StdEncoding.EncodeToString(data)
+		}
+	case ipAddress:
+		if prefix, ok := parsePrefix(value); ok {
+			return prefix.String()
+		}
+	}
+	return value
+}
+
+// fold gives texts that differ only in case the same form.
+func fold(text string) string { return strings.ToLower(text) }
+
+// parseNumber reads an integer or a decimal number.
+func parseNumber(text string) (float64, bool) {
+	if text == "" || strings.Trim(text, "+-.0123456789eE") != "" {
+		return 0, false
+	}
+	n, err := strconv.ParseFloat(text, 64)
+	return n + 0, err == nil
+}
+
+// dateLayouts are the forms of ISO 8601 that W3C's note on dates allows, which
+// is what IAM refers to. Without a zone a time is in UTC.
+// https://www.w3.org/TR/NOTE-datetime
+var dateLayouts = [...]string{
+	time.RFC3339Nano, "2006-01-02T15:04Z07:00", "2006-01-02T15:04:05.999999999", "2006-01-02T15:04",
+	"2006-01-02", "2006-01", "2006",
+}
+
+// parseDate reads a date as ISO 8601 or as seconds since 1970.
+func parseDate(text string) (time.Time, bool) {
+	if len(text) != len("2006") {
+		if seconds, err := strconv.ParseInt(text, 10, 64); err == nil {
+			return time.Unix(seconds, 0).UTC(), seconds > -1<<36 && seconds < 1<<36
+		}
+	}
+	for _, layout := range dateLayouts {
+		if t, err := time.Parse(layout, text); err == nil {
+			return t.UTC(), true
+		}
+	}
+	return time.Time{}, false
+}
+
+// parsePrefix reads an address range; an address alone is the range of itself.
+func parsePrefix(text string) (netip.Prefix, bool) {
+	if prefix, err := netip.ParsePrefix(text); err == nil {
+		return prefix.Masked(), true
+	}
+	address, ok := parseAddress(text)
+	if !ok {
+		return netip.Prefix{}, false
+	}
+	return netip.PrefixFrom(address, address.BitLen()), true
+}
+
+func parseAddress(text string) (netip.Addr, bool) {
+	address, err := netip.ParseAddr(text)
+	return address.Unmap().WithZone(""), err == nil && address.Zone() == ""
+}
