@@ -1,0 +1,94 @@
+// Package cloudtest gives tests the servers of package cloud. What is missing on
+// the machine skips the test with one line, and fails it when CI is set.
+package cloudtest
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/gateway-grants/gateway-grants/pkg/sandbox/cloud"
+)
+
+// Python returns an interpreter that has what .ci/requirements.txt lists:
+// $GATEWAY_GRANTS_PYTHON, else the repository's .venv that `make test` sets up.
+func Python(t testing.TB) string {
+	t.Helper()
+	if python := os.Getenv("GATEWAY_GRANTS_PYTHON"); python != "" {
+		return python
+	}
+	venv := filepath.Join(Repository(t), ".venv")
+	if _, err := os.Stat(filepath.Join(venv, "ready")); err != nil {
+		missing(t, "no virtual environment: run `make .venv/ready`, or set GATEWAY_GRANTS_PYTHON")
+	}
+	return filepath.Join(venv, "bin", "python")
+}
+
+// Moto starts a moto server that is stopped when the test ends.
+func Moto(t testing.TB) *cloud.Moto {
+	t.Helper()
+	moto, err := cloud.StartMoto(t.Context(), cloud.Options{
+		Python: Python(t),
+		Log:    filepath.Join(t.TempDir(), "moto.log"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stopAfter(t, moto.Stop)
+	return moto
+}
+
+// DynamoDBLocal starts a DynamoDB Local that is stopped when the test ends. It is
+// for those who ask for it, by $GATEWAY_GRANTS_DYNAMODB_LOCAL, the directory of
+// its jar: without that the test is skipped, with CI set too.
+func DynamoDBLocal(t testing.TB) *cloud.DynamoDBLocal {
+	t.Helper()
+	directory := os.Getenv("GATEWAY_GRANTS_DYNAMODB_LOCAL")
+	if directory == "" {
+		t.Skip("DynamoDB Local is opt-in: set GATEWAY_GRANTS_DYNAMODB_LOCAL to the directory of DynamoDBLocal.jar")
+	}
+	local, err := cloud.StartDynamoDBLocal(t.Context(), cloud.LocalOptions{
+		Directory: directory,
+		Log:       filepath.Join(t.TempDir(), "dynamodb-local.log"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stopAfter(t, local.Stop)
+	return local
+}
+
+// Repository returns the directory of the module's go.mod.
+func Repository(t testing.TB) string {
+	t.Helper()
+	directory, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(directory, "go.mod")); err == nil {
+			return directory
+		}
+		if parent := filepath.Dir(directory); parent != directory {
+			directory = parent
+			continue
+		}
+		t.Fatal("no go.mod in any parent directory: run the tests inside the repository")
+	}
+}
+
+func missing(t testing.TB, reason string) {
+	t.Helper()
+	if os.Getenv("CI") != "" {
+		t.Fatal(reason)
+	}
+	t.Skip(reason)
+}
+
+func stopAfter(t testing.TB, stop func() error) {
+	t.Cleanup(func() {
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+	})
+}

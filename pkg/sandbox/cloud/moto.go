@@ -1,0 +1,56 @@
+// Package cloud puts the AWS services that are not ours behind the sandbox: a
+// moto server (DynamoDB and Streams, IAM, STS, EventBridge, Organizations, …)
+// that it starts, watches and stops.
+package cloud
+
+import (
+	"context"
+	"errors"
+	"regexp"
+)
+
+// Options say how to run a moto server.
+type Options struct {
+	Python string // the interpreter that has moto[server]; required
+	Log    string // file that takes moto's output, written afresh; required
+}
+
+// Moto is a running moto server. It keeps everything in memory.
+type Moto struct {
+	*process
+	endpoint string
+}
+
+// listening is what werkzeug logs once its socket takes connections.
+var listening = regexp.MustCompile(`Running on (http://127\.0\.0\.1:\d+)`)
+
+// StartMoto starts a moto server on a free loopback port and returns when it
+// takes requests, within 30 seconds or with an error that names the log. The
+// caller must Stop it. It also ends when this process does.
+func StartMoto(ctx context.Context, options Options) (*Moto, error) {
+	if options.Python == "" || options.Log == "" {
+		return nil, errors.New("starting moto: Options need Python and Log")
+	}
+	// Roles that templates make name AWS managed policies, which moto loads only on demand.
+	env := plainEnvironment("PYTHONUNBUFFERED=1", "MOTO_IAM_LOAD_MANAGED_POLICIES=true")
+	process, err := spawn("moto", options.Log, env, options.Python, "-m", "moto.server", "-H", "127.0.0.1", "-p", "0")
+	if err != nil {
+		return nil, err
+	}
+	moto := &Moto{process: process}
+	err = process.until(ctx, func() bool {
+		if found := listening.FindSubmatch(process.output()); found != nil {
+			moto.endpoint = string(found[1])
+		}
+		return moto.endpoint != ""
+	})
+	if err != nil {
+		return nil, err
+	}
+	return moto, nil
+}
+
+// Endpoint is the server's URL, for an AWS client's BaseEndpoint. The account is
+// that of the header x-moto-account-id, else of the access key's owner, else
+// 123456789012. No signature is checked.
+func (m *Moto) Endpoint() string { return m.endpoint }
