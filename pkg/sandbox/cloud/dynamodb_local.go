@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"path/filepath"
 	"strconv"
 )
@@ -31,19 +32,19 @@ func StartDynamoDBLocal(ctx context.Context, options LocalOptions) (*DynamoDBLoc
 	if options.Directory == "" || options.Log == "" {
 		return nil, errors.New("starting DynamoDB Local: LocalOptions need Directory and Log")
 	}
-	port, err := freePort()
+	address, err := freeAddress(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("starting DynamoDB Local: %w", err)
+		return nil, err
 	}
 	process, err := spawn("DynamoDB Local", options.Log, plainEnvironment(),
 		"java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
 		"-Djava.library.path="+filepath.Join(options.Directory, "DynamoDBLocal_lib"),
 		"-jar", filepath.Join(options.Directory, "DynamoDBLocal.jar"),
-		"-inMemory", "-sharedDb", "-disableTelemetry", "-port", strconv.Itoa(port))
+		"-inMemory", "-sharedDb", "-disableTelemetry", "-port", strconv.Itoa(int(address.Port())))
 	if err != nil {
 		return nil, err
 	}
-	local := &DynamoDBLocal{process: process, endpoint: fmt.Sprintf("http://127.0.0.1:%d", port)}
+	local := &DynamoDBLocal{process: process, endpoint: "http://" + address.String()}
 	if err := process.until(ctx, func() bool { return answers(ctx, local.endpoint) }); err != nil {
 		return nil, err
 	}
@@ -53,17 +54,21 @@ func StartDynamoDBLocal(ctx context.Context, options LocalOptions) (*DynamoDBLoc
 // Endpoint is the server's URL, for an AWS client's BaseEndpoint.
 func (d *DynamoDBLocal) Endpoint() string { return d.endpoint }
 
-func freePort() (int, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+// freeAddress returns a loopback address that nobody listens on: DynamoDB Local
+// does not say which port it took when it is left to choose.
+func freeAddress(ctx context.Context) (netip.AddrPort, error) {
+	var config net.ListenConfig
+	listener, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
-		return 0, err
+		return netip.AddrPort{}, fmt.Errorf("looking for a free port: %w", err)
 	}
-	return listener.Addr().(*net.TCPAddr).Port, listener.Close()
+	address, err := netip.ParseAddrPort(listener.Addr().String())
+	return address, errors.Join(err, listener.Close())
 }
 
 // answers says whether anything speaks HTTP at url, be it a refusal.
 func answers(ctx context.Context, url string) bool {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
 		return false
 	}

@@ -55,7 +55,7 @@ func spawn(name, log string, env []string, command ...string) (*process, error) 
 	}
 	defer held.Close()
 
-	cmd := exec.Command("sh", append([]string{"-c", lifeline, "sh"}, command...)...)
+	cmd := exec.Command("sh", append([]string{"-c", lifeline, "sh"}, command...)...) //nolint:noctx // it lives until Stop, not as long as the context of its start
 	cmd.Env = env
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = held, output, output
 	// A group of its own: Ctrl-C in a terminal reaches us, and we stop it in our order.

@@ -86,6 +86,7 @@ func missing(t testing.TB, reason string) {
 }
 
 func stopAfter(t testing.TB, stop func() error) {
+	t.Helper()
 	t.Cleanup(func() {
 		if err := stop(); err != nil {
 			t.Error(err)
