@@ -3,7 +3,11 @@
 // identity and resource policies say to a call.
 package iam
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/gateway-grants/gateway-grants/pkg/policy"
+)
 
 // Kind says what sort of principal a caller is.
 type Kind string
@@ -38,4 +42,18 @@ type Caller struct {
 func (c Caller) UniqueID() string {
 	id, _, _ := strings.Cut(c.UserID, ":")
 	return id
+}
+
+// Principal is the caller as policies are decided for it.
+func (c Caller) Principal() policy.Caller {
+	switch c.Kind {
+	case KindRoot:
+		return policy.Caller{Kind: policy.RootUser, Account: c.Account, PrincipalARN: c.PrincipalARN}
+	case KindUser:
+		return policy.Caller{Kind: policy.IAMUser, Account: c.Account, PrincipalARN: c.PrincipalARN, UniqueID: c.UniqueID()}
+	case KindAssumedRole:
+		return policy.Caller{Kind: policy.RoleSession, Account: c.Account, PrincipalARN: c.PrincipalARN, SessionARN: c.ARN, UniqueID: c.UniqueID()}
+	default:
+		return policy.Caller{}
+	}
 }
