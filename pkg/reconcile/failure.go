@@ -13,6 +13,5 @@ const (
 	CodeUnknownOutcome   grant.Code = "UnknownOutcome"   // the write may or may not have taken effect
 	CodeContended        grant.Code = "Contended"        // others kept writing; given up for now
 	CodeReadFailed       grant.Code = "ReadFailed"       // something could not be read completely
-	CodeProofFailed      grant.Code = "ProofFailed"      // the compiled policy would not do what the grants say
 	CodeUnknown          grant.Code = "Unknown"
 )

@@ -60,6 +60,7 @@ type States interface {
 type Entry struct {
 	At       time.Time
 	Cause    string // what asked for the reconcile
+	By       string // ARN of who did it, where that is known
 	PlanHash string // of the policy written; "" for a deletion
 	Observed string // the document found, as read; "" for none
 	Written  string // the document written; "" for a deletion

@@ -44,22 +44,3 @@ type Change struct {
 	Reason    grant.Code // of LeaveOut
 	Message   string
 }
-
-// NoticeType is the detail-type of an event on the bus.
-type NoticeType string
-
-// The notices that a reconcile publishes.
-const (
-	PolicyApplied    NoticeType = "Policy Applied"
-	DriftRepaired    NoticeType = "Drift Repaired"
-	GrantQuarantined NoticeType = "Grant Quarantined"
-	PolicyFull       NoticeType = "Policy Full"
-)
-
-// Notice is an event for people and their tools: something changed or wants
-// attention. It never drives the product itself.
-type Notice struct {
-	Type    NoticeType
-	Gateway string // ARN
-	Detail  any    // encodes to a JSON object
-}

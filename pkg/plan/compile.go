@@ -1,0 +1,181 @@
+package plan
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/gateway-grants/gateway-grants/pkg/policy"
+)
+
+// Action is the only action that a gateway's resource policy can speak of.
+// https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/resource-based-policies.html
+const Action = "bedrock-agentcore:InvokeGateway"
+
+// group is what the accesses of one statement have in common: one statement a
+// distinct set of conditions, because a policy holds only 100.
+type group struct {
+	where narrowing
+	until int64
+	named bool
+	role  string // where one role or pattern of many accounts is shared: "role/…"
+}
+
+// shareFrom is from how many accounts on a role that they have in common gets a
+// statement of its own: there its ARN is written once with "*" for the account,
+// which is safe because the statement's principals say which accounts. Below,
+// ARNs of all kinds fit one statement, at about 60 bytes each.
+const shareFrom = 8
+
+// layout says which roles share a statement. It is settled once for all that a
+// plan may admit, so that what is left out in the end moves nothing else.
+type layout map[sharing]bool
+
+type sharing struct {
+	where narrowing
+	role  string // "role/…", as in the ARN
+}
+
+func layoutOf(accesses map[access]int64) layout {
+	count := make(map[sharing]int)
+	for a := range accesses {
+		if a.named {
+			count[sharing{a.where, roleOf(a)}]++
+		}
+	}
+	l := make(layout)
+	for s, accounts := range count {
+		if accounts >= shareFrom {
+			l[s] = true
+		}
+	}
+	return l
+}
+
+func roleOf(a access) string {
+	parsed, _ := splitARN(a.who)
+	return parsed.resource
+}
+
+// group is the statement that the access belongs to.
+func (l layout) group(a access) group {
+	g := group{where: a.where, until: a.until, named: a.named}
+	if s := (sharing{a.where, roleOf(a)}); a.named && l[s] {
+		g.role = s.role
+	}
+	return g
+}
+
+// compiler prints accesses as statements for one gateway.
+type compiler struct {
+	resource  string // the gateway's ARN
+	partition string
+	limits    Limits
+	layout    layout
+	short     bool // write accounts as 12-digit ids, which means the same
+}
+
+// compile prints a set of accesses, the same set always as the same statements.
+func (c compiler) compile(accesses []access) []policy.Statement {
+	groups := make(map[group][]access)
+	for _, a := range accesses {
+		g := c.layout.group(a)
+		groups[g] = append(groups[g], a)
+	}
+	statements := make([]policy.Statement, 0, len(groups))
+	for g, members := range groups {
+		statements = append(statements, c.statement(g, members))
+	}
+	slices.SortFunc(statements, func(a, b policy.Statement) int { return cmp.Compare(a.Sid, b.Sid) })
+	return statements
+}
+
+func (c compiler) statement(g group, members []access) policy.Statement {
+	principals := make([]string, 0, len(members))
+	var names []string
+	for _, m := range members {
+		principals = append(principals, c.principal(m))
+		if g.named {
+			names = append(names, c.name(g, m))
+		}
+	}
+	condition := access{where: g.where, until: g.until}.conditions()
+	if g.named {
+		slices.Sort(names)
+		condition[opARN] = map[string][]string{keyPrincipal: slices.Compact(names)}
+	}
+	if len(condition) == 0 {
+		condition = nil
+	}
+	slices.Sort(principals)
+	return policy.Statement{
+		Sid:       c.sid(g),
+		Effect:    policy.Allow,
+		Principal: &policy.Principals{AWS: slices.Compact(principals)},
+		Action:    []string{Action},
+		Resource:  []string{c.resource},
+		Condition: condition,
+	}
+}
+
+// principal is what the access puts into Principal: the role or user itself, or
+// the account whose callers are then told apart by name.
+func (c compiler) principal(a access) string {
+	parsed, _ := splitARN(a.who)
+	switch {
+	case !a.named && parsed.resource != "root":
+		return a.who
+	case c.short:
+		return parsed.account
+	default:
+		return parsed.root()
+	}
+}
+
+// name is what the access puts into the condition on aws:PrincipalArn.
+func (c compiler) name(g group, a access) string {
+	if g.role != "" {
+		return arn{c.partition, "*", g.role}.String()
+	}
+	return a.who
+}
+
+// sid names a statement of ours by what its conditions say, so that the same
+// statement keeps its name whatever else the policy holds. Sids are kept
+// alphanumeric, as IAM asks of identity policies:
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_sid.html
+func (c compiler) sid(g group) string {
+	condition := access{where: g.where, until: g.until}.conditions()
+	text := g.role + "|" + map[bool]string{true: "named"}[g.named]
+	for _, operator := range slices.Sorted(maps.Keys(condition)) {
+		for _, key := range slices.Sorted(maps.Keys(condition[operator])) {
+			text += "|" + operator + "|" + key + "|" + strings.Join(condition[operator][key], ",")
+		}
+	}
+	sum := sha256.Sum256([]byte(text))
+	return sidPrefix(c.limits.Installation) + hex.EncodeToString(sum[:6])
+}
+
+// sidPrefix begins the Sid of every statement of this installation. Ids of
+// installations are lower-case letters and digits, so the "X" ends them and no
+// installation's prefix begins another's.
+func sidPrefix(installation string) string { return "GatewayGrants" + installation + "X" }
+
+// split parts a document into our statements and foreign ones, each in order.
+func split(document *policy.Document, installation string) (owned, foreign []policy.Statement) {
+	if document == nil {
+		return nil, nil
+	}
+	prefix := sidPrefix(installation)
+	for _, s := range document.Statements {
+		if strings.HasPrefix(s.Sid, prefix) {
+			owned = append(owned, s)
+		} else {
+			foreign = append(foreign, s)
+		}
+	}
+	return owned, foreign
+}

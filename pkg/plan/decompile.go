@@ -1,0 +1,129 @@
+package plan
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gateway-grants/gateway-grants/pkg/policy"
+)
+
+// decompile reads statements of ours back into the accesses they mean. What it
+// cannot read, somebody else has put under our name: those statements are
+// counted in strange.
+func decompile(statements []policy.Statement, gateway, partition string) (accesses map[access]bool, strange []policy.Statement) {
+	accesses = make(map[access]bool)
+	for _, s := range statements {
+		read, ok := readStatement(s, gateway, partition)
+		if !ok {
+			strange = append(strange, s)
+			continue
+		}
+		for _, a := range read {
+			accesses[a] = true
+		}
+	}
+	return accesses, strange
+}
+
+func readStatement(s policy.Statement, gateway, partition string) ([]access, bool) {
+	ours := s.Effect == policy.Allow && s.Principal != nil && s.NotPrincipal == nil && !s.Principal.Everyone &&
+		len(s.Principal.AWS) > 0 && len(s.Principal.Service)+len(s.Principal.Federated)+len(s.Principal.CanonicalUser)+len(s.Principal.Other) == 0 &&
+		len(s.Action) == 1 && strings.EqualFold(s.Action[0], Action) && s.NotAction == nil &&
+		len(s.Resource) == 1 && s.Resource[0] == gateway && s.NotResource == nil
+	if !ours {
+		return nil, false
+	}
+	template, names, ok := readConditions(s.Condition)
+	if !ok {
+		return nil, false
+	}
+	var accesses []access
+	for _, written := range s.Principal.AWS {
+		who, known := fullARN(written, partition)
+		if !known {
+			return nil, false
+		}
+		if names == nil {
+			a := template
+			a.who = who.String()
+			accesses = append(accesses, a)
+			continue
+		}
+		within := named(who, names)
+		if len(within) == 0 {
+			return nil, false
+		}
+		for _, name := range within {
+			a := template
+			a.who, a.named = name, true
+			accesses = append(accesses, a)
+		}
+	}
+	return accesses, true
+}
+
+// fullARN reads a principal as it may stand in a policy. A unique id left behind
+// by a deleted role is none that we wrote.
+func fullARN(written, partition string) (arn, bool) {
+	if isAccountID(written) {
+		return arn{partition, written, "root"}, true
+	}
+	return splitARN(written)
+}
+
+func isAccountID(text string) bool {
+	return len(text) == 12 && strings.Trim(text, "0123456789") == ""
+}
+
+// named lists the ARNs among names that callers from the root's account can
+// have: a condition on aws:PrincipalArn lets nobody in by itself.
+func named(root arn, names []string) []string {
+	if root.resource != "root" {
+		return nil
+	}
+	var within []string
+	for _, name := range names {
+		parsed, ok := splitARN(name)
+		if ok && parsed.account == "*" {
+			parsed.account = root.account
+		}
+		if ok && parsed.account == root.account {
+			within = append(within, parsed.String())
+		}
+	}
+	return within
+}
+
+// readConditions reads what a statement of ours asks of a call. Names is nil
+// where the caller's ARN is not compared.
+func readConditions(c policy.Condition) (template access, names []string, ok bool) {
+	for operator, keys := range c {
+		for key, values := range keys {
+			joined := strings.Join(slices.Sorted(slices.Values(values)), ",")
+			switch {
+			case len(values) == 0:
+				return access{}, nil, false
+			case same(operator, opString) && same(key, keyVPCE):
+				template.where.vpce = joined
+			case same(operator, opString) && same(key, keyVPC):
+				template.where.vpc = joined
+			case same(operator, opIP) && same(key, keyIP):
+				template.where.ip = joined
+			case same(operator, opARN) && same(key, keyPrincipal):
+				names = values
+			case same(operator, opBefore) && same(key, keyTime) && len(values) == 1:
+				moment, err := time.Parse(time.RFC3339, values[0])
+				if err != nil || moment.Unix() == 0 {
+					return access{}, nil, false
+				}
+				template.until = moment.Unix()
+			default:
+				return access{}, nil, false
+			}
+		}
+	}
+	return template, names, true
+}
+
+func same(a, b string) bool { return strings.EqualFold(a, b) }

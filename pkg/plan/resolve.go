@@ -1,0 +1,201 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gateway-grants/gateway-grants/pkg/directory"
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
+)
+
+// claim is what one live grant asks for on this gateway.
+type claim struct {
+	row      grant.Row
+	accesses []access   // without an end
+	reason   grant.Code // why nothing, or not everything, is asked for
+	message  string
+}
+
+// resolver turns live grants into claims. It remembers whom each selector means.
+type resolver struct {
+	world    World
+	limits   Limits
+	standing map[access]bool // what our statements say now, without ends
+	selected map[string][]string
+}
+
+// SelectionKey names a selector and the units that it leaves out: the part of a
+// grant that only the directory can answer.
+func SelectionKey(g *grant.Grant) string {
+	key := g.Principal.String()
+	if len(g.Exclude.Units) > 0 {
+		key += " except " + strings.Join(g.Exclude.Units, " ")
+	}
+	return key
+}
+
+// live lists the rows that are grants and hold now, in the order of their keys.
+func (r *resolver) live() []grant.Row {
+	var rows []grant.Row
+	for _, row := range r.world.Rows {
+		if row.Fault == nil && row.Grant.Live(r.world.Now) {
+			rows = append(rows, row)
+		}
+	}
+	slices.SortFunc(rows, func(a, b grant.Row) int {
+		return cmp.Or(cmp.Compare(a.Gateway, b.Gateway), cmp.Compare(a.ID, b.ID))
+	})
+	return rows
+}
+
+func (r *resolver) claims() []claim {
+	var claims []claim
+	for _, row := range r.live() {
+		claims = append(claims, r.claim(row))
+	}
+	return claims
+}
+
+func (r *resolver) claim(row grant.Row) claim {
+	g := row.Grant
+	partition := r.world.Gateway.Gateway.Partition()
+	if p := g.Principal.Partition(); p != "" && p != partition {
+		return claim{row: row, reason: grant.CodeOtherPartition,
+			message: "the principal is in partition " + p + " and the gateway in " + partition + "; IAM does not cross partitions"}
+	}
+	if g.Principal.IsSelector() {
+		return r.claimSelected(row, partition)
+	}
+	return r.claimExplicit(row, partition)
+}
+
+func (r *resolver) claimExplicit(row grant.Row, partition string) claim {
+	g := row.Grant
+	subject := g.Subject()
+	wanted := access{
+		who:   subject.ARN(partition),
+		named: subject.Kind() == grant.KindRolePattern || subject.IsExact() && g.Follow == grant.FollowName,
+		where: narrow(g.Conditions),
+	}
+	account := subject.Account()
+	if account == r.world.Gateway.Gateway.Account() || slices.Contains(r.limits.Trusted, account) {
+		return claim{row: row, accesses: []access{wanted}}
+	}
+	switch r.world.Accounts.Availability() {
+	case directory.Known:
+		if !r.world.Accounts.IsMember(account) {
+			return claim{row: row, reason: grant.CodeOutsideOrg,
+				message: "account " + account + " is not in the organization; add it to the trusted accounts of the deployment to let it in"}
+		}
+	case directory.Unreadable:
+		if !r.standing[wanted] {
+			return claim{row: row, reason: grant.CodeDirectoryFailed,
+				message: "whether account " + account + " is in the organization cannot be read now; it is tried again"}
+		}
+	case directory.Absent:
+	}
+	return claim{row: row, accesses: []access{wanted}}
+}
+
+func (r *resolver) claimSelected(row grant.Row, partition string) claim {
+	g := row.Grant
+	c := claim{row: row}
+	accounts, ok := r.meaning(g)
+	if !ok {
+		c.reason, c.message = r.silence()
+		return c
+	}
+	for _, account := range accounts {
+		if slices.Contains(g.Exclude.Accounts, account) {
+			continue
+		}
+		wanted := access{who: arn{partition, account, "root"}.String(), where: narrow(g.Conditions)}
+		if g.Role != "" {
+			wanted.who = arn{partition, account, "role/" + g.Role}.String()
+			wanted.named = true
+		}
+		c.accesses = append(c.accesses, wanted)
+	}
+	if len(c.accesses) == 0 {
+		c.reason = grant.CodeSelectsNobody
+		c.message = g.Principal.String() + " means no active account now"
+	}
+	return c
+}
+
+// meaning is whom the grant's selector means, as far as the directory decides:
+// as it says now or, where it cannot be asked, as it last said.
+func (r *resolver) meaning(g *grant.Grant) ([]string, bool) {
+	key := SelectionKey(g)
+	accounts, ok := r.world.Accounts.Select(g.Principal, grant.Exclusion{Units: g.Exclude.Units})
+	if !ok {
+		accounts, ok = r.world.Gateway.Recorded.Gateway.Selected[key]
+	}
+	if ok {
+		r.selected[key] = accounts
+	}
+	return accounts, ok
+}
+
+// silence says why a selector has no meaning, now or earlier.
+func (r *resolver) silence() (grant.Code, string) {
+	if r.world.Accounts.Availability() == directory.Absent {
+		return grant.CodeNoDirectory, "no complete listing of the organization has ended yet; selectors mean nobody until one has"
+	}
+	return grant.CodeDirectoryFailed, "the directory cannot be read now; it is tried again"
+}
+
+// ends is the latest expiry of each access over all grants that ask for it:
+// access is the union of live grants. Zero is never.
+func ends(claims []claim) map[access]int64 {
+	latest := make(map[access]int64)
+	for _, c := range claims {
+		until := unixOrNever(c.row.Grant.Expires)
+		for _, a := range c.accesses {
+			known, seen := latest[a]
+			switch {
+			case !seen:
+				latest[a] = until
+			case until == 0 || known == 0:
+				latest[a] = 0
+			default:
+				latest[a] = max(known, until)
+			}
+		}
+	}
+	return latest
+}
+
+func unixOrNever(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.Unix()
+}
+
+// unfit is the reason why no grant can be applied to the gateway as it is, or
+// nil.
+func unfit(o Observed, limits Limits) *grant.Error {
+	refuse := func(code grant.Code, hint string) *grant.Error {
+		return &grant.Error{Code: code, Op: "manage " + o.Gateway.ARN(), Hint: hint}
+	}
+	switch {
+	case len(limits.Owners) > 0 && !slices.Contains(limits.Owners, o.Gateway.Account()):
+		return refuse(grant.CodeNotListed, "account "+o.Gateway.Account()+" is not among the owner accounts of the deployment")
+	case len(limits.Regions) > 0 && !slices.Contains(limits.Regions, o.Gateway.Region()):
+		return refuse(grant.CodeNotListed, o.Gateway.Region()+" is not among the regions of the deployment")
+	case !o.Exists:
+		return refuse(grant.CodeGatewayGone, "there is no such gateway; correct the ARN or remove its grants")
+	case !o.Managed:
+		return refuse(grant.CodeNotManaged, fmt.Sprintf("the gateway lacks the tag %s=%s; tag it to have it managed", ManagedTag, ManagedValue))
+	case o.Authorizer != "AWS_IAM":
+		return refuse(grant.CodeWrongAuthorizer, "the gateway authorizes callers by "+o.Authorizer+", which no grant of an IAM principal can open")
+	case o.Status == "CREATING" || o.Status == "DELETING":
+		return refuse(grant.CodeGatewayNotReady, "the gateway is "+o.Status+"; it is looked at again")
+	default:
+		return nil
+	}
+}

@@ -1,0 +1,244 @@
+// Package reconcile makes one gateway's resource policy what its grants say.
+//
+// AgentCore has no revision id and no lease can fence a put, so the last writer
+// wins. The loop therefore converges under any interleaving: it reads, decides,
+// writes only what differs, and ends only with a pass that found nothing to
+// write. It acts on what it reads, never on what an event says.
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/gateway-grants/gateway-grants/pkg/directory"
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/plan"
+	"github.com/gateway-grants/gateway-grants/pkg/policy"
+)
+
+const (
+	// maxPasses bounds one run; a gateway that others keep writing to is left to
+	// the sweep.
+	maxPasses = 6
+	// recheckAfter is when a gateway is looked at again after a write, so that a
+	// crash in the middle of it or a late write of somebody else is seen.
+	recheckAfter = 2 * time.Minute
+)
+
+// Dependencies are what a Reconciler reads and writes. All are required.
+type Dependencies struct {
+	Gateways  Gateways
+	Grants    Grants
+	Directory Directory
+	States    States
+	Notices   Notices
+	Now       func() time.Time
+	Log       *slog.Logger
+}
+
+// Reconciler reconciles gateways, any number at the same time.
+type Reconciler struct {
+	Dependencies
+	limits plan.Limits
+}
+
+// New returns a Reconciler that keeps within the limits.
+func New(dependencies Dependencies, limits plan.Limits) *Reconciler {
+	return &Reconciler{Dependencies: dependencies, limits: limits}
+}
+
+// Cause is what asked for a reconcile. It is recorded, and decides nothing.
+type Cause struct {
+	Text        string    // such as "grants table" or "sweep"
+	By          string    // ARN of who did it, where that is known
+	RequestedAt time.Time // zero where that is not known
+}
+
+// Result is how a run ended for its gateway.
+type Result struct {
+	Plan    plan.Plan     // of the last pass
+	Changes []plan.Change // what the writes of this run changed, or would not change
+	Passes  int
+	Writes  int
+	Failure *grant.Error // why the policy may not be what the grants say; nil if it is
+}
+
+// Reconcile makes the gateway's policy what its grants say. Whatever keeps it
+// from that is recorded with the gateway, tried again when due, and returned as
+// the result's Failure. The error is not nil only if the outcome could not be
+// recorded, so that whoever asked must ask again.
+func (r *Reconciler) Reconcile(ctx context.Context, gateway grant.Gateway, cause Cause) (Result, error) {
+	run := &run{Reconciler: r, gateway: gateway, cause: cause}
+	for run.result.Passes < maxPasses {
+		run.result.Passes++
+		settled, err := run.pass(ctx)
+		switch {
+		case errors.Is(err, errUnrecorded):
+			return run.result, fmt.Errorf("reconcile %s: %w", gateway, err)
+		case err != nil:
+			return run.fail(ctx, err)
+		case settled:
+			return run.settle(ctx)
+		}
+	}
+	return run.fail(ctx, &grant.Error{Code: CodeContended, Op: "settle the policy",
+		Hint: fmt.Sprintf("somebody else kept changing it through %d passes; it is tried again", maxPasses)})
+}
+
+// Plan reads everything and says what a reconcile would do, without doing it.
+func (r *Reconciler) Plan(ctx context.Context, gateway grant.Gateway) (plan.Plan, error) {
+	run := &run{Reconciler: r, gateway: gateway}
+	if err := run.observe(ctx); err != nil {
+		return plan.Plan{}, fmt.Errorf("plan %s: %w", gateway, err)
+	}
+	return plan.Make(run.world, r.limits)
+}
+
+// run is one Reconcile under way.
+type run struct {
+	*Reconciler
+	gateway grant.Gateway
+	cause   Cause
+	world   plan.World
+	result  Result
+	notices []plan.Notice
+}
+
+// pass reads everything afresh, decides, and writes if something differs. It is
+// settled if nothing did: a pass that writes nothing is the verification.
+func (r *run) pass(ctx context.Context) (settled bool, err error) {
+	if err := r.observe(ctx); err != nil {
+		return false, err
+	}
+	p, err := plan.Make(r.world, r.limits)
+	if err != nil {
+		return false, err
+	}
+	r.result.Plan = p
+	if r.result.Writes == 0 {
+		r.result.Changes = p.Changes
+	}
+	if !p.Write {
+		return true, nil
+	}
+	return false, r.apply(ctx, p)
+}
+
+// observe reads the world. The state comes first: what follows can fail and be
+// recorded there.
+func (r *run) observe(ctx context.Context) error {
+	state, err := r.States.Load(ctx, r.gateway)
+	if err != nil {
+		return fmt.Errorf("%w: read the recorded state: %w", errUnrecorded, err)
+	}
+	r.world = plan.World{Now: r.Now(), Gateway: plan.Observed{Gateway: r.gateway, Recorded: state}}
+	rows, err := r.Grants.ForGateway(ctx, r.gateway)
+	if err != nil {
+		return fmt.Errorf("read the grants: %w", err)
+	}
+	observed, err := r.Gateways.Describe(ctx, r.gateway)
+	if err != nil {
+		return fmt.Errorf("describe the gateway: %w", err)
+	}
+	if observed.Exists {
+		if observed.Policy, err = r.Gateways.Policy(ctx, r.gateway); err != nil {
+			return fmt.Errorf("read the resource policy: %w", err)
+		}
+	}
+	observed.Gateway, observed.Recorded = r.gateway, state
+	r.world.Gateway, r.world.Rows = observed, rows
+	r.world.Accounts = r.lookup(ctx, rows)
+	return nil
+}
+
+// lookup reads the part of the directory that the rows need. A directory that
+// cannot be read holds up nothing that can be decided without it.
+func (r *run) lookup(ctx context.Context, rows []grant.Row) directory.Snapshot {
+	var selectors []grant.Principal
+	var accounts []string
+	for _, row := range rows {
+		switch {
+		case row.Fault != nil:
+		case row.Grant.Principal.IsSelector():
+			selectors = append(selectors, row.Grant.Principal)
+		default:
+			accounts = append(accounts, row.Grant.Principal.Account())
+		}
+	}
+	if len(selectors)+len(accounts) == 0 {
+		return directory.Snapshot{}
+	}
+	snapshot, err := r.Directory.Lookup(ctx, selectors, accounts)
+	if err != nil {
+		r.Log.WarnContext(ctx, "directory unreadable", "gateway", r.gateway.ARN(), "error", err)
+		return directory.Failed()
+	}
+	return snapshot
+}
+
+// apply writes the plan. It marks the gateway due first, so that a crash is
+// noticed, and re-reads the policy just before, so that a foreign statement
+// written meanwhile is not lost.
+func (r *run) apply(ctx context.Context, p plan.Plan) error {
+	intent := plan.Intent{Due: r.Now().Add(recheckAfter), Hash: p.Hash, Selected: p.Selected}
+	if err := r.States.MarkDue(ctx, r.gateway, intent); err != nil {
+		return fmt.Errorf("%w: record the intent to write: %w", errUnrecorded, err)
+	}
+	now, err := r.Gateways.Policy(ctx, r.gateway)
+	if err != nil {
+		return fmt.Errorf("re-read the resource policy: %w", err)
+	}
+	if !sameBytes(now, r.world.Gateway.Policy) {
+		return nil // somebody was faster: look again
+	}
+	err = r.write(ctx, p.Want)
+	r.journal(ctx, p, err)
+	if err == nil || grant.CodeOf(err) == CodeUnknownOutcome {
+		r.result.Writes++
+		r.notices = append(r.notices, p.Notices...)
+		return nil
+	}
+	return err
+}
+
+func (r *run) write(ctx context.Context, want *policy.Document) error {
+	if want == nil {
+		if err := r.Gateways.DeletePolicy(ctx, r.gateway); err != nil {
+			return fmt.Errorf("delete the resource policy: %w", err)
+		}
+		return nil
+	}
+	if err := r.Gateways.PutPolicy(ctx, r.gateway, want); err != nil {
+		return fmt.Errorf("put the resource policy: %w", err)
+	}
+	return nil
+}
+
+// journal keeps what a write did. A journal that cannot be written is logged: it
+// must not turn a write that happened into one that seems not to have.
+func (r *run) journal(ctx context.Context, p plan.Plan, outcome error) {
+	entry := Entry{
+		At: r.Now(), Cause: r.cause.Text, By: r.cause.By, PlanHash: p.Hash,
+		Observed: text(r.world.Gateway.Policy), Written: text(p.Want), Outcome: "written",
+	}
+	if outcome != nil {
+		entry.Outcome = string(codeOf(outcome))
+	}
+	r.Log.InfoContext(ctx, "resource policy written", "gateway", r.gateway.ARN(), "cause", r.cause.Text, "by", r.cause.By,
+		"planHash", p.Hash, "bytes", p.Size.Bytes, "statements", p.Size.Statements, "drift", p.Drift, "outcome", entry.Outcome)
+	if err := r.States.Journal(ctx, r.gateway, entry); err != nil {
+		r.Log.ErrorContext(ctx, "journal not written", "gateway", r.gateway.ARN(), "error", err)
+	}
+}
+
+func text(document *policy.Document) string {
+	if document == nil {
+		return ""
+	}
+	return document.String()
+}
+
+func sameBytes(a, b *policy.Document) bool { return text(a) == text(b) }

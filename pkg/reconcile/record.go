@@ -1,0 +1,151 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/gateway-grants/gateway-grants/pkg/directory"
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/plan"
+)
+
+// errUnrecorded marks a failure that could not be recorded with its gateway.
+var errUnrecorded = errors.New("outcome not recorded")
+
+// notReadyAfter is when a gateway that is being created or deleted is looked at
+// again.
+const notReadyAfter = time.Minute
+
+// settle records what the last pass found, as far as it is new, and tells whom
+// it concerns.
+func (r *run) settle(ctx context.Context) (Result, error) {
+	p, recorded := r.result.Plan, r.world.Gateway.Recorded
+	r.publish(ctx, append(r.notices, p.Notices...))
+
+	next := plan.GatewayState{
+		Authorizer:  r.world.Gateway.Authorizer,
+		AppliedHash: p.Hash,
+		Size:        p.Size,
+		Due:         p.Due,
+		Selected:    p.Selected,
+	}
+	if p.Blocked != nil {
+		next.AppliedHash, next.PendingHash = recorded.Gateway.AppliedHash, recorded.Gateway.PendingHash
+		next.LastError, next.LastMessage = p.Blocked.Code, p.Blocked.Hint
+		if p.Blocked.Code == grant.CodeGatewayNotReady {
+			next.Due = earlier(next.Due, r.Now().Add(notReadyAfter))
+		}
+		r.result.Failure = p.Blocked
+	} else if r.world.Accounts.Availability() == directory.Unreadable {
+		next.LastError, next.LastMessage = grant.CodeDirectoryFailed, "the directory could not be read; whom selectors let in was kept"
+		next.Failures = recorded.Gateway.Failures + 1
+		next.Due = earlier(next.Due, r.Now().Add(backoff(next.Failures)))
+	}
+	if pending := recorded.Gateway.Due; pending.After(r.Now()) {
+		next.Due = earlier(next.Due, pending) // a write, ours or another's, is still to be rechecked
+	}
+	if err := r.record(ctx, next, p.Status); err != nil {
+		return r.result, err
+	}
+	return r.result, nil
+}
+
+// fail records why the run could not end well, and when it is tried again.
+func (r *run) fail(ctx context.Context, cause error) (Result, error) {
+	failure := coded(cause)
+	r.result.Failure = failure
+	r.Log.WarnContext(ctx, "reconcile failed", "gateway", r.gateway.ARN(), "code", failure.Code, "error", cause)
+	r.publish(ctx, r.notices)
+
+	// What this run itself marked before a write must survive the record of its
+	// failure, so the state is read again.
+	recorded, err := r.States.Load(ctx, r.gateway)
+	if err != nil {
+		return r.result, fmt.Errorf("reconcile %s: %w: %w", r.gateway, errUnrecorded, errors.Join(err, cause))
+	}
+	next := recorded.Gateway
+	next.LastError, next.LastMessage = failure.Code, cause.Error()
+	next.Failures++
+	next.Due = r.Now().Add(backoff(next.Failures))
+	if pending := recorded.Gateway.Due; pending.After(r.Now()) {
+		next.Due = earlier(next.Due, pending)
+	}
+	r.world.Gateway.Recorded = recorded
+	return r.result, r.record(ctx, next, recorded.Grants)
+}
+
+// record writes what differs from what is recorded, and nothing else.
+func (r *run) record(ctx context.Context, next plan.GatewayState, statuses map[grant.Key]grant.Status) error {
+	recorded := r.world.Gateway.Recorded
+	changed := make(map[grant.Key]grant.Status)
+	for key, status := range statuses {
+		if known, ok := recorded.Grants[key]; !ok || !status.Same(known) {
+			changed[key] = status
+		}
+	}
+	var gone []grant.Key
+	for key := range recorded.Grants {
+		if _, stays := statuses[key]; !stays {
+			gone = append(gone, key)
+		}
+	}
+	if len(changed)+len(gone) == 0 && sameState(next, recorded.Gateway) {
+		return nil
+	}
+	if err := r.States.Record(ctx, r.gateway, next, changed, gone); err != nil {
+		return fmt.Errorf("reconcile %s: %w: %w", r.gateway, errUnrecorded, err)
+	}
+	return nil
+}
+
+func sameState(a, b plan.GatewayState) bool {
+	return a.Authorizer == b.Authorizer && a.AppliedHash == b.AppliedHash && a.PendingHash == b.PendingHash &&
+		a.Size == b.Size && a.LastError == b.LastError && a.LastMessage == b.LastMessage &&
+		a.Failures == b.Failures && a.Due.Equal(b.Due) &&
+		maps.EqualFunc(a.Selected, b.Selected, slices.Equal[[]string])
+}
+
+// publish tells people and their tools. The policy is right without it, so a bus
+// that fails is logged and nothing is undone.
+func (r *run) publish(ctx context.Context, notices []plan.Notice) {
+	if len(notices) == 0 {
+		return
+	}
+	if err := r.Notices.Publish(ctx, notices); err != nil {
+		r.Log.ErrorContext(ctx, "notices not published", "gateway", r.gateway.ARN(), "error", err)
+	}
+}
+
+// earlier is the sooner of two moments, of which zero is never.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// backoff is how long to wait after a number of failures in a row: a minute,
+// doubled each time, an hour at most.
+func backoff(failures int) time.Duration {
+	return min(time.Minute<<min(max(failures-1, 0), 6), time.Hour)
+}
+
+// coded is the failure in the form that is recorded.
+func coded(err error) *grant.Error {
+	var failure *grant.Error
+	if errors.As(err, &failure) {
+		return failure
+	}
+	return &grant.Error{Code: codeOf(err), Op: "reconcile", Err: err}
+}
+
+func codeOf(err error) grant.Code {
+	if code := grant.CodeOf(err); code != "" {
+		return code
+	}
+	return CodeUnknown
+}
