@@ -72,5 +72,5 @@ func parsePath(path, account string) ([]string, bool) {
 			return nil, false
 		}
 	}
-	return slices.Clone(units), true
+	return append([]string(nil), units...), true
 }

@@ -198,6 +198,9 @@ func (s *Syncer) account(ctx context.Context, organization Organization, member 
 	if err != nil {
 		return directory.Account{}, fmt.Errorf("read the tags of account %s: %w", member.ID, err)
 	}
+	if len(tags) == 0 {
+		tags = nil
+	}
 	return directory.Account{
 		ID: member.ID, State: member.State, Organization: organization.ID,
 		Path: path, Tags: tags, ReadAt: at,
