@@ -48,22 +48,66 @@ func User(arn string) Caller {
 // Role is a session, of this name, of the role with this ARN.
 func Role(arn, session string) Caller {
 	caller := Caller{Kind: RoleSession, Account: arnAccount(arn), PrincipalARN: arn}
-	fields := strings.SplitN(arn, ":", 6)
-	if len(fields) == 6 {
-		name := fields[5][strings.LastIndexByte(fields[5], '/')+1:]
-		caller.SessionARN = "arn:" + fields[1] + ":sts::" + caller.Account + ":assumed-role/" + name + "/" + session
+	if caller.Account == "" {
+		return caller
 	}
+	partition := strings.SplitN(arn, ":", 3)[1]
+	caller.SessionARN = "arn:" + partition + ":sts::" + caller.Account + ":assumed-role/" + lastName(arn) + "/" + session
 	return caller
 }
 
 // Service is an AWS service acting for itself, such as lambda.amazonaws.com.
 func Service(name string) Caller { return Caller{Kind: ServiceCaller, Service: name} }
 
-// arnAccount is the account field of an ARN; empty if it is none.
-func arnAccount(arn string) string {
-	fields := strings.SplitN(arn, ":", 6)
-	if len(fields) < 6 {
+// String names the caller: by its session where it has one.
+func (c Caller) String() string {
+	switch {
+	case c.SessionARN != "":
+		return c.SessionARN
+	case c.PrincipalARN != "":
+		return c.PrincipalARN
+	case c.Service != "":
+		return c.Service
+	}
+	return "an anonymous caller"
+}
+
+// isIAM reports whether the caller is a user or a role, which is who can have
+// policies of its own.
+func (c *Caller) isIAM() bool { return c.Kind == IAMUser || c.Kind == RoleSession }
+
+func (c *Caller) principalType() string {
+	switch c.Kind {
+	case RootUser:
+		return "Account"
+	case IAMUser:
+		return "User"
+	case RoleSession:
+		return "AssumedRole"
+	case Anonymous:
+		return "Anonymous"
+	}
+	return ""
+}
+
+func (c *Caller) userID() string {
+	switch {
+	case c.Kind == RootUser:
+		return c.Account
+	case c.Kind == RoleSession && c.UniqueID != "" && c.SessionARN != "":
+		return c.UniqueID + ":" + lastName(c.SessionARN)
+	case c.Kind == IAMUser:
+		return c.UniqueID
+	}
+	return ""
+}
+
+func (c *Caller) userName() string {
+	if c.Kind != IAMUser {
 		return ""
 	}
-	return fields[4]
+	return lastName(c.PrincipalARN)
 }
+
+// lastName is what follows the last slash of an ARN: the name without the path.
+func lastName(arn string) string { return arn[strings.LastIndexByte(arn, '/')+1:] }

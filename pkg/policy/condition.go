@@ -1,0 +1,198 @@
+package policy
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+)
+
+// conditionMatcher is one entry of a Condition made ready to test. Its values
+// are in the field of their type; those that are not valid are in none, and
+// match nothing.
+type conditionMatcher struct {
+	operator
+	key string // lower case
+
+	exact    []string // sorted: text, folded where case is ignored, or ARNs
+	patterns []pattern
+	numbers  []float64
+	times    []time.Time
+	ranges   []netip.Prefix
+}
+
+func compileCondition(c normalCondition, variables bool) conditionMatcher {
+	m := conditionMatcher{operator: c.operator, key: c.key}
+	for _, value := range c.values {
+		switch c.operator.compare {
+		case stringEquals, stringEqualsIgnoreCase, boolean:
+			m.addPattern(value, false, variables)
+		case stringLike, arnLike:
+			m.addPattern(value, true, variables)
+		case binaryEquals, null:
+			m.exact = append(m.exact, value)
+		case numberEquals, numberLess, numberLessEquals, numberGreater, numberGreaterEquals:
+			if n, ok := parseNumber(value); ok {
+				m.numbers = append(m.numbers, n)
+			}
+		case dateEquals, dateLess, dateLessEquals, dateGreater, dateGreaterEquals:
+			if t, ok := parseDate(value); ok {
+				m.times = append(m.times, t)
+			}
+		case ipAddress:
+			if prefix, ok := parsePrefix(value); ok {
+				m.ranges = append(m.ranges, prefix)
+			}
+		}
+	}
+	slices.Sort(m.exact)
+	return m
+}
+
+func (m *conditionMatcher) addPattern(value string, wildcards, variables bool) {
+	p := parsePattern(value, wildcards, variables)
+	switch {
+	case len(p.tokens) == 0:
+		m.exact = append(m.exact, "")
+	case len(p.tokens) > 1 || p.tokens[0].kind != text:
+		m.patterns = append(m.patterns, p)
+	case m.compare != arnLike || isARN(p.tokens[0].text):
+		m.exact = append(m.exact, p.tokens[0].text)
+	}
+}
+
+// test reports whether the request meets the condition of a statement with this
+// effect. An operator that IAM does not have says nothing; it must then neither
+// let an Allow apply nor keep a Deny from applying.
+func (m *conditionMatcher) test(r *request, effect Effect) bool {
+	values := r.values(m.key)
+	switch {
+	case m.compare == unknownComparison:
+		return effect == Deny
+	case m.compare == null:
+		return slices.Contains(m.exact, isNull[len(values) == 0])
+	case len(values) == 0:
+		return m.testAbsent()
+	}
+	switch m.set {
+	case forAllValues:
+		if emptyData(values) {
+			return true
+		}
+		return !slices.ContainsFunc(values, func(value string) bool { return !m.testValue(r, value) })
+	case forAnyValue:
+		if emptyData(values) {
+			return false
+		}
+		return slices.ContainsFunc(values, func(value string) bool { return m.testValue(r, value) })
+	}
+	if len(values) > 1 {
+		// Several values need a set operator, so that without one nothing
+		// matches them.
+		return m.negated
+	}
+	return m.testValue(r, values[0])
+}
+
+var isNull = map[bool]string{true: "true", false: "false"}
+
+// testAbsent is the outcome for a key without a value: not matched, which is
+// what a negated operator asks for.
+func (m *conditionMatcher) testAbsent() bool {
+	switch {
+	case m.ifExists, m.set == forAllValues:
+		return true
+	case m.set == forAnyValue:
+		return false
+	}
+	return m.negated
+}
+
+// emptyData reports whether values are what set operators take for no data.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-single-vs-multi-valued-context-keys.html
+func emptyData(values []string) bool {
+	return !slices.ContainsFunc(values, func(value string) bool { return value != "" })
+}
+
+func (m *conditionMatcher) testValue(r *request, value string) bool {
+	return m.matches(r, value) != m.negated
+}
+
+// matches reports whether value compares with one of the policy's values.
+func (m *conditionMatcher) matches(r *request, value string) bool {
+	switch m.compare {
+	case stringEqualsIgnoreCase, boolean:
+		value = fold(value)
+	case binaryEquals:
+		value = normalValue(binaryEquals, value)
+	case numberEquals, numberLess, numberLessEquals, numberGreater, numberGreaterEquals:
+		return m.matchesNumber(value)
+	case dateEquals, dateLess, dateLessEquals, dateGreater, dateGreaterEquals:
+		return m.matchesDate(value)
+	case ipAddress:
+		address, ok := parseAddress(value)
+		return ok && slices.ContainsFunc(m.ranges, func(p netip.Prefix) bool { return p.Contains(address) })
+	}
+	if _, found := slices.BinarySearch(m.exact, value); found {
+		return true
+	}
+	for _, p := range m.patterns {
+		if m.matchesPattern(r, p, value) {
+			return true
+		}
+	}
+	return false
+}
+
+func (m *conditionMatcher) matchesPattern(r *request, p pattern, value string) bool {
+	p, ok := p.resolve(r)
+	switch {
+	case !ok:
+		return false
+	case m.compare == arnLike:
+		return p.matchARN(value)
+	case m.compare == stringEqualsIgnoreCase, m.compare == boolean:
+		for i := range p.tokens {
+			p.tokens[i].text = fold(p.tokens[i].text)
+		}
+	}
+	return p.match(value)
+}
+
+func (m *conditionMatcher) matchesNumber(value string) bool {
+	n, ok := parseNumber(value)
+	return ok && slices.ContainsFunc(m.numbers, func(limit float64) bool {
+		switch m.compare {
+		case numberLess:
+			return n < limit
+		case numberLessEquals:
+			return n <= limit
+		case numberGreater:
+			return n > limit
+		case numberGreaterEquals:
+			return n >= limit
+		}
+		return n == limit
+	})
+}
+
+func (m *conditionMatcher) matchesDate(value string) bool {
+	t, ok := parseDate(value)
+	return ok && slices.ContainsFunc(m.times, func(limit time.Time) bool {
+		switch m.compare {
+		case dateLess:
+			return t.Before(limit)
+		case dateLessEquals:
+			return !t.After(limit)
+		case dateGreater:
+			return t.After(limit)
+		case dateGreaterEquals:
+			return !t.Before(limit)
+		}
+		return t.Equal(limit)
+	})
+}
+
+func isARN(value string) bool {
+	return strings.HasPrefix(value, "arn:") && strings.Count(value, ":") >= arnFields-1
+}
