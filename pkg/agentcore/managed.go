@@ -1,0 +1,152 @@
+package agentcore
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"sync"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	control "github.com/aws/aws-sdk-go-v2/service/bedrockagentcorecontrol"
+
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
+)
+
+// A listing takes at most half of the ten calls a second that AWS allows for
+// reading gateways, so that reconciles get through beside it.
+// https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/bedrock-agentcore-limits.html
+const (
+	listingRate  = 5
+	listingBurst = 5
+)
+
+// pageSize is how many gateways a page of ListGateways holds, at most.
+// https://docs.aws.amazon.com/bedrock-agentcore-control/latest/APIReference/API_ListGateways.html
+const pageSize = 1000
+
+// Managed lists every managed gateway of the regions, sorted by ARN, or fails.
+// It takes about a second for five gateways beyond the first few, all regions
+// at once.
+func (g *Gateways) Managed(ctx context.Context) ([]grant.Gateway, error) {
+	found := make([][]grant.Gateway, len(g.regions))
+	failures := make([]error, len(g.regions))
+	var regions sync.WaitGroup
+	for i, region := range g.regions {
+		regions.Go(func() { found[i], failures[i] = g.managedIn(ctx, region) })
+	}
+	regions.Wait()
+	if err := errors.Join(failures...); err != nil {
+		return nil, err
+	}
+	all := slices.Concat(found...)
+	slices.SortFunc(all, func(a, b grant.Gateway) int { return cmp.Compare(a.ARN(), b.ARN()) })
+	return all, nil
+}
+
+func (g *Gateways) managedIn(ctx context.Context, region string) ([]grant.Gateway, error) {
+	l := listing{
+		client:   g.client(region),
+		gateways: g,
+		pace:     newPace(g.clock, listingRate, listingBurst),
+		op:       "list the gateways of " + region,
+	}
+	ids, err := l.ids(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return l.managed(ctx, ids)
+}
+
+// listing is one walk through the gateways of a region. One call at a time is
+// enough: the pace, not the answers, is what it waits for.
+type listing struct {
+	client   Control
+	gateways *Gateways
+	pace     *pace
+	op       string
+}
+
+func (l *listing) ids(ctx context.Context) ([]string, error) {
+	var ids []string
+	pages := control.NewListGatewaysPaginator(l.client, &control.ListGatewaysInput{MaxResults: aws.Int32(pageSize)})
+	for pages.HasMorePages() {
+		page, err := paced(ctx, l, func(ctx context.Context) (*control.ListGatewaysOutput, error) {
+			return pages.NextPage(ctx)
+		})
+		if err != nil {
+			return nil, readFailure(l.op, err)
+		}
+		for _, item := range page.Items {
+			ids = append(ids, aws.ToString(item.GatewayId))
+		}
+	}
+	return ids, nil
+}
+
+// managed keeps the gateways that carry the tag. One that ends meanwhile is
+// left out.
+func (l *listing) managed(ctx context.Context, ids []string) ([]grant.Gateway, error) {
+	var managed []grant.Gateway
+	var sibling grant.Gateway
+	for _, id := range ids {
+		gateway, exists, err := l.named(ctx, id, sibling)
+		if err != nil {
+			return nil, err
+		}
+		if !exists {
+			continue
+		}
+		sibling = gateway
+		tagged, err := paced(ctx, l, func(ctx context.Context) (bool, error) {
+			tagged, _, err := isManaged(ctx, l.client, gateway.ARN())
+			return tagged, err
+		})
+		if err != nil {
+			return nil, err
+		}
+		if tagged {
+			managed = append(managed, gateway)
+		}
+	}
+	return managed, nil
+}
+
+// named is the gateway with the id. A listing does not tell ARNs: the first is
+// asked for, and the others, which have its owner and region, follow from it.
+func (l *listing) named(ctx context.Context, id string, sibling grant.Gateway) (gateway grant.Gateway, exists bool, err error) {
+	if sibling != (grant.Gateway{}) {
+		gateway, err = grant.ParseGateway("arn:" + sibling.Partition() + ":bedrock-agentcore:" + sibling.Region() + ":" + sibling.Account() + ":gateway/" + id)
+		return gateway, true, l.unreadable(id, err)
+	}
+	answer, err := paced(ctx, l, func(ctx context.Context) (*control.GetGatewayOutput, error) {
+		return l.client.GetGateway(ctx, &control.GetGatewayInput{GatewayIdentifier: aws.String(id)})
+	})
+	if isNotFound(err) {
+		return grant.Gateway{}, false, nil
+	}
+	if err != nil {
+		return grant.Gateway{}, false, readFailure("read gateway "+id, err)
+	}
+	gateway, err = grant.ParseGateway(aws.ToString(answer.GatewayArn))
+	return gateway, true, l.unreadable(id, err)
+}
+
+func (l *listing) unreadable(id string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &grant.Error{Code: reconcile.CodeReadFailed, Op: l.op, Hint: "gateway " + id + " has a name in a form that is not known", Err: err}
+}
+
+// paced makes one call, in time and not for too long.
+func paced[T any](ctx context.Context, l *listing, call func(context.Context) (T, error)) (T, error) {
+	if err := l.pace.wait(ctx); err != nil {
+		var none T
+		return none, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, l.gateways.timeout)
+	defer cancel()
+	return call(ctx)
+}
