@@ -155,7 +155,7 @@ func (s *Service) createGateway(by Caller, in CreateGatewayInput) (Gateway, erro
 		Gateway: Gateway{
 			GatewaySettings: in.GatewaySettings,
 			ID:              id,
-			ARN:             s.gatewayARN(by.Account, id),
+			ARN:             s.GatewayARN(by.Account, id),
 			URL:             s.opts.GatewayURL(id),
 			Status:          Creating,
 			CreatedAt:       now,

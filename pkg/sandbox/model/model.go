@@ -118,7 +118,7 @@ func (s *Service) Region() string { return s.opts.Region }
 // caller sees a state that the clock has already ended. It returns the time of
 // the call. The caller must unlock s.mu.
 func (s *Service) lock() time.Time {
-	now := s.opts.Now().UTC()
+	now := s.opts.Now().UTC().Truncate(time.Millisecond)
 	s.mu.Lock()
 	for id, g := range s.gateways {
 		if !g.settle(now) {

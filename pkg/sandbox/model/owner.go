@@ -50,7 +50,8 @@ func (s *Service) named(by Caller, arn string) (*gateway, error) {
 	return g, nil
 }
 
-func (s *Service) gatewayARN(account, id string) string {
+// GatewayARN is the ARN that a gateway of the account with that id has.
+func (s *Service) GatewayARN(account, id string) string {
 	return s.arnPrefix() + account + ":gateway/" + id
 }
 
