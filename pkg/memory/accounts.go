@@ -1,0 +1,154 @@
+package memory
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"github.com/gateway-grants/gateway-grants/pkg/directory"
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
+	"github.com/gateway-grants/gateway-grants/pkg/tables"
+)
+
+// Accounts is the accounts table. It is safe for concurrent use.
+type Accounts struct{ table *table }
+
+var _ reconcile.Directory = (*Accounts)(nil)
+
+// NewAccounts makes an empty accounts table.
+func NewAccounts(config Config) *Accounts {
+	return &Accounts{newTable(config.or(tables.DefaultNames().Accounts), tables.AccountsLayout)}
+}
+
+// Lookup is reconcile.Directory's.
+func (a *Accounts) Lookup(ctx context.Context, selectors []grant.Principal, ids []string) (snapshot directory.Snapshot, err error) {
+	err = a.table.read(ctx, "look up accounts", func(v *view) error {
+		synced, err := v.synced()
+		if err != nil || synced.IsZero() {
+			return err
+		}
+		var found []directory.Account
+		for key := range v.items {
+			if !tables.IsAccount(key) {
+				continue
+			}
+			account, err := tables.ParseAccount(v.items[key])
+			if err != nil {
+				return err
+			}
+			matches := func(selector grant.Principal) bool { return directory.Matches(selector, account) }
+			if slices.Contains(ids, account.ID) || slices.ContainsFunc(selectors, matches) {
+				found = append(found, account)
+			}
+		}
+		snapshot = directory.Complete(selectors, found)
+		return nil
+	})
+	return snapshot, err
+}
+
+// Account reads one account; false for none.
+func (a *Accounts) Account(ctx context.Context, id string) (account directory.Account, found bool, err error) {
+	err = a.table.read(ctx, "read account "+id, func(v *view) error {
+		account, found, err = v.account(id)
+		return err
+	})
+	return account, found, err
+}
+
+// All lists the ids of the accounts in the table, sorted.
+func (a *Accounts) All(ctx context.Context) (ids []string, err error) {
+	err = a.table.read(ctx, "list accounts", func(v *view) error {
+		for _, item := range v.where(tables.IsAccount) {
+			account, err := tables.ParseAccount(item)
+			if err != nil {
+				return err
+			}
+			ids = append(ids, account.ID)
+		}
+		return nil
+	})
+	return ids, err
+}
+
+// Write records what was read of an account, and tells whether that changed
+// anything: a reading older than the one recorded changes nothing, nor does one
+// that says the same.
+func (a *Accounts) Write(ctx context.Context, account directory.Account) (changed bool, err error) {
+	err = a.table.write(ctx, "write account "+account.ID, func(v *view) error {
+		stored, found, err := v.account(account.ID)
+		if err != nil || found && (stored.ReadAt.After(account.ReadAt) || tables.SameAccount(stored, account)) {
+			return err
+		}
+		for _, item := range tables.AccountItems(account) {
+			if err := v.put(item); err != nil {
+				return err
+			}
+		}
+		for _, key := range tables.Stale(stored, account) {
+			v.delete(key)
+		}
+		changed = true
+		return nil
+	})
+	return changed, err
+}
+
+// Remove forgets an account that was read to be no member at readAt, and tells
+// whether that changed anything: one recorded by a later reading stays.
+func (a *Accounts) Remove(ctx context.Context, id string, readAt time.Time) (removed bool, err error) {
+	err = a.table.write(ctx, "remove account "+id, func(v *view) error {
+		stored, found, err := v.account(id)
+		if err != nil || !found || stored.ReadAt.After(readAt) {
+			return err
+		}
+		for _, key := range append(tables.Memberships(stored), tables.AccountKey(id)) {
+			v.delete(key)
+		}
+		removed = true
+		return nil
+	})
+	return removed, err
+}
+
+// MarkSynced records that a complete listing ended at the given time; an earlier
+// time never replaces a later one.
+func (a *Accounts) MarkSynced(ctx context.Context, at time.Time) error {
+	return a.table.write(ctx, "mark the listing as complete", func(v *view) error {
+		synced, err := v.synced()
+		if err != nil || !at.After(synced) {
+			return err
+		}
+		return v.put(tables.SyncItem(at))
+	})
+}
+
+// Synced reads when a complete listing last ended; zero for never.
+func (a *Accounts) Synced(ctx context.Context) (at time.Time, err error) {
+	err = a.table.read(ctx, "read when the listing was complete", func(v *view) error {
+		at, err = v.synced()
+		return err
+	})
+	return at, err
+}
+
+// Changes is as that of Grants. Records of accounts are told from the others by
+// tables.AccountChange.
+func (a *Accounts) Changes(listen func(events.DynamoDBEvent)) { a.table.changes(listen) }
+
+func (v *view) synced() (time.Time, error) {
+	item, _ := v.get(tables.SyncKey)
+	return tables.ParseSync(item)
+}
+
+func (v *view) account(id string) (directory.Account, bool, error) {
+	item, found := v.get(tables.AccountKey(id))
+	if !found {
+		return directory.Account{}, false, nil
+	}
+	account, err := tables.ParseAccount(item)
+	return account, err == nil, err
+}

@@ -1,0 +1,104 @@
+package memory
+
+import (
+	"context"
+	"slices"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
+	"github.com/gateway-grants/gateway-grants/pkg/tables"
+)
+
+// Grants is the grants table. It is safe for concurrent use.
+type Grants struct{ table *table }
+
+var _ reconcile.Grants = (*Grants)(nil)
+
+// NewGrants makes a grants table without the sentinel row.
+func NewGrants(config Config) *Grants {
+	return &Grants{newTable(config.or(tables.DefaultNames().Grants), tables.GrantsLayout)}
+}
+
+// ForGateway is reconcile.Grants's.
+func (g *Grants) ForGateway(ctx context.Context, gateway grant.Gateway) (rows []grant.Row, err error) {
+	err = g.table.read(ctx, "read the grants of "+gateway.ARN(), func(v *view) error {
+		rows, err = tables.Rows(v.Name, append(v.partition(gateway.ARN()), v.partition(grant.EveryGateway)...))
+		return err
+	})
+	return rows, err
+}
+
+// All reads every row, sorted by key, or fails as ForGateway does.
+func (g *Grants) All(ctx context.Context) (rows []grant.Row, err error) {
+	err = g.table.read(ctx, "read every grant", func(v *view) error {
+		rows, err = tables.Rows(v.Name, v.where(func(tables.Key) bool { return true }))
+		return err
+	})
+	return rows, err
+}
+
+// Naming lists the gateway keys, sorted, of the rows whose principal is one of
+// those given, in whatever form it was written.
+func (g *Grants) Naming(ctx context.Context, principals []grant.Principal) (gateways []string, err error) {
+	var forms []string
+	for _, principal := range principals {
+		forms = append(forms, tables.Forms(principal)...)
+	}
+	err = g.table.read(ctx, "look up principals", func(v *view) error {
+		for key, item := range v.items {
+			principal, ok := item[grant.AttrPrincipal].(*types.AttributeValueMemberS)
+			if ok && !tables.Reserved(key.Sort) && slices.Contains(forms, principal.Value) {
+				gateways = append(gateways, key.Partition)
+			}
+		}
+		return nil
+	})
+	slices.Sort(gateways)
+	return slices.Compact(gateways), err
+}
+
+// Put writes a row, as it is. Where onlyIfNew it fails with CodeGrantExists
+// rather than write over another.
+func (g *Grants) Put(ctx context.Context, attributes grant.Attributes, onlyIfNew bool) error {
+	item, err := tables.GrantItem(attributes)
+	if err != nil {
+		return err
+	}
+	return g.put(ctx, item, onlyIfNew)
+}
+
+// PutSentinel writes the row that proves a read.
+func (g *Grants) PutSentinel(ctx context.Context) error {
+	return g.put(ctx, tables.Sentinel(), false)
+}
+
+func (g *Grants) put(ctx context.Context, item tables.Item, onlyIfNew bool) error {
+	return g.table.write(ctx, "put a grant", func(v *view) error {
+		key := v.layout.Of(item)
+		if _, exists := v.get(key); exists && onlyIfNew {
+			return tables.GrantExists(grant.Key{Gateway: key.Partition, ID: key.Sort})
+		}
+		return v.put(item)
+	})
+}
+
+// Delete removes a row, and tells whether there was one.
+func (g *Grants) Delete(ctx context.Context, key grant.Key) (existed bool, err error) {
+	err = g.table.write(ctx, "delete grant "+key.String(), func(v *view) error {
+		at := tables.Key{Partition: key.Gateway, Sort: key.ID}
+		_, existed = v.get(at)
+		v.delete(at)
+		return nil
+	})
+	return existed, err
+}
+
+// Changes calls listen with each later change of the table, as the event that
+// Lambda would be invoked with: one for each write that changed anything, in
+// their order, one at a time. Whoever writes makes the call before the write
+// returns, unless another writer is at it already, which then makes it. So listen
+// may read and write the table itself: what it changes is told next.
+func (g *Grants) Changes(listen func(events.DynamoDBEvent)) { g.table.changes(listen) }

@@ -1,0 +1,149 @@
+package memory
+
+import (
+	"context"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/plan"
+	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
+	"github.com/gateway-grants/gateway-grants/pkg/tables"
+)
+
+// States is the state table. It is safe for concurrent use.
+type States struct{ table *table }
+
+var _ reconcile.States = (*States)(nil)
+
+// NewStates makes an empty state table.
+func NewStates(config Config) *States {
+	return &States{newTable(config.or(tables.DefaultNames().States), tables.StatesLayout)}
+}
+
+// Load is reconcile.States's.
+func (s *States) Load(ctx context.Context, gateway grant.Gateway) (state plan.State, err error) {
+	err = s.table.read(ctx, "load what is recorded of "+gateway.ARN(), func(v *view) error {
+		state, err = v.state(gateway)
+		return err
+	})
+	return state, err
+}
+
+// MarkDue is reconcile.States's.
+func (s *States) MarkDue(ctx context.Context, gateway grant.Gateway, intent plan.Intent) error {
+	return s.table.write(ctx, "mark "+gateway.ARN()+" as due", func(v *view) error {
+		state, err := v.state(gateway)
+		if err != nil {
+			return err
+		}
+		next := state.Gateway
+		next.PendingHash = intent.Hash
+		if !intent.Due.IsZero() && (next.Due.IsZero() || intent.Due.Before(next.Due)) {
+			next.Due = intent.Due
+		}
+		next.Selected = maps.Clone(next.Selected)
+		if next.Selected == nil {
+			next.Selected = make(map[string][]string)
+		}
+		for selection, accounts := range intent.Selected {
+			next.Selected[selection] = slices.Concat(next.Selected[selection], accounts)
+		}
+		return v.replace(gateway, state.Gateway.Selected, next)
+	})
+}
+
+// Record is reconcile.States's.
+func (s *States) Record(ctx context.Context, gateway grant.Gateway, state plan.GatewayState, statuses map[grant.Key]grant.Status, gone []grant.Key) error {
+	return s.table.write(ctx, "record the outcome for "+gateway.ARN(), func(v *view) error {
+		recorded, err := v.state(gateway)
+		if err != nil {
+			return err
+		}
+		for key, status := range statuses {
+			if err := v.put(tables.StatusItem(gateway, key, status)); err != nil {
+				return err
+			}
+		}
+		for _, key := range gone {
+			v.delete(tables.StatusKey(gateway, key))
+		}
+		return v.replace(gateway, recorded.Gateway.Selected, state)
+	})
+}
+
+// Journal is reconcile.States's.
+func (s *States) Journal(ctx context.Context, gateway grant.Gateway, entry reconcile.Entry) error {
+	return s.table.write(ctx, "add to the journal of "+gateway.ARN(), func(v *view) error {
+		for number := 0; ; number++ {
+			item := tables.JournalItem(gateway, entry, number)
+			stored, taken := v.get(v.layout.Of(item))
+			if !taken || reflect.DeepEqual(stored, item) { // the same entry twice is one
+				return v.put(item)
+			}
+		}
+	})
+}
+
+// Due lists the ARNs of the gateways that are due at the given time or before it,
+// the longest due first.
+func (s *States) Due(ctx context.Context, before time.Time) (gateways []string, err error) {
+	err = s.table.read(ctx, "look up what is due", func(v *view) error {
+		due := make(map[string]string)
+		for key, item := range v.items {
+			at, is := tables.DueAt(item)
+			if is && at <= tables.Moment(before) {
+				due[key.Partition] = at
+			}
+		}
+		gateways = slices.SortedFunc(maps.Keys(due), func(a, b string) int {
+			if due[a] != due[b] {
+				return strings.Compare(due[a], due[b])
+			}
+			return strings.Compare(a, b)
+		})
+		return nil
+	})
+	return gateways, err
+}
+
+// History reads a gateway's journal, the newest entry first, and at most limit
+// entries.
+func (s *States) History(ctx context.Context, gateway grant.Gateway, limit int) (entries []reconcile.Entry, err error) {
+	err = s.table.read(ctx, "read the journal of "+gateway.ARN(), func(v *view) error {
+		items := v.where(func(key tables.Key) bool {
+			return key.Partition == gateway.ARN() && strings.HasPrefix(key.Sort, tables.JournalPrefix)
+		})
+		slices.Reverse(items)
+		for _, item := range items[:min(limit, len(items))] {
+			entry, err := tables.ParseEntry(item)
+			if err != nil {
+				return err
+			}
+			entries = append(entries, entry)
+		}
+		return nil
+	})
+	return entries, err
+}
+
+func (v *view) state(gateway grant.Gateway) (plan.State, error) {
+	return tables.ParseState(v.partition(gateway.ARN()))
+}
+
+// replace writes the gateway's own item, and whom selectors mean.
+func (v *view) replace(gateway grant.Gateway, selected map[string][]string, state plan.GatewayState) error {
+	put, gone := tables.SelectedChanges(gateway, selected, state.Selected)
+	for _, item := range append(put, tables.GatewayItem(gateway, state)) {
+		if err := v.put(item); err != nil {
+			return err
+		}
+	}
+	for _, key := range gone {
+		v.delete(key)
+	}
+	return nil
+}
