@@ -1,0 +1,245 @@
+package grant_test
+
+import (
+	"fmt"
+	"maps"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
+)
+
+const gatewayARN = "arn:aws:bedrock-agentcore:us-east-1:111122223333:gateway/cross-account-test-abcde12345"
+
+// row is a valid row with attributes added or, where the value is nil, removed.
+func row(changes grant.Attributes) grant.Attributes {
+	attributes := grant.Attributes{"gateway": gatewayARN, "grant": "account-b", "principal": "444455556666"}
+	maps.Copy(attributes, changes)
+	for name, value := range attributes {
+		if value == nil {
+			delete(attributes, name)
+		}
+	}
+	return attributes
+}
+
+func TestAValidRowBecomesAGrant(t *testing.T) {
+	parsed := grant.Parse(row(grant.Attributes{
+		"principal":   "ou-abcd-11112222",
+		"role":        "team/Agent*",
+		"expires":     "2027-01-31",
+		"exclude":     []any{"777788889999", "ou-abcd-33334444", "777788889999"},
+		"conditions":  map[string]any{"sourceVpce": []any{"vpce-0123456789abcdef0"}, "sourceIp": []any{"203.0.113.0/24", "198.51.100.7"}},
+		"reason":      "pilot",
+		"requestedBy": "arn:aws:iam::111122223333:user/alice",
+		"source":      "grants.yaml",
+	}))
+	if parsed.Fault != nil {
+		t.Fatal(parsed.Fault)
+	}
+	got := parsed.Grant
+	want := grant.Grant{
+		Principal:   principal(t, "ou-abcd-11112222"),
+		Role:        "team/Agent*",
+		Follow:      grant.FollowName,
+		Expires:     time.Date(2027, 2, 1, 0, 0, 0, 0, time.UTC),
+		Exclude:     grant.Exclusion{Accounts: []string{"777788889999"}, Units: []string{"ou-abcd-33334444"}},
+		Conditions:  grant.Conditions{SourceVPCE: []string{"vpce-0123456789abcdef0"}, SourceIP: []string{"198.51.100.7", "203.0.113.0/24"}},
+		Reason:      "pilot",
+		RequestedBy: "arn:aws:iam::111122223333:user/alice",
+		Source:      "grants.yaml",
+	}
+	if diff := cmp.Diff(want, *got, cmp.Comparer(func(a, b grant.Principal) bool { return a == b })); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
+func principal(t *testing.T, text string) grant.Principal {
+	t.Helper()
+	p, err := grant.ParsePrincipal(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func TestARowThatCannotBeUnderstoodSaysWhy(t *testing.T) {
+	for name, test := range map[string]struct {
+		reason string
+		change grant.Attributes
+		want   grant.Code
+		hint   string
+	}{
+		"misspelt conditions":   {"a misspelt condition must not widen access", grant.Attributes{"condition": map[string]any{}}, grant.CodeUnknownAttribute, "conditions"},
+		"unknown attribute":     {"nothing is silently ignored", grant.Attributes{"Principal": "444455556666"}, grant.CodeUnknownAttribute, "principal"},
+		"not a gateway":         {"a wrong ARN reconciles nothing", grant.Attributes{"gateway": "arn:aws:s3:::bucket"}, grant.CodeInvalidGateway, "gateway/ID"},
+		"gateway of no account": {"the owner comes from the ARN", grant.Attributes{"gateway": "arn:aws:bedrock-agentcore:us-east-1::gateway/x"}, grant.CodeInvalidGateway, "ACCOUNT"},
+		"reserved id":           {"ids with # are the product's own", grant.Attributes{"grant": "#meta"}, grant.CodeInvalidID, "#"},
+		"id too long":           {"ids end up in keys", grant.Attributes{"grant": strings.Repeat("x", 257)}, grant.CodeInvalidID, "256"},
+		"number for principal":  {"a number drops the account's leading zeros", grant.Attributes{"principal": 444455556666.0}, grant.CodeWrongType, "string"},
+		"no principal":          {"a grant for nobody is a mistake", grant.Attributes{"principal": nil}, grant.CodeNoPrincipal, "account"},
+		"empty principal":       {"the same", grant.Attributes{"principal": ""}, grant.CodeNoPrincipal, "account"},
+		"everyone":              {"a gateway is never opened to everyone", grant.Attributes{"principal": "*"}, grant.CodeInvalidPrincipal, "everyone"},
+		"any account's role":    {"the account is what makes a pattern safe", grant.Attributes{"principal": "arn:aws:iam::*:role/Agent"}, grant.CodeInvalidPrincipal, "12 digits"},
+		"a session":             {"the role behind it is meant", grant.Attributes{"principal": "arn:aws:sts::444455556666:assumed-role/AgentRole/session"}, grant.CodeSessionPrincipal, "arn:aws:iam::444455556666:role/AgentRole"},
+		"a unique id":           {"nobody can read it later", grant.Attributes{"principal": "AROAEXAMPLE"}, grant.CodeInvalidPrincipal, "ARN"},
+		"a group":               {"IAM cannot let groups in", grant.Attributes{"principal": "arn:aws:iam::444455556666:group/g"}, grant.CodeInvalidPrincipal, "role"},
+		"a policy variable":     {"it would be expanded in a condition", grant.Attributes{"principal": "arn:aws:iam::444455556666:role/${aws:username}/x"}, grant.CodeInvalidPrincipal, "role"},
+		"a user pattern":        {"only roles have patterns", grant.Attributes{"principal": "arn:aws:iam::444455556666:user/a*"}, grant.CodeInvalidPrincipal, "exactly"},
+		"eleven digits":         {"a lost zero is another account", grant.Attributes{"principal": "44445555666"}, grant.CodeInvalidPrincipal, "12-digit"},
+		"half an OU":            {"no OU is called so", grant.Attributes{"principal": "ou-abcd"}, grant.CodeInvalidPrincipal, "ou-abcd-11112222"},
+		"a tag without value":   {"Key= is a tag, Key is not", grant.Attributes{"principal": "tag:team"}, grant.CodeInvalidPrincipal, "tag:Key=Value"},
+		"role of a role":        {"the principal already names one", grant.Attributes{"principal": "arn:aws:iam::444455556666:role/A", "role": "B"}, grant.CodeInvalidRole, "already"},
+		"role with slash":       {"names have no leading slash", grant.Attributes{"role": "/AgentRole"}, grant.CodeInvalidRole, "leading"},
+		"empty role":            {"it would mean every role", grant.Attributes{"role": ""}, grant.CodeInvalidRole, "AgentRole"},
+		"follow a pattern":      {"a pattern has no identity", grant.Attributes{"role": "Agent*", "follow": "identity"}, grant.CodeInvalidFollow, "by name"},
+		"follow by hope":        {"there are two ways", grant.Attributes{"follow": "hope"}, grant.CodeInvalidFollow, "identity or name"},
+		"expires tomorrow":      {"no one's clock is asked", grant.Attributes{"expires": "tomorrow"}, grant.CodeInvalidExpiry, "2027-01-31"},
+		"expires never":         {"empty text is no expiry and no date", grant.Attributes{"expires": ""}, grant.CodeInvalidExpiry, "2027-01-31"},
+		"expires without zone":  {"whose midnight it is must be said", grant.Attributes{"expires": "2027-01-31T18:00:00"}, grant.CodeInvalidExpiry, "Z"},
+		"30 February":           {"there is no such day", grant.Attributes{"expires": "2027-02-30"}, grant.CodeInvalidExpiry, "2027-01-31"},
+		"exclude from account":  {"an account has no parts", grant.Attributes{"exclude": []any{"777788889999"}}, grant.CodeInvalidExclude, "OU"},
+		"exclude a name":        {"names are not unique", grant.Attributes{"principal": "o-exampleorgid", "exclude": []any{"sandbox"}}, grant.CodeInvalidExclude, "account ids"},
+		"exclude text":          {"a list is expected", grant.Attributes{"principal": "o-exampleorgid", "exclude": "777788889999"}, grant.CodeInvalidExclude, "list"},
+		"empty conditions":      {"the admin meant some", grant.Attributes{"conditions": map[string]any{}}, grant.CodeInvalidCondition, "leave it out"},
+		"unknown condition":     {"it would not narrow anything", grant.Attributes{"conditions": map[string]any{"sourceVPC": []any{"vpc-0123456789abcdef0"}}}, grant.CodeInvalidCondition, "sourceVpc"},
+		"condition of nothing":  {"an empty list would admit nobody or all", grant.Attributes{"conditions": map[string]any{"sourceIp": []any{}}}, grant.CodeInvalidCondition, "one or more"},
+		"every address":         {"it narrows nothing", grant.Attributes{"conditions": map[string]any{"sourceIp": []any{"0.0.0.0/0"}}}, grant.CodeInvalidCondition, "203.0.113.0/24"},
+		"host bits":             {"AWS would read another range", grant.Attributes{"conditions": map[string]any{"sourceIp": []any{"203.0.113.7/24"}}}, grant.CodeInvalidCondition, "203.0.113.0/24"},
+		"no vpce":               {"a VPC is no endpoint", grant.Attributes{"conditions": map[string]any{"sourceVpce": []any{"vpc-0123456789abcdef0"}}}, grant.CodeInvalidCondition, "vpce-"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			parsed := grant.Parse(row(test.change))
+			if parsed.Grant != nil || parsed.Fault == nil {
+				t.Fatalf("%s: accepted", test.reason)
+			}
+			if parsed.Fault.Code != test.want {
+				t.Errorf("%s: code %s, want %s", test.reason, parsed.Fault.Code, test.want)
+			}
+			if !strings.Contains(parsed.Fault.Hint, test.hint) {
+				t.Errorf("%s: hint %q does not say %q", test.reason, parsed.Fault.Hint, test.hint)
+			}
+			if strings.Contains(parsed.Fault.Error(), "\n") {
+				t.Errorf("the fault is more than one line: %q", parsed.Fault.Error())
+			}
+		})
+	}
+}
+
+func TestEachPrincipalReadsBackAsItself(t *testing.T) {
+	for text, kind := range map[string]grant.Kind{
+		"444455556666":                                    grant.KindAccount,
+		"arn:aws:iam::444455556666:root":                  grant.KindAccount,
+		"arn:aws-cn:iam::444455556666:root":               grant.KindAccount,
+		"arn:aws:iam::444455556666:role/AgentRole":        grant.KindRole,
+		"arn:aws:iam::444455556666:role/team/a/AgentRole": grant.KindRole,
+		"arn:aws:iam::444455556666:role/aws-reserved/sso.amazonaws.com/AWSReservedSSO_Dev_0123456789abcdef": grant.KindRole,
+		"arn:aws:iam::444455556666:role/Agent*": grant.KindRolePattern,
+		"arn:aws:iam::444455556666:user/alice":  grant.KindUser,
+		"ou-abcd-11112222":                      grant.KindUnit,
+		"ou-abcd-11112222/direct":               grant.KindUnitDirect,
+		"o-exampleorgid":                        grant.KindOrganization,
+		"tag:team=agents":                       grant.KindTag,
+		"tag:team=":                             grant.KindTag,
+		"tag:a=b=c":                             grant.KindTag,
+	} {
+		t.Run(text, func(t *testing.T) {
+			parsed := principal(t, text)
+			if parsed.Kind() != kind {
+				t.Errorf("kind %d, want %d", parsed.Kind(), kind)
+			}
+			if again := principal(t, parsed.String()); again != parsed {
+				t.Errorf("%v reads back as %v", parsed, again)
+			}
+		})
+	}
+}
+
+func TestAnAccountNarrowedToARoleNamesTheRole(t *testing.T) {
+	for role, want := range map[string]struct {
+		kind   grant.Kind
+		follow grant.Follow
+	}{
+		"AgentRole":   {grant.KindRole, grant.FollowIdentity},
+		"team/Agent*": {grant.KindRolePattern, grant.FollowName},
+	} {
+		parsed := grant.Parse(row(grant.Attributes{"role": role}))
+		if parsed.Fault != nil {
+			t.Fatal(parsed.Fault)
+		}
+		subject := parsed.Grant.Subject()
+		if subject.Kind() != want.kind || parsed.Grant.Follow != want.follow {
+			t.Errorf("%s: kind %d followed by %s", role, subject.Kind(), parsed.Grant.Follow)
+		}
+		if arn := subject.ARN("aws-cn"); arn != "arn:aws-cn:iam::444455556666:role/"+role {
+			t.Errorf("%s: %s", role, arn)
+		}
+	}
+}
+
+func TestAGrantEndsAtTheEndOfItsDay(t *testing.T) {
+	parsed := grant.Parse(row(grant.Attributes{"expires": "2027-01-31"}))
+	last := time.Date(2027, 1, 31, 23, 59, 59, 999, time.UTC)
+	if !parsed.Grant.Live(last) {
+		t.Error("it ended before its day did")
+	}
+	if parsed.Grant.Live(last.Add(time.Second)) {
+		t.Error("it outlived its day")
+	}
+}
+
+func TestTheRevisionFollowsWhateverTheAdminWrote(t *testing.T) {
+	seen := map[string]string{}
+	for name, change := range map[string]grant.Attributes{
+		"as it was":  {},
+		"a reason":   {"reason": "pilot"},
+		"an expiry":  {"expires": "2027-01-31"},
+		"a fault":    {"expires": "soon"},
+		"wrong type": {"reason": 7.0},
+		"a NaN-like": {"reason": func() {}},
+	} {
+		revision := grant.Parse(row(change)).Revision
+		if other, taken := seen[revision]; taken {
+			t.Errorf("%s and %s have the same revision", name, other)
+		}
+		if again := grant.Parse(row(change)).Revision; again != revision && name != "a NaN-like" {
+			t.Errorf("%s: the revision is not stable", name)
+		}
+		seen[revision] = name
+	}
+}
+
+func TestAnErrorEndsInWhatToDo(t *testing.T) {
+	_, err := grant.ParseGateway("nonsense")
+	wrapped := fmt.Errorf("reconcile: %w", err)
+	if grant.CodeOf(wrapped) != grant.CodeInvalidGateway {
+		t.Errorf("code %q", grant.CodeOf(wrapped))
+	}
+	if !strings.HasSuffix(wrapped.Error(), "or * for every managed gateway") {
+		t.Error(wrapped)
+	}
+}
+
+func FuzzParsePrincipal(f *testing.F) {
+	for _, seed := range []string{"444455556666", "arn:aws:iam::444455556666:role/A*", "ou-abcd-11112222/direct", "tag:a=b", "o-exampleorgid", "*"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		parsed, err := grant.ParsePrincipal(text)
+		if err != nil {
+			if grant.CodeOf(err) == "" || parsed != (grant.Principal{}) {
+				t.Fatalf("%q: %v with %v", text, err, parsed)
+			}
+			return
+		}
+		if again, err := grant.ParsePrincipal(parsed.String()); err != nil || again != parsed {
+			t.Fatalf("%q reads as %v, which reads as %v, %v", text, parsed, again, err)
+		}
+		if account := parsed.Account(); !parsed.IsSelector() && (len(account) != 12 || strings.ContainsAny(account, "*?")) {
+			t.Fatalf("%q names the account %q", text, account)
+		}
+	})
+}

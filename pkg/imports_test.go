@@ -1,0 +1,140 @@
+package pkg
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/gateway-grants/gateway-grants/"
+
+// arrows says which of our packages each package may import. Imports point one
+// way: towards the decisions, which depend on nothing.
+var arrows = map[string][]string{
+	"pkg/policy":    {},
+	"pkg/grant":     {},
+	"pkg/directory": {"pkg/grant"},
+	"pkg/plan":      {"pkg/directory", "pkg/grant", "pkg/policy"},
+	"pkg/reconcile": {"pkg/plan", "pkg/directory", "pkg/grant", "pkg/policy"},
+	"pkg/dirsync":   {"pkg/directory", "pkg/grant"},
+	"pkg/trigger":   {"pkg/reconcile", "pkg/dirsync", "pkg/plan", "pkg/directory", "pkg/grant"},
+
+	// Adapters implement what their consumers declare.
+	"pkg/tables":        {"pkg/reconcile", "pkg/plan", "pkg/directory", "pkg/grant"},
+	"pkg/dynamo":        {"pkg/tables", "pkg/reconcile", "pkg/plan", "pkg/directory", "pkg/grant"},
+	"pkg/memory":        {"pkg/tables", "pkg/reconcile", "pkg/dirsync", "pkg/plan", "pkg/directory", "pkg/grant"},
+	"pkg/tabletest":     {"pkg/tables", "pkg/reconcile", "pkg/plan", "pkg/directory", "pkg/grant"},
+	"pkg/agentcore":     {"pkg/reconcile", "pkg/plan", "pkg/grant", "pkg/policy"},
+	"pkg/organizations": {"pkg/dirsync", "pkg/directory", "pkg/grant"},
+	"pkg/bus":           {"pkg/reconcile", "pkg/trigger", "pkg/plan", "pkg/grant"},
+	"pkg/mcpclient":     {},
+
+	// The stand-in must not agree with the product by sharing its code.
+	"pkg/sandbox/": {"pkg/policy", "pkg/sandbox/"},
+
+	"functions/":          {"functions/internal/boot", "pkg/"},
+	"cmd/gateway-grants":  {"cmd/gateway-grants/", "pkg/"},
+	"cmd/gateway-grants/": {"cmd/gateway-grants/", "pkg/"},
+	"cmd/sandbox":         {"cmd/sandbox/", "pkg/"},
+	"cmd/sandbox/":        {"cmd/sandbox/", "pkg/"},
+}
+
+// pure packages decide: no AWS, no network, no context, no clock.
+var pure = []string{"pkg/policy", "pkg/grant", "pkg/directory", "pkg/plan"}
+
+func goList(t *testing.T, arguments ...string) []string {
+	t.Helper()
+	command := exec.Command("go", append([]string{"list"}, arguments...)...)
+	command.Dir = ".."
+	output, err := command.Output()
+	if err != nil {
+		t.Fatalf("go list %v: %v", arguments, err)
+	}
+	return strings.Split(strings.TrimSpace(string(output)), "\n")
+}
+
+// within tells whether a package is the one named, or lies below a name that
+// ends in a slash.
+func within(name, path string) bool {
+	return path == name || strings.HasSuffix(name, "/") && strings.HasPrefix(path, name)
+}
+
+func TestImportsPointOneWay(t *testing.T) {
+	for _, line := range goList(t, "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./...") {
+		fields := strings.Fields(line)
+		from := strings.TrimPrefix(fields[0], module)
+		var allowed []string
+		known := false
+		for name, targets := range arrows {
+			if within(name, from) {
+				known, allowed = true, append(allowed, targets...)
+			}
+		}
+		if !known && from != "pkg" {
+			t.Errorf("%s stands nowhere in the layout", from)
+		}
+		for _, to := range fields[1:] {
+			ours, isOurs := strings.CutPrefix(to, module)
+			if isOurs && !slices.ContainsFunc(allowed, func(name string) bool { return within(name, ours) }) {
+				t.Errorf("%s must not import %s", from, ours)
+			}
+			if slices.Contains(pure, from) && impure(to) {
+				t.Errorf("%s is pure and must not import %s", from, to)
+			}
+		}
+	}
+}
+
+func impure(path string) bool {
+	return path == "context" || path == "os" || path == "net" || strings.HasPrefix(path, "net/http") ||
+		strings.HasPrefix(path, "github.com/aws/")
+}
+
+func TestTheProductLinksNothingOfTheStandIn(t *testing.T) {
+	for _, path := range goList(t, "-deps", "./functions/...", "./cmd/gateway-grants") {
+		ours := strings.TrimPrefix(path, module)
+		if within("pkg/sandbox/", ours) || ours == "pkg/memory" || ours == "pkg/tabletest" {
+			t.Errorf("the product links %s", ours)
+		}
+	}
+}
+
+func TestTheEchoToolLinksNoAWSClient(t *testing.T) {
+	for _, path := range goList(t, "-deps", "./functions/echo") {
+		if strings.HasPrefix(path, "github.com/aws/aws-sdk-go-v2") {
+			t.Errorf("echo links %s", path)
+		}
+	}
+}
+
+func TestPurePackagesReadNoClock(t *testing.T) {
+	for _, dir := range pure {
+		files, err := filepath.Glob(filepath.Join("..", dir, "*.go"))
+		if err != nil || len(files) == 0 {
+			t.Fatalf("%s: %d files, %v", dir, len(files), err)
+		}
+		for _, file := range files {
+			if strings.HasSuffix(file, "_test.go") {
+				continue
+			}
+			parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ast.Inspect(parsed, func(node ast.Node) bool {
+				if call, ok := node.(*ast.SelectorExpr); ok {
+					if of, ok := call.X.(*ast.Ident); ok && of.Name == "time" &&
+						slices.Contains([]string{"Now", "Since", "Until", "After", "Sleep", "NewTimer"}, call.Sel.Name) {
+						t.Errorf("%s calls time.%s", file, call.Sel.Name)
+					}
+				}
+				return true
+			})
+		}
+	}
+}
