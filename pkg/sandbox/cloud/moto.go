@@ -6,7 +6,11 @@ package cloud
 import (
 	"context"
 	"errors"
+	"net/http"
 	"regexp"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
 )
 
 // Options say how to run a moto server.
@@ -50,7 +54,29 @@ func StartMoto(ctx context.Context, options Options) (*Moto, error) {
 	return moto, nil
 }
 
-// Endpoint is the server's URL, for an AWS client's BaseEndpoint. The account is
-// that of the header x-moto-account-id, else of the access key's owner, else
-// 123456789012. No signature is checked.
+// accountHeader names the account that a request acts in. Without it moto takes
+// the account of the access key's owner, or 123456789012.
+const accountHeader = "X-Moto-Account-Id"
+
+// Endpoint is the server's URL, for an AWS client's BaseEndpoint. It checks no
+// signature.
 func (m *Moto) Endpoint() string { return m.endpoint }
+
+// Config makes AWS clients that act in the account, straight on moto.
+func (m *Moto) Config(account, region string) aws.Config {
+	return aws.Config{
+		Region:       region,
+		BaseEndpoint: aws.String(m.endpoint),
+		Credentials:  credentials.NewStaticCredentialsProvider("SANDBOX", "unchecked", ""),
+		HTTPClient:   &http.Client{Transport: inAccount(account)},
+	}
+}
+
+// inAccount sends requests as one account.
+type inAccount string
+
+func (account inAccount) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.Header.Set(accountHeader, string(account))
+	return http.DefaultTransport.RoundTrip(r) //nolint:wrapcheck // a transport's error is the client's to wrap
+}

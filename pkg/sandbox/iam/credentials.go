@@ -80,21 +80,23 @@ func (d *Directory) AssumeRole(ctx context.Context, caller Caller, roleARN, sess
 	d.mu.RLock()
 	role, ok := d.principals[roleARN]
 	d.mu.RUnlock()
-	if !ok || !trusts(role, caller, identity) {
+	if !ok || !MayAssume(caller, identity, roleARN, role.trust) {
 		// AWS does not tell the two apart either.
 		return AccessKey{}, fmt.Errorf("AccessDenied: User: %s is not authorized to perform: sts:AssumeRole on resource: %s", caller.ARN, roleARN)
 	}
 	return d.StartSession(roleARN, session, lifetime)
 }
 
-func trusts(role *principal, caller Caller, identity []*policy.Document) bool {
-	if role.trust == nil {
+// MayAssume says whether sts:AssumeRole gives the caller, whose identity policies
+// are given, the role with this ARN and trust policy; nil is none.
+func MayAssume(caller Caller, identity []*policy.Document, roleARN string, trust *policy.Document) bool {
+	if trust == nil {
 		return false
 	}
 	call := policy.Call{
 		Caller: caller.Principal(), Identity: identity,
-		Action: "sts:AssumeRole", Resource: role.ARN, ResourceAccount: role.Account,
-		ResourcePolicy: aboutRole(role.trust, role.ARN),
+		Action: "sts:AssumeRole", Resource: roleARN,
+		ResourcePolicy: aboutRole(trust, roleARN),
 	}
 	if !policy.Evaluate(call).Allowed {
 		return false

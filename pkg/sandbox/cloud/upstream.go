@@ -1,0 +1,104 @@
+package cloud
+
+import (
+	"bytes"
+	"context"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"strings"
+
+	"github.com/gateway-grants/gateway-grants/pkg/sandbox/sigv4"
+)
+
+// maxBody is the largest request that is handed to moto, in bytes: the largest
+// Lambda deployment package that can be uploaded directly is 50 MB, and it comes
+// base64-encoded.
+// https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+const maxBody = 70 << 20
+
+// Upstream serves what moto serves, to callers who sign well, each in the
+// account that the key belongs to. Moto itself checks no signature.
+type Upstream struct {
+	verifier   *sigv4.Verifier
+	identities *Identities
+	proxy      *httputil.ReverseProxy
+}
+
+// NewUpstream makes the handler. The secrets of access keys that moto issues are
+// recorded in identities.
+func NewUpstream(moto *Moto, verifier *sigv4.Verifier, identities *Identities) (*Upstream, error) {
+	target, err := url.Parse(moto.Endpoint())
+	if err != nil {
+		return nil, fmt.Errorf("reading moto's endpoint: %w", err)
+	}
+	u := &Upstream{verifier: verifier, identities: identities}
+	u.proxy = &httputil.ReverseProxy{
+		Rewrite: func(p *httputil.ProxyRequest) {
+			p.SetURL(target)
+			p.Out.Host = p.In.Host // what moto puts into the URLs that it gives out
+			p.Out.Header.Set(accountHeader, callerAccount(p.In.Context()))
+		},
+		ModifyResponse: u.recordAccessKey,
+		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
+			refuse(w, r, http.StatusServiceUnavailable, "ServiceUnavailable", "moto does not answer: "+err.Error())
+		},
+	}
+	return u, nil
+}
+
+func (u *Upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if strings.HasPrefix(r.URL.Path, "/moto-api") {
+		refuse(w, r, http.StatusNotFound, "UnknownOperationException", "Moto's own API is not part of the stand-in.")
+		return
+	}
+	identity, err := u.verifier.Verify(r, sigv4.Expect{MaxBody: maxBody, UnsignedPayload: scopedService(r) == "s3"})
+	if refused := (*sigv4.Error)(nil); errors.As(err, &refused) {
+		refuseSignature(w, r, refused)
+		return
+	}
+	if err != nil {
+		refuse(w, r, http.StatusInternalServerError, "InternalFailure", err.Error())
+		return
+	}
+	ctx := context.WithValue(r.Context(), accountKey{}, identity.Caller.Account)
+	u.proxy.ServeHTTP(w, r.WithContext(ctx))
+}
+
+type accountKey struct{}
+
+// callerAccount is the account of the request's verified caller.
+func callerAccount(ctx context.Context) string {
+	id, _ := ctx.Value(accountKey{}).(string)
+	return id
+}
+
+// recordAccessKey keeps the secret of a key that iam:CreateAccessKey has made:
+// moto will not show it again, and without it no signature can be verified.
+func (u *Upstream) recordAccessKey(answer *http.Response) error {
+	if answer.StatusCode != http.StatusOK || scopedService(answer.Request) != "iam" {
+		return nil
+	}
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return fmt.Errorf("reading moto's answer: %w", err)
+	}
+	if err := answer.Body.Close(); err != nil {
+		return fmt.Errorf("reading moto's answer: %w", err)
+	}
+	answer.Body = io.NopCloser(bytes.NewReader(body))
+	var created struct {
+		XMLName xml.Name `xml:"CreateAccessKeyResponse"`
+		User    string   `xml:"CreateAccessKeyResult>AccessKey>UserName"`
+		ID      string   `xml:"CreateAccessKeyResult>AccessKey>AccessKeyId"`
+		Secret  string   `xml:"CreateAccessKeyResult>AccessKey>SecretAccessKey"`
+	}
+	if xml.Unmarshal(body, &created) == nil {
+		u.identities.Record(callerAccount(answer.Request.Context()), created.User, created.ID, created.Secret)
+	}
+	return nil // an answer of any other shape is another operation's
+}
