@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -51,8 +52,7 @@ func Make(world World, limits Limits) (Plan, error) {
 	if want != nil {
 		plan.Size = measure(want, limits.Accounting)
 	}
-	found, recorded := hash(said, strange), world.Gateway.Recorded.Gateway
-	plan.Drift = plan.Write && found != recorded.AppliedHash && found != recorded.PendingHash && found != plan.Hash
+	plan.Drift = plan.Write && drifted(hash(said, strange), world.Gateway.Recorded.Gateway)
 	plan.Notices = notices(world, plan)
 	return plan, nil
 }
@@ -112,11 +112,20 @@ func lasting(accesses map[access]bool) map[access]bool {
 	return all
 }
 
+// nothing is the hash of a policy without a statement of ours.
+const nothing = "none"
+
+// drifted tells whether what was found is neither what was last seen right nor
+// what was last about to be written. A gateway never seen held nothing of ours.
+func drifted(found string, recorded GatewayState) bool {
+	return found != cmp.Or(recorded.AppliedHash, nothing) && found != recorded.PendingHash
+}
+
 // hash names what our statements mean: the same accesses have the same hash,
-// however they are written. Nothing at all has the hash "".
+// however they are written.
 func hash(accesses map[access]bool, strange []policy.Statement) string {
 	if len(accesses)+len(strange) == 0 {
-		return ""
+		return nothing
 	}
 	var lines []string
 	for a := range accesses {

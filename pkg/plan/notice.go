@@ -28,7 +28,7 @@ type Notice struct {
 // AppliedDetail is the detail of Policy Applied and of Drift Repaired.
 type AppliedDetail struct {
 	Gateway    string   `json:"gateway"`
-	PlanHash   string   `json:"planHash"` // "" where nothing of ours is left
+	PlanHash   string   `json:"planHash"` // "none" where nothing of ours is left
 	Bytes      int      `json:"bytes"`
 	Statements int      `json:"statements"`
 	Added      []string `json:"added"`

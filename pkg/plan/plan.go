@@ -13,7 +13,7 @@ import (
 type Plan struct {
 	Want     *policy.Document           // nil: no policy
 	Write    bool                       // Want differs in meaning from what was observed
-	Hash     string                     // of our statements in Want, the same for the same meaning; "" for none
+	Hash     string                     // of our statements in Want, the same for the same meaning; "none" where there are none
 	Drift    bool                       // our statements are neither as last seen right nor as last written
 	Size     Size                       // of Want, foreign statements included
 	Changes  []Change                   // sorted by principal

@@ -45,7 +45,7 @@ type State struct {
 // stands for a gateway never seen.
 type GatewayState struct {
 	Authorizer  string
-	AppliedHash string // of our statements, when last seen to be right; "" for none
+	AppliedHash string // of our statements, when last seen to be right; "" if never seen
 	PendingHash string // of our statements in a write whose end was not recorded yet; "" for none
 	Size        Size
 	LastError   grant.Code // of the last run that failed; "" after one that did not

@@ -61,7 +61,7 @@ type Entry struct {
 	At       time.Time
 	Cause    string // what asked for the reconcile
 	By       string // ARN of who did it, where that is known
-	PlanHash string // of the policy written; "" for a deletion
+	PlanHash string // of our statements as written
 	Observed string // the document found, as read; "" for none
 	Written  string // the document written; "" for a deletion
 	Outcome  string // "written", or the code of the refusal

@@ -1,0 +1,471 @@
+package plan_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/gateway-grants/gateway-grants/pkg/directory"
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/plan"
+	"github.com/gateway-grants/gateway-grants/pkg/policy"
+)
+
+const (
+	gatewayARN = "arn:aws:bedrock-agentcore:us-east-1:111122223333:gateway/cross-account-test-abcde12345"
+	accountB   = "arn:aws:iam::444455556666:root"
+)
+
+var now = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+
+// rowOf is a row for the gateway, by attributes in pairs.
+func rowOf(id, principal string, pairs ...any) grant.Row {
+	attributes := grant.Attributes{"gateway": gatewayARN, "grant": id, "principal": principal}
+	for i := 0; i < len(pairs); i += 2 {
+		attributes[pairs[i].(string)] = pairs[i+1]
+	}
+	return grant.Parse(attributes)
+}
+
+// world has a managed gateway that is ready, and the rows given.
+func world(t *testing.T, rows ...grant.Row) plan.World {
+	t.Helper()
+	gateway, err := grant.ParseGateway(gatewayARN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return plan.World{
+		Gateway: plan.Observed{Gateway: gateway, Exists: true, Authorizer: "AWS_IAM", Status: "READY", Managed: true},
+		Rows:    rows,
+		Now:     now,
+	}
+}
+
+func mustMake(t *testing.T, w plan.World) plan.Plan {
+	t.Helper()
+	p, err := plan.Make(w, plan.DefaultLimits())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func parse(t *testing.T, text string) *policy.Document {
+	t.Helper()
+	document, err := policy.Parse([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return document
+}
+
+// key is the key of a row made by rowOf.
+func key(id string) grant.Key { return grant.Key{Gateway: gatewayARN, ID: id} }
+
+// members is a directory of active accounts under one unit each.
+func members(t *testing.T, selectors []string, units map[string]string) directory.Snapshot {
+	t.Helper()
+	var parsed []grant.Principal
+	for _, text := range selectors {
+		p, err := grant.ParsePrincipal(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		parsed = append(parsed, p)
+	}
+	var accounts []directory.Account
+	for id, unit := range units {
+		accounts = append(accounts, directory.Account{ID: id, State: directory.StateActive, Organization: "o-exampleorgid", Path: strings.Fields(unit)})
+	}
+	return directory.Complete(parsed, accounts)
+}
+
+func TestTheStorysGrantCompilesToTheSeedsStatement(t *testing.T) {
+	p := mustMake(t, world(t, rowOf("account-b", "444455556666")))
+	want := `{"Version":"2012-10-17","Statement":[{"Sid":"GatewayGrantsmainX` + p.Want.Statements[0].Sid[len("GatewayGrantsmainX"):] +
+		`","Effect":"Allow","Principal":{"AWS":"arn:aws:iam::444455556666:root"},"Action":"bedrock-agentcore:InvokeGateway","Resource":"` + gatewayARN + `"}]}`
+	if got := p.Want.String(); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	if !p.Write || p.Size.Bytes != len(want) || p.Size.Statements != 1 {
+		t.Errorf("write %t, size %+v of %d bytes", p.Write, p.Size, len(want))
+	}
+	if got := p.Status[key("account-b")]; got.Phase != grant.PhaseAdmitted || !slices.Equal(got.Admitted, []string{accountB}) {
+		t.Errorf("status %+v", got)
+	}
+}
+
+func TestWhatIsAppliedIsLeftAlone(t *testing.T) {
+	w := world(t,
+		rowOf("account-b", "444455556666"),
+		rowOf("role", "arn:aws:iam::777788889999:role/team/Agent"),
+		rowOf("by-name", "arn:aws:iam::777788889999:role/Later", "follow", "name"),
+		rowOf("pattern", "777788889999", "role", "Agent*", "conditions", map[string]any{"sourceIp": []any{"203.0.113.0/24"}}),
+		rowOf("until", "888899990000", "expires", "2026-12-01"),
+	)
+	w.Gateway.Policy = mustMake(t, w).Want
+	for name, text := range map[string]string{
+		"as written":      w.Gateway.Policy.String(),
+		"accounts as ids": strings.ReplaceAll(w.Gateway.Policy.String(), accountB, "444455556666"),
+		"in other case":   strings.ReplaceAll(w.Gateway.Policy.String(), "aws:SourceIp", "AWS:sourceip"),
+	} {
+		w.Gateway.Policy = parse(t, text)
+		p := mustMake(t, w)
+		if p.Write || p.Drift {
+			t.Errorf("%s: it would be written again: %v", name, policy.Diff(w.Gateway.Policy, p.Want))
+		}
+		for _, c := range p.Changes {
+			if c.Verb != plan.Keep {
+				t.Errorf("%s: %+v", name, c)
+			}
+		}
+	}
+}
+
+func TestWithNothingLeftThePolicyIsDeleted(t *testing.T) {
+	w := world(t, rowOf("account-b", "444455556666"))
+	w.Gateway.Policy = mustMake(t, w).Want
+	w.Rows = nil
+	if p := mustMake(t, w); p.Want != nil || !p.Write {
+		t.Errorf("want %v, write %t", p.Want, p.Write)
+	}
+	w.Gateway.Policy = nil
+	if p := mustMake(t, w); p.Write {
+		t.Error("no policy would be deleted once more")
+	}
+}
+
+const foreignStatement = `{ "Sid":"DenyAllExceptVPC","Effect":"Deny","Principal":"*","Action":"bedrock-agentcore:InvokeGateway","Resource":"` + gatewayARN + `","Condition":{"StringNotEquals":{"aws:SourceVpc":["vpc-0123456789abcdef0"]}}}`
+
+func TestForeignStatementsKeepTheirBytes(t *testing.T) {
+	w := world(t, rowOf("account-b", "444455556666"))
+	w.Gateway.Policy = parse(t, `{"Version":"2012-10-17","Id":"theirs","Statement":`+foreignStatement+`}`)
+	p := mustMake(t, w)
+	if len(p.Want.Statements) != 2 || p.Want.Statements[0].String() != w.Gateway.Policy.Statements[0].String() || p.Want.ID != "theirs" {
+		t.Fatalf("want %s", p.Want)
+	}
+	w.Gateway.Policy, w.Rows = p.Want, nil
+	p = mustMake(t, w)
+	if p.Want == nil || p.Want.String() != `{"Version":"2012-10-17","Id":"theirs","Statement":[`+strings.Replace(foreignStatement, "{ ", "{", 1)+`]}` {
+		t.Errorf("after the revocation: %s", p.Want)
+	}
+}
+
+func TestAnotherInstallationsStatementsAreForeign(t *testing.T) {
+	limits := plan.DefaultLimits()
+	limits.Installation = "mainx"
+	w := world(t, rowOf("account-b", "444455556666"))
+	other, err := plan.Make(w, limits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Gateway.Policy, w.Rows = other.Want, nil
+	if p := mustMake(t, w); p.Write {
+		t.Errorf("the other installation's statement would go: %s", p.Want)
+	}
+}
+
+func TestEachKindOfGrantSaysWhatItMeans(t *testing.T) {
+	units := map[string]string{"444455556666": "ou-abcd-11112222", "777788889999": "ou-abcd-11112222 ou-abcd-33334444", "888899990000": "ou-abcd-55556666"}
+	for name, test := range map[string]struct {
+		reason string
+		row    grant.Row
+		want   []string // who, each with under
+	}{
+		"account":            {"the whole account", rowOf("g", "444455556666"), []string{"arn:aws:iam::444455556666:root"}},
+		"role by identity":   {"IAM pins its unique id", rowOf("g", "444455556666", "role", "Agent"), []string{"arn:aws:iam::444455556666:role/Agent"}},
+		"role by name":       {"it may not exist yet", rowOf("g", "444455556666", "role", "Agent", "follow", "name"), []string{"arn:aws:iam::444455556666:role/Agent by name"}},
+		"pattern":            {"patterns go by name", rowOf("g", "arn:aws:iam::444455556666:role/Agent*"), []string{"arn:aws:iam::444455556666:role/Agent* by name"}},
+		"unit and below":     {"nested accounts are included", rowOf("g", "ou-abcd-11112222"), []string{"arn:aws:iam::444455556666:root", "arn:aws:iam::777788889999:root"}},
+		"unit itself":        {"only the direct children", rowOf("g", "ou-abcd-11112222/direct"), []string{"arn:aws:iam::444455556666:root"}},
+		"organization":       {"everyone in it", rowOf("g", "o-exampleorgid"), []string{"arn:aws:iam::444455556666:root", "arn:aws:iam::777788889999:root", "arn:aws:iam::888899990000:root"}},
+		"but one account":    {"exclusions are left out", rowOf("g", "o-exampleorgid", "exclude", []any{"444455556666"}), []string{"arn:aws:iam::777788889999:root", "arn:aws:iam::888899990000:root"}},
+		"but one unit":       {"with all below it", rowOf("g", "o-exampleorgid", "exclude", []any{"ou-abcd-11112222"}), []string{"arn:aws:iam::888899990000:root"}},
+		"a role of a unit":   {"by name, in each account", rowOf("g", "ou-abcd-11112222", "role", "Agent"), []string{"arn:aws:iam::444455556666:role/Agent by name", "arn:aws:iam::777788889999:role/Agent by name"}},
+		"from an endpoint":   {"conditions narrow", rowOf("g", "444455556666", "conditions", map[string]any{"sourceVpce": []any{"vpce-0123456789abcdef0"}}), []string{"arn:aws:iam::444455556666:root through vpce-0123456789abcdef0"}},
+		"expired":            {"nothing any more", rowOf("g", "444455556666", "expires", "2026-11-22"), nil},
+		"not a member":       {"only the organization's own", rowOf("g", "999900001111"), nil},
+		"an invalid row":     {"no grant", rowOf("g", "everyone"), nil},
+		"another partition":  {"IAM does not cross", rowOf("g", "arn:aws-cn:iam::444455556666:root"), nil},
+		"nobody has the tag": {"no account", rowOf("g", "tag:team=agents"), nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := world(t, test.row)
+			w.Accounts = members(t, []string{"ou-abcd-11112222", "ou-abcd-11112222/direct", "o-exampleorgid", "tag:team=agents"}, units)
+			p := mustMake(t, w)
+			var got []string
+			for _, c := range p.Changes {
+				if c.Verb == plan.Add {
+					got = append(got, strings.TrimSpace(c.Principal+" "+c.Under))
+				}
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("%s: -want +got\n%s", test.reason, diff)
+			}
+			if status := p.Status[key("g")]; (status.Phase == grant.PhaseAdmitted) != (len(test.want) > 0) {
+				t.Errorf("%s: status %+v", test.reason, status)
+			}
+			if (p.Want != nil) != (len(test.want) > 0) {
+				t.Errorf("%s: want %s", test.reason, p.Want)
+			}
+		})
+	}
+}
+
+func TestGrantsOverlapAndNeverRevokeEachOther(t *testing.T) {
+	w := world(t, rowOf("forever", "444455556666"), rowOf("today", "444455556666", "expires", "2026-11-23"))
+	both := mustMake(t, w)
+	w.Gateway.Policy, w.Now = both.Want, now.AddDate(0, 0, 1)
+	after := mustMake(t, w)
+	if after.Write {
+		t.Errorf("the expired grant took the other's access with it: %v", after.Changes)
+	}
+	if got := after.Status[key("today")].Phase; got != grant.PhaseExpired {
+		t.Errorf("the expired grant is %s", got)
+	}
+}
+
+func TestTheSoonestExpiriesAreCarriedByThePolicyItself(t *testing.T) {
+	var rows []grant.Row
+	for i := range 150 {
+		rows = append(rows, rowOf(fmt.Sprintf("g%03d", i), fmt.Sprintf("%012d", i+1), "expires", now.Add(time.Duration(i+1)*time.Hour).Format(time.RFC3339)))
+	}
+	p := mustMake(t, world(t, rows...))
+	if guards := strings.Count(p.Want.String(), "DateLessThanIfExists"); guards != 20 {
+		t.Errorf("%d statements end by themselves", guards)
+	}
+	if first := now.Add(time.Hour).Format(time.RFC3339); !strings.Contains(p.Want.String(), first) {
+		t.Errorf("not so the one that ends at %s", first)
+	}
+	if !p.Due.Equal(now.Add(time.Hour)) {
+		t.Errorf("due at %s", p.Due)
+	}
+	for id, status := range p.Status {
+		if status.Phase != grant.PhaseAdmitted {
+			t.Errorf("%s is %s", id, status.Phase)
+		}
+	}
+}
+
+func TestAFullPolicyNamesWhatDoesNotFit(t *testing.T) {
+	var rows []grant.Row
+	for i := range 700 {
+		rows = append(rows, rowOf(fmt.Sprintf("g%03d", i), fmt.Sprintf("%012d", i+1)))
+	}
+	for _, test := range []struct {
+		reason     string
+		accounting plan.Accounting
+		least      int
+		most       int
+	}{
+		{"expanded, an account takes 33 bytes", plan.ExpandedSize, 600, 620},
+		{"submitted, it takes 15", plan.SubmittedSize, 700, 700},
+	} {
+		limits := plan.DefaultLimits()
+		limits.Accounting = test.accounting
+		w := world(t, rows...)
+		p, err := plan.Make(w, limits)
+		if err != nil {
+			t.Fatal(err)
+		}
+		admitted := 0
+		for _, status := range p.Status {
+			switch {
+			case status.Phase == grant.PhaseAdmitted:
+				admitted++
+			case status.Reason != grant.CodePolicyFull:
+				t.Errorf("%s: %+v", test.reason, status)
+			}
+		}
+		if admitted < test.least || admitted > test.most {
+			t.Errorf("%s: %d admitted", test.reason, admitted)
+		}
+		if p.Size.Bytes > plan.MaxPolicyBytes || len(p.Want.Bytes()) > plan.MaxPolicyBytes {
+			t.Errorf("%s: %d bytes", test.reason, p.Size.Bytes)
+		}
+
+		// The same again changes nothing, and what stands is not evicted by a
+		// grant that sorts before it.
+		w.Gateway.Policy = p.Want
+		w.Rows = append(w.Rows, rowOf("a-newcomer", "000000000000"))
+		again, err := plan.Make(w, limits)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if test.accounting == plan.ExpandedSize && again.Write {
+			t.Errorf("%s: standing access gave way: %v", test.reason, policy.Diff(p.Want, again.Want))
+		}
+	}
+}
+
+func TestStandingAccessOutlivesASmallerAccounting(t *testing.T) {
+	var rows []grant.Row
+	for i := range 1300 {
+		rows = append(rows, rowOf(fmt.Sprintf("g%04d", i), fmt.Sprintf("%012d", i+1)))
+	}
+	limits := plan.DefaultLimits()
+	limits.Accounting = plan.SubmittedSize
+	w := world(t, rows...)
+	p, err := plan.Make(w, limits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(p.Want.Statements) != 1 || len(p.Want.Statements[0].Principal.AWS) != 1300 {
+		t.Fatalf("%d accounts fit by submitted size", len(p.Want.Statements[0].Principal.AWS))
+	}
+	w.Gateway.Policy = p.Want
+	if again := mustMake(t, w); again.Write {
+		t.Error("turning back to expanded sizes cut standing access")
+	}
+}
+
+func TestTheHundredAndFirstStatementIsLeftOut(t *testing.T) {
+	var rows []grant.Row
+	for i := range 105 {
+		rows = append(rows, rowOf(fmt.Sprintf("g%03d", i), "444455556666", "conditions", map[string]any{"sourceIp": []any{fmt.Sprintf("203.0.113.%d", i)}}))
+	}
+	limits := plan.DefaultLimits()
+	limits.MaxBytes = 1 << 20
+	p, err := plan.Make(world(t, rows...), limits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.Size.Statements != plan.MaxPolicyStatements {
+		t.Errorf("%d statements", p.Size.Statements)
+	}
+}
+
+func TestAGatewayThatCannotBeManagedIsLeftAlone(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(*plan.Observed)
+		limits func(*plan.Limits)
+		want   grant.Code
+	}{
+		"gone":            {func(o *plan.Observed) { o.Exists = false }, nil, grant.CodeGatewayGone},
+		"untagged":        {func(o *plan.Observed) { o.Managed = false }, nil, grant.CodeNotManaged},
+		"JWT":             {func(o *plan.Observed) { o.Authorizer = "CUSTOM_JWT" }, nil, grant.CodeWrongAuthorizer},
+		"being created":   {func(o *plan.Observed) { o.Status = "CREATING" }, nil, grant.CodeGatewayNotReady},
+		"another's":       {nil, func(l *plan.Limits) { l.Owners = []string{"999900001111"} }, grant.CodeNotListed},
+		"of other region": {nil, func(l *plan.Limits) { l.Regions = []string{"eu-west-1"} }, grant.CodeNotListed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := world(t, rowOf("account-b", "444455556666"))
+			limits := plan.DefaultLimits()
+			if test.change != nil {
+				test.change(&w.Gateway)
+			}
+			if test.limits != nil {
+				test.limits(&limits)
+			}
+			p, err := plan.Make(w, limits)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if p.Write || p.Blocked == nil || p.Blocked.Code != test.want || p.Status[key("account-b")].Reason != test.want {
+				t.Errorf("write %t, blocked %v, status %+v", p.Write, p.Blocked, p.Status)
+			}
+		})
+	}
+}
+
+func TestADirectoryThatCannotBeReadRemovesNobody(t *testing.T) {
+	w := world(t, rowOf("unit", "ou-abcd-11112222"), rowOf("explicit", "888899990000"))
+	w.Accounts = members(t, []string{"ou-abcd-11112222"}, map[string]string{"444455556666": "ou-abcd-11112222", "888899990000": ""})
+	before := mustMake(t, w)
+	w.Gateway.Policy, w.Gateway.Recorded.Gateway.Selected = before.Want, before.Selected
+
+	for name, accounts := range map[string]directory.Snapshot{"unreadable": directory.Failed(), "lost": {}} {
+		w.Accounts = accounts
+		w.Rows = []grant.Row{rowOf("unit", "ou-abcd-11112222")}
+		p := mustMake(t, w)
+		if got := p.Want.Statements[0].Principal.AWS; !slices.Equal(got, []string{accountB}) {
+			t.Errorf("%s: %v stay, although only the explicit grant was revoked", name, got)
+		}
+	}
+
+	w.Accounts = directory.Failed()
+	w.Rows = append(w.Rows, rowOf("new-unit", "ou-abcd-33334444"), rowOf("new", "999900001111"))
+	p := mustMake(t, w)
+	for _, id := range []string{"new-unit", "new"} {
+		if got := p.Status[key(id)]; got.Phase != grant.PhaseLeftOut || got.Reason != grant.CodeDirectoryFailed {
+			t.Errorf("%s: %+v", id, got)
+		}
+	}
+}
+
+func TestWithoutADirectoryOnlyExplicitGrantsCount(t *testing.T) {
+	p := mustMake(t, world(t, rowOf("unit", "ou-abcd-11112222"), rowOf("explicit", "888899990000")))
+	if got := p.Status[key("unit")].Reason; got != grant.CodeNoDirectory {
+		t.Errorf("the selector is %s", got)
+	}
+	if got := p.Status[key("explicit")].Phase; got != grant.PhaseAdmitted {
+		t.Errorf("the account is %s", got)
+	}
+}
+
+func TestAnAccountOutsideTheOrganizationMustBeTrusted(t *testing.T) {
+	w := world(t, rowOf("outside", "999900001111"), rowOf("owner", "111122223333", "role", "Own"))
+	w.Accounts = members(t, nil, nil)
+	if got := mustMake(t, w).Status[key("outside")].Reason; got != grant.CodeOutsideOrg {
+		t.Errorf("it is %s", got)
+	}
+	limits := plan.DefaultLimits()
+	limits.Trusted = []string{"999900001111"}
+	p, err := plan.Make(w, limits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{"outside", "owner"} {
+		if got := p.Status[key(id)].Phase; got != grant.PhaseAdmitted {
+			t.Errorf("%s is %s", id, got)
+		}
+	}
+}
+
+func TestWhatSomebodyPutsUnderOurNameIsTakenOut(t *testing.T) {
+	w := world(t, rowOf("account-b", "444455556666"))
+	w.Gateway.Policy = parse(t, `{"Version":"2012-10-17","Statement":[{"Sid":"GatewayGrantsmainXevil","Effect":"Allow","Principal":{"AWS":"999900001111"},"Action":"bedrock-agentcore:InvokeGateway","Resource":"`+gatewayARN+`","Condition":{"Bool":{"aws:SecureTransport":"true"}}}]}`)
+	p := mustMake(t, w)
+	if strings.Contains(p.Want.String(), "999900001111") || !p.Drift {
+		t.Errorf("drift %t, want %s", p.Drift, p.Want)
+	}
+	if !slices.ContainsFunc(p.Changes, func(c plan.Change) bool {
+		return c.Verb == plan.Remove && c.Principal == "statement GatewayGrantsmainXevil"
+	}) {
+		t.Errorf("changes %+v", p.Changes)
+	}
+}
+
+func TestDriftIsToldFromWorkInProgress(t *testing.T) {
+	applied := world(t, rowOf("account-b", "444455556666"))
+	before := mustMake(t, applied)
+	for name, test := range map[string]struct {
+		reason string
+		change func(*plan.World)
+		want   bool
+	}{
+		"a new grant":     {"the policy is as last recorded", func(w *plan.World) { w.Rows = append(w.Rows, rowOf("new", "777788889999")) }, false},
+		"deleted by hand": {"it is not as recorded", func(w *plan.World) { w.Gateway.Policy = nil }, true},
+		"crash after a put": {"it is as intended", func(w *plan.World) {
+			w.Gateway.Recorded.Gateway = plan.GatewayState{PendingHash: before.Hash}
+			w.Rows = nil
+		}, false},
+		"a foreign neighbor": {"foreign statements are no drift", func(w *plan.World) {
+			w.Gateway.Policy = w.Gateway.Policy.WithStatements(append(w.Gateway.Policy.Statements, parse(t, `{"Statement":`+foreignStatement+`}`).Statements...)...)
+			w.Rows = nil
+		}, false},
+	} {
+		w := applied
+		w.Gateway.Policy = before.Want
+		w.Gateway.Recorded.Gateway.AppliedHash = before.Hash
+		test.change(&w)
+		p := mustMake(t, w)
+		if !p.Write || p.Drift != test.want {
+			t.Errorf("%s: write %t, drift %t: %s", name, p.Write, p.Drift, test.reason)
+		}
+	}
+}
