@@ -30,27 +30,22 @@ func (a *Accounts) Lookup(ctx context.Context, selectors []grant.Principal, ids 
 		if err != nil || synced.IsZero() {
 			return err
 		}
-		var found []directory.Account
-		for key := range v.items {
-			if !tables.IsAccount(key) {
-				continue
-			}
-			account, err := tables.ParseAccount(v.items[key])
-			if err != nil {
-				return err
-			}
-			matches := func(selector grant.Principal) bool { return directory.Matches(selector, account) }
-			if slices.Contains(ids, account.ID) || slices.ContainsFunc(selectors, matches) {
-				found = append(found, account)
-			}
+		accounts, err := v.accounts()
+		if err != nil {
+			return err
 		}
-		snapshot = directory.Complete(selectors, found)
+		unasked := func(account directory.Account) bool {
+			return !slices.Contains(ids, account.ID) && !slices.ContainsFunc(selectors, func(selector grant.Principal) bool {
+				return directory.Matches(selector, account)
+			})
+		}
+		snapshot = directory.Complete(selectors, slices.DeleteFunc(accounts, unasked))
 		return nil
 	})
 	return snapshot, err
 }
 
-// Account reads one account; false for none.
+// Account is dirsync.Accounts's.
 func (a *Accounts) Account(ctx context.Context, id string) (account directory.Account, found bool, err error) {
 	err = a.table.read(ctx, "read account "+id, func(v *view) error {
 		account, found, err = v.account(id)
@@ -59,24 +54,19 @@ func (a *Accounts) Account(ctx context.Context, id string) (account directory.Ac
 	return account, found, err
 }
 
-// All lists the ids of the accounts in the table, sorted.
+// All is dirsync.Accounts's. The ids are sorted.
 func (a *Accounts) All(ctx context.Context) (ids []string, err error) {
 	err = a.table.read(ctx, "list accounts", func(v *view) error {
-		for _, item := range v.where(tables.IsAccount) {
-			account, err := tables.ParseAccount(item)
-			if err != nil {
-				return err
-			}
+		accounts, err := v.accounts()
+		for _, account := range accounts {
 			ids = append(ids, account.ID)
 		}
-		return nil
+		return err
 	})
 	return ids, err
 }
 
-// Write records what was read of an account, and tells whether that changed
-// anything: a reading older than the one recorded changes nothing, nor does one
-// that says the same.
+// Write is dirsync.Accounts's.
 func (a *Accounts) Write(ctx context.Context, account directory.Account) (changed bool, err error) {
 	err = a.table.write(ctx, "write account "+account.ID, func(v *view) error {
 		stored, found, err := v.account(account.ID)
@@ -97,8 +87,7 @@ func (a *Accounts) Write(ctx context.Context, account directory.Account) (change
 	return changed, err
 }
 
-// Remove forgets an account that was read to be no member at readAt, and tells
-// whether that changed anything: one recorded by a later reading stays.
+// Remove is dirsync.Accounts's.
 func (a *Accounts) Remove(ctx context.Context, id string, readAt time.Time) (removed bool, err error) {
 	err = a.table.write(ctx, "remove account "+id, func(v *view) error {
 		stored, found, err := v.account(id)
@@ -114,8 +103,7 @@ func (a *Accounts) Remove(ctx context.Context, id string, readAt time.Time) (rem
 	return removed, err
 }
 
-// MarkSynced records that a complete listing ended at the given time; an earlier
-// time never replaces a later one.
+// MarkSynced is dirsync.Accounts's. An earlier time never replaces a later one.
 func (a *Accounts) MarkSynced(ctx context.Context, at time.Time) error {
 	return a.table.write(ctx, "mark the listing as complete", func(v *view) error {
 		synced, err := v.synced()
@@ -135,13 +123,25 @@ func (a *Accounts) Synced(ctx context.Context) (at time.Time, err error) {
 	return at, err
 }
 
-// Changes is as that of Grants. Records of accounts are told from the others by
-// tables.AccountChange.
+// Changes is as that of Grants.
 func (a *Accounts) Changes(listen func(events.DynamoDBEvent)) { a.table.changes(listen) }
 
 func (v *view) synced() (time.Time, error) {
 	item, _ := v.get(tables.SyncKey)
 	return tables.ParseSync(item)
+}
+
+func (v *view) accounts() ([]directory.Account, error) {
+	items := v.where(tables.IsAccount)
+	accounts := make([]directory.Account, len(items))
+	for i, item := range items {
+		account, err := tables.ParseAccount(item)
+		if err != nil {
+			return nil, err
+		}
+		accounts[i] = account
+	}
+	return accounts, nil
 }
 
 func (v *view) account(id string) (directory.Account, bool, error) {

@@ -81,6 +81,9 @@ func (g *Grants) put(ctx context.Context, item tables.Item, onlyIfNew bool) erro
 		if _, exists := v.get(key); exists && onlyIfNew {
 			return tables.GrantExists(grant.Key{Gateway: key.Partition, ID: key.Sort})
 		}
+		if principal, ok := item[grant.AttrPrincipal].(*types.AttributeValueMemberS); item[grant.AttrPrincipal] != nil && (!ok || principal.Value == "") {
+			return &grant.Error{Code: tables.CodeWriteFailed, Op: "put a grant in table " + v.Name, Hint: "principal is the key of an index: it must be text, and not empty"}
+		}
 		return v.put(item)
 	})
 }

@@ -69,7 +69,9 @@ func (s *States) Record(ctx context.Context, gateway grant.Gateway, state plan.G
 			}
 		}
 		for _, key := range gone {
-			v.delete(tables.StatusKey(gateway, key))
+			if _, stays := statuses[key]; !stays {
+				v.delete(tables.StatusKey(gateway, key))
+			}
 		}
 		return v.replace(gateway, recorded.Gateway.Selected, state)
 	})

@@ -76,17 +76,17 @@ func (v *view) record(key tables.Key, was, is tables.Item) {
 		EventSourceArn: v.streamARN(),
 		Change: events.DynamoDBStreamRecord{
 			ApproximateCreationDateTime: events.SecondsEpochTime{Time: v.Now().UTC().Truncate(time.Second)},
-			Keys:                        tables.ToImage(keys),
+			Keys:                        image(keys),
 			SequenceNumber:              sequence,
 			SizeBytes:                   size(keys) + size(was) + size(is),
 			StreamViewType:              string(events.DynamoDBStreamViewTypeNewAndOldImages),
 		},
 	}
 	if was != nil {
-		record.Change.OldImage = tables.ToImage(was)
+		record.Change.OldImage = image(was)
 	}
 	if is != nil {
-		record.Change.NewImage = tables.ToImage(is)
+		record.Change.NewImage = image(is)
 	}
 	v.records = append(v.records, record)
 }

@@ -1,7 +1,7 @@
 // Package tables says what the three tables hold: their keys and indexes, and
 // how rows, accounts and statuses become items and are read back. The DynamoDB
-// tables, their in-memory twin and the readers of their streams share it, so
-// that an item means the same to all of them.
+// tables and their in-memory twin share it, so that an item means the same to
+// both.
 package tables
 
 import (
