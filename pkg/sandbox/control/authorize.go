@@ -1,9 +1,7 @@
 package control
 
 import (
-	"net"
 	"net/http"
-	"time"
 
 	"github.com/gateway-grants/gateway-grants/pkg/policy"
 )
@@ -18,18 +16,18 @@ func arnInPath(r *request) string { return r.PathValue("arn") }
 // gatewayInPath is the ARN of the caller's own gateway with the id in the path,
 // whether it exists or not: who may not look is not told.
 func (h *Handler) gatewayInPath(r *request) string {
-	return h.model.GatewayARN(r.caller.Account, r.PathValue("gateway"))
+	return h.model.GatewayARN(r.Caller.Account, r.PathValue("gateway"))
 }
 
 // authorize asks the caller's identity policies for the operation's action.
 func (h *Handler) authorize(r *request, op operation) error {
 	action, resource := signingName+":"+op.name, op.on(r)
-	decision, err := h.decider.Decide(r.Context(), r.caller, policy.Call{
+	decision, err := h.decider.Decide(r.Request.Context(), r.Caller, policy.Call{
 		Action:   action,
 		Resource: resource,
 		// Judged as the caller's own: whose the resource is decides the model,
 		// since no resource policy can grant these actions.
-		ResourceAccount: r.caller.Account,
+		ResourceAccount: r.Caller.Account,
 		Context:         h.conditionKeys(r, resource),
 	})
 	if err != nil {
@@ -45,23 +43,15 @@ func (h *Handler) authorize(r *request, op operation) error {
 	}
 	return &failure{
 		status: http.StatusForbidden, code: "AccessDeniedException",
-		message: "User: " + r.caller.ARN + " is not authorized to perform: " + action + " on resource: " + resource + " " + why,
+		message: "User: " + r.Caller.ARN + " is not authorized to perform: " + action + " on resource: " + resource + " " + why,
 	}
 }
 
-// conditionKeys are the keys of the request and of the resource that the
-// service fills in, besides those of the caller.
-// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
+// conditionKeys are those of the request and of the resource; those of the
+// caller come with the decision.
+// https://docs.aws.amazon.com/service-authorization/latest/reference/list_bedrock-agentcore.html
 func (h *Handler) conditionKeys(r *request, resource string) map[string][]string {
-	keys := map[string][]string{
-		"aws:CurrentTime":     {h.now().UTC().Format(time.RFC3339)},
-		"aws:RequestedRegion": {h.model.Region()},
-		// AWS's endpoint, which this one stands for, speaks TLS only.
-		"aws:SecureTransport": {"true"},
-	}
-	if host, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
-		keys["aws:SourceIp"] = []string{host}
-	}
+	keys := r.Identity.Context(r.Request, h.now())
 	for name, value := range h.model.Tags(resource) {
 		keys["aws:ResourceTag/"+name] = []string{value}
 	}

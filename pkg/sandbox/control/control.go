@@ -89,12 +89,13 @@ type operation struct {
 type request struct {
 	*http.Request
 
-	caller iam.Caller
-	text   []byte // of the body
+	sigv4.Identity
+
+	text []byte // of the body
 }
 
 func (r *request) by() model.Caller {
-	return model.Caller{Account: r.caller.Account, ARN: r.caller.ARN, UserID: r.caller.UserID}
+	return model.Caller{Account: r.Caller.Account, ARN: r.Caller.ARN, UserID: r.Caller.UserID}
 }
 
 func (h *Handler) serve(w http.ResponseWriter, r *http.Request, op operation) {
@@ -116,7 +117,7 @@ func (h *Handler) answer(r *http.Request, op operation) (any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the request's body: %w", err)
 	}
-	call := &request{Request: r, caller: identity.Caller, text: text}
+	call := &request{Request: r, Identity: identity, text: text}
 	if err := h.authorize(call, op); err != nil {
 		return nil, err
 	}
