@@ -55,11 +55,11 @@ type Decision struct {
 
 // String explains the decision in one sentence.
 func (d Decision) String() string {
-	verdict := "denied"
+	verdict := "may not"
 	if d.Allowed {
-		verdict = "allowed"
+		verdict = "may"
 	}
-	return fmt.Sprintf("%s is %s to call %s on %s: %s.", d.caller, verdict, d.action, d.resource, d.because())
+	return fmt.Sprintf("%s %s call %s on %s: %s.", d.caller, verdict, d.action, d.resource, d.because())
 }
 
 func (d Decision) because() string {

@@ -118,7 +118,9 @@ func normalisePrincipals(who *Principals) *normalPrincipals {
 	}
 	n.aws = normalSet(aws, normalPrincipal)
 	for _, kind := range slices.Sorted(maps.Keys(who.Other)) {
-		n.other = append(n.other, normalPair{kind, normalSet(who.Other[kind], nil)})
+		if values := who.Other[kind]; values != nil {
+			n.other = append(n.other, normalPair{kind, normalSet(values, nil)})
+		}
 	}
 	return n
 }
@@ -164,9 +166,7 @@ func normaliseCondition(condition Condition) []normalCondition {
 	for written, keys := range condition {
 		op := parseOperator(written)
 		for key, values := range keys {
-			flat = append(flat, normalCondition{op, fold(key), normalSet(values, func(value string) string {
-				return normalValue(op.compare, value)
-			})})
+			flat = append(flat, normalCondition{op, fold(key), op.normalValues(values)})
 		}
 	}
 	slices.SortFunc(flat, func(a, b normalCondition) int {
@@ -188,7 +188,8 @@ func documentKey(d *Document, n *normalDocument) string {
 	keys := make([]string, len(n.statements))
 	size := 64
 	for i := range n.statements {
-		keys[i] = string(appendStatementKey(nil, &d.Statements[i], &n.statements[i]))
+		s := &d.Statements[i]
+		keys[i] = string(appendStatementKey(make([]byte, 0, s.sizeHint()*9/8), s, &n.statements[i]))
 		size += len(keys[i]) + 8
 	}
 	slices.Sort(keys)

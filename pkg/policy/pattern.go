@@ -149,6 +149,9 @@ func matchTokens(tokens []token, value string) bool {
 		if t < len(tokens) {
 			switch tokens[t].kind {
 			case anyText:
+				if t == len(tokens)-1 {
+					return true
+				}
 				far, near = star{t, at}, star{token: -1}
 				t++
 				continue

@@ -8,6 +8,15 @@ import (
 	"time"
 )
 
+// normalValues is the values as a sorted set of their normal spellings; never
+// nil.
+func (o operator) normalValues(values []string) []string {
+	if values == nil {
+		return []string{}
+	}
+	return normalSet(values, func(value string) string { return normalValue(o.compare, value) })
+}
+
 // normalValue gives values that an operator cannot tell apart the same text.
 // What is no valid value of the operator's type stays as it is.
 func normalValue(compare comparison, value string) string {
@@ -39,7 +48,7 @@ func fold(text string) string { return strings.ToLower(text) }
 
 // parseNumber reads an integer or a decimal number.
 func parseNumber(text string) (float64, bool) {
-	if text == "" || strings.Trim(text, "+-.0123456789eE") != "" {
+	if text == "" || strings.Trim(text, "+-.0123456789") != "" {
 		return 0, false
 	}
 	n, err := strconv.ParseFloat(text, 64)
