@@ -1,6 +1,7 @@
 package control
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/gateway-grants/gateway-grants/pkg/policy"
@@ -20,9 +21,9 @@ func (h *Handler) gatewayInPath(r *request) string {
 }
 
 // authorize asks the caller's identity policies for the operation's action.
-func (h *Handler) authorize(r *request, op operation) error {
+func (h *Handler) authorize(ctx context.Context, r *request, op operation) error {
 	action, resource := signingName+":"+op.name, op.on(r)
-	decision, err := h.decider.Decide(r.Request.Context(), r.Caller, policy.Call{
+	decision, err := h.decider.Decide(ctx, r.Caller, policy.Call{
 		Action:   action,
 		Resource: resource,
 		// Judged as the caller's own: whose the resource is decides the model,

@@ -118,7 +118,7 @@ func (h *Handler) answer(r *http.Request, op operation) (any, error) {
 		return nil, fmt.Errorf("reading the request's body: %w", err)
 	}
 	call := &request{Request: r, Identity: identity, text: text}
-	if err := h.authorize(call, op); err != nil {
+	if err := h.authorize(r.Context(), call, op); err != nil {
 		return nil, err
 	}
 	return op.do(call)

@@ -139,8 +139,7 @@ func (s *sandbox) gateway(client *bedrockagentcorecontrol.Client, name string) *
 // status is that of the HTTP answer behind a result of the SDK.
 func status(t *testing.T, metadata middleware.Metadata, err error) int {
 	t.Helper()
-	var failed *smithyhttp.ResponseError
-	if errors.As(err, &failed) {
+	if failed, ok := errors.AsType[*smithyhttp.ResponseError](err); ok {
 		return failed.HTTPStatusCode()
 	}
 	if err != nil {
@@ -155,8 +154,7 @@ func status(t *testing.T, metadata middleware.Metadata, err error) int {
 
 // said is an error's code and message as the SDK reads them.
 func said(err error) string {
-	var failed smithy.APIError
-	if errors.As(err, &failed) {
+	if failed, ok := errors.AsType[smithy.APIError](err); ok {
 		return failed.ErrorCode() + ": " + failed.ErrorMessage()
 	}
 	if err != nil {

@@ -141,7 +141,7 @@ func TestOddRequestsAreAnsweredAsAWSDoes(t *testing.T) {
 
 func TestAnUnsignedCallIsRefused(t *testing.T) {
 	s := start(t)
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+"/gateways/", nil)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+"/gateways/", http.NoBody)
 	if err != nil {
 		t.Fatal(err)
 	}

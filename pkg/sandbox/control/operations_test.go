@@ -156,7 +156,7 @@ func TestOtherTargetsKeepTheirConfiguration(t *testing.T) {
 func TestThePaginatorsOfTheSDKSeeEverything(t *testing.T) {
 	s := start(t)
 	client := s.owner()
-	var want []string
+	want := make([]string, 0, 7)
 	for i := range 7 {
 		want = append(want, *s.gateway(client, fmt.Sprintf("tools%d", i)).GatewayId)
 	}

@@ -100,9 +100,9 @@ var documented = map[string]struct {
 
 const wrongResource = "Policy statement block must contain exactly one resource ARN that matches the provided resource ARN"
 
-func swap(old, new string) func(string) string {
+func swap(old, with string) func(string) string {
 	return func(arn string) string {
-		return strings.ReplaceAll(strings.Replace(grantTo("ARN"), old, new, 1), "ARN", arn)
+		return strings.ReplaceAll(strings.Replace(grantTo("ARN"), old, with, 1), "ARN", arn)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -64,7 +65,7 @@ func queryAction(r *http.Request) (string, error) {
 	}
 	text, err := io.ReadAll(io.LimitReader(r.Body, maxSTSBody+1))
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("reading the request's body: %w", err)
 	}
 	rest := r.Body
 	r.Body = struct {
@@ -73,7 +74,7 @@ func queryAction(r *http.Request) (string, error) {
 	}{io.MultiReader(bytes.NewReader(text), rest), rest}
 	form, err := url.ParseQuery(string(text))
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("the body is no form: %w", err)
 	}
 	return form.Get("Action"), nil
 }

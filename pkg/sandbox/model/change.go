@@ -35,8 +35,7 @@ func (s *Service) report(by Caller, c Change, err error) {
 	if err != nil {
 		c.Response = nil
 		c.ErrorCode, c.ErrorMessage = string(InternalServer), err.Error()
-		var refused *Error
-		if errors.As(err, &refused) {
+		if refused, ok := errors.AsType[*Error](err); ok {
 			c.ErrorCode, c.ErrorMessage = string(refused.Code), refused.Message
 		}
 	}

@@ -25,7 +25,7 @@ func TestEveryCallThatChangesSomethingIsReported(t *testing.T) {
 	_, _ = w.GetGateway(ownerA, g.ID) // a read is not reported
 	_, _ = w.DeleteGateway(ownerA, g.ID)
 
-	var events []string
+	events := make([]string, 0, len(w.seen))
 	for _, c := range w.seen {
 		events = append(events, c.Event)
 		if c.ErrorCode != "" || c.Gateway != g.ARN || c.Caller != ownerA || c.Region != "us-east-1" || !c.Time.Equal(w.clock.Now()) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -62,8 +63,8 @@ func (v *violations) oneOf(name, value string, allowed ...string) {
 func (v *violations) between(name string, value, least, most int) {
 	switch {
 	case value < least:
-		v.add(name, fmt.Sprint(value), fmt.Sprintf("Member must have value greater than or equal to %d", least))
+		v.add(name, strconv.Itoa(value), fmt.Sprintf("Member must have value greater than or equal to %d", least))
 	case value > most:
-		v.add(name, fmt.Sprint(value), fmt.Sprintf("Member must have value less than or equal to %d", most))
+		v.add(name, strconv.Itoa(value), fmt.Sprintf("Member must have value less than or equal to %d", most))
 	}
 }

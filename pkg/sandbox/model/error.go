@@ -67,22 +67,22 @@ func (v *violations) add(name, value, constraint string) {
 // err is nil without violations. The sentence is the one that AgentCore was
 // seen to answer:
 // https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/2456
-func (v violations) err() error {
-	if len(v) == 0 {
+func (v *violations) err() error {
+	if len(*v) == 0 {
 		return nil
 	}
-	texts := make([]string, len(v))
-	for i, f := range v {
+	texts := make([]string, len(*v))
+	for i, f := range *v {
 		texts[i] = f.Message
 	}
 	noun := "error"
-	if len(v) > 1 {
+	if len(*v) > 1 {
 		noun = "errors"
 	}
 	return &Error{
 		Code:    Validation,
 		Reason:  FieldValidationFailed,
-		Message: fmt.Sprintf("%d validation %s detected: %s", len(v), noun, strings.Join(texts, "; ")),
-		Fields:  v,
+		Message: fmt.Sprintf("%d validation %s detected: %s", len(*v), noun, strings.Join(texts, "; ")),
+		Fields:  *v,
 	}
 }

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -226,7 +227,8 @@ func (s *Service) UpdateGateway(by Caller, id string, in GatewaySettings) (Gatew
 }
 
 func (s *Service) updateGateway(by Caller, id string, in GatewaySettings) (Gateway, error) {
-	if err := s.checkSettings(in).err(); err != nil {
+	v := s.checkSettings(in)
+	if err := v.err(); err != nil {
 		return Gateway{}, err
 	}
 	now := s.lock()
@@ -318,7 +320,7 @@ func (s *Service) ReadyTargets(gatewayID string) []Target {
 			serving = append(serving, t)
 		}
 	}
-	slices.SortFunc(serving, func(a, b *target) int { return int(a.order) - int(b.order) })
+	slices.SortFunc(serving, func(a, b *target) int { return cmp.Compare(a.order, b.order) })
 	answers := make([]Target, len(serving))
 	for i, t := range serving {
 		answers[i] = t.Target

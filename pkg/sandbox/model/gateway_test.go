@@ -314,7 +314,7 @@ func TestAnAccountHasAThousandGateways(t *testing.T) {
 
 func TestPagesHoldEveryGatewayOnce(t *testing.T) {
 	w := newWorld(t)
-	var want []string
+	want := make([]string, 0, 7)
 	for i := range 7 {
 		want = append(want, w.gateway(iamGateway(fmt.Sprintf("tools%d", i))).ID)
 	}

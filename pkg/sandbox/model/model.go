@@ -98,7 +98,7 @@ func New(opts Options) *Service {
 		}
 	}
 	if opts.Rand == nil {
-		opts.Rand = rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
+		opts.Rand = rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())) //nolint:gosec // identifiers are no secrets
 	}
 	if opts.PolicyDelay == 0 {
 		opts.PolicyDelay = 30 * time.Second

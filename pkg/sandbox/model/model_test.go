@@ -166,16 +166,14 @@ func said(err error) string {
 }
 
 func code(err error) model.Code {
-	var refused *model.Error
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*model.Error](err); ok {
 		return refused.Code
 	}
 	return ""
 }
 
 func reason(err error) model.Reason {
-	var refused *model.Error
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*model.Error](err); ok {
 		return refused.Reason
 	}
 	return ""

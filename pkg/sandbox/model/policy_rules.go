@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -161,13 +162,13 @@ func (s *Service) checkPrincipal(authorizer AuthorizerType, statement policy.Sta
 			return invalid(invalidPrincipal)
 		}
 	case AWSIAM:
-		if everyone(who) && statement.Effect == policy.Allow &&
-			!(s.opts.Quirks.Has(OrgWildcardAccepted) && hasCondition(statement, "aws:PrincipalOrgID", "aws:PrincipalOrgPaths")) {
+		if everyone(who) && statement.Effect == policy.Allow && !s.orgOnly(statement) {
 			return invalid(invalidPrincipal)
 		}
 		if len(who.Federated)+len(who.CanonicalUser)+len(who.Other) > 0 {
 			return invalid(invalidPrincipal)
 		}
+	case AuthenticateOnly, NoAuthorizer:
 	}
 	if len(who.Service) > 0 && !s.opts.Quirks.Has(UnconditionalServiceAccepted) &&
 		!hasCondition(statement, "aws:SourceAccount", "aws:SourceArn") {
@@ -176,20 +177,18 @@ func (s *Service) checkPrincipal(authorizer AuthorizerType, statement policy.Sta
 	return nil
 }
 
+// orgOnly tells whether a statement for everybody is taken for one that only an
+// organization's principals meet.
+func (s *Service) orgOnly(statement policy.Statement) bool {
+	return s.opts.Quirks.Has(OrgWildcardAccepted) && hasCondition(statement, "aws:PrincipalOrgID", "aws:PrincipalOrgPaths")
+}
+
 func namesAnyone(who *policy.Principals) bool {
 	return who != nil && (who.Everyone || len(who.AWS)+len(who.Service)+len(who.Federated)+len(who.CanonicalUser)+len(who.Other) > 0)
 }
 
 func everyone(who *policy.Principals) bool {
-	if who.Everyone {
-		return true
-	}
-	for _, name := range who.AWS {
-		if name == "*" {
-			return true
-		}
-	}
-	return false
+	return who.Everyone || slices.Contains(who.AWS, "*")
 }
 
 func namesOthers(who *policy.Principals) bool {
@@ -215,8 +214,12 @@ func hasCondition(statement policy.Statement, keys ...string) bool {
 // listsResource tells whether a statement's Resource is written as a list.
 // policy.Document does not keep a list of one and its element apart.
 func listsResource(text []byte) bool {
-	type statement struct{ Resource json.RawMessage }
-	var document struct{ Statement json.RawMessage }
+	type statement struct {
+		Resource json.RawMessage `json:"Resource"`
+	}
+	var document struct {
+		Statement json.RawMessage `json:"Statement"`
+	}
 	if json.Unmarshal(text, &document) != nil {
 		return false
 	}

@@ -183,11 +183,12 @@ func AllQuirks() []QuirkInfo {
 
 // ParseQuirks reads names of quirks, as a command line gives them.
 func ParseQuirks(names []string) (Quirks, error) {
-	var known []string
-	for _, info := range AllQuirks() {
-		known = append(known, string(info.Quirk))
+	all := AllQuirks()
+	known := make([]string, len(all))
+	for i, info := range all {
+		known[i] = string(info.Quirk)
 	}
-	var quirks Quirks
+	quirks := make(Quirks, 0, len(names))
 	for _, name := range names {
 		if !slices.Contains(known, name) {
 			return nil, fmt.Errorf("quirk %q is not known; known are: %s", name, strings.Join(known, ", "))

@@ -179,8 +179,8 @@ var probes = map[model.Quirk]probe{
 	},
 	model.PolicyReadsStale: {
 		ask: onGateway(func(w *world, g model.Gateway) string {
-			var seen []bool
-			look := func() { seen = append(seen, w.get(g.ARN) != "") }
+			var seen []int
+			look := func() { seen = append(seen, strings.Count(w.get(g.ARN), "Effect")) }
 			w.put(g.ARN, allow(g.ARN, `{"AWS":"444455556666"}`))
 			look()
 			w.clock.pass(30 * time.Second)
@@ -193,7 +193,7 @@ var probes = map[model.Quirk]probe{
 			look()
 			return fmt.Sprint(seen)
 		}),
-		plain: "[true true false false]", quirked: "[false true true false]",
+		plain: "[1 1 0 0]", quirked: "[0 1 1 0]",
 	},
 	model.ForeignARNNotFound: {
 		ask: onGateway(func(w *world, g model.Gateway) string {
@@ -245,7 +245,7 @@ func TestEveryQuirkAnswersBothWays(t *testing.T) {
 }
 
 func TestQuirksAreReadByName(t *testing.T) {
-	var names []string
+	names := make([]string, 0, len(probes))
 	for _, info := range model.AllQuirks() {
 		names = append(names, string(info.Quirk))
 		if !strings.HasSuffix(info.Sentence, ".") {
@@ -262,7 +262,7 @@ func TestQuirksAreReadByName(t *testing.T) {
 }
 
 func TestAllQuirksTogetherStillKeepAPolicy(t *testing.T) {
-	var all model.Quirks
+	all := make(model.Quirks, 0, len(probes))
 	for _, info := range model.AllQuirks() {
 		all = append(all, info.Quirk)
 	}

@@ -2,6 +2,7 @@ package model
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/gateway-grants/gateway-grants/pkg/policy"
@@ -199,21 +200,21 @@ type policyVersion struct {
 }
 
 // at is the policy as of a time.
-func (h policyHistory) at(when time.Time) *storedPolicy {
-	for i := len(h) - 1; i >= 0; i-- {
-		if !h[i].since.After(when) {
-			return h[i].policy
+func (h *policyHistory) at(when time.Time) *storedPolicy {
+	for _, version := range slices.Backward(*h) {
+		if !version.since.After(when) {
+			return version.policy
 		}
 	}
 	return nil
 }
 
 func (h *policyHistory) add(now time.Time, delay time.Duration, p *storedPolicy) {
-	kept := *h
-	for len(kept) > 1 && !kept[1].since.After(now.Add(-delay)) {
-		kept = kept[1:]
+	old := 0
+	for old+1 < len(*h) && !(*h)[old+1].since.After(now.Add(-delay)) {
+		old++
 	}
-	*h = append(kept, policyVersion{now, p})
+	*h = append(slices.Delete(*h, 0, old), policyVersion{now, p})
 }
 
 // unreachable is the answer when Principals fails.

@@ -359,7 +359,7 @@ func TestTheEffectivePolicyIsADocument(t *testing.T) {
 func TestOldPoliciesAreForgottenOnceNoDelayReachesThem(t *testing.T) {
 	w := newWorld(t, withQuirks(model.PolicyReadsStale), func(o *model.Options) { o.PolicyDelay = 10 * time.Second })
 	g := w.gateway(iamGateway("tools"))
-	var texts []string
+	texts := make([]string, 0, 5)
 	for i := range 5 {
 		texts = append(texts, w.put(g.ARN, many(g.ARN, i+1)))
 		w.clock.pass(4 * time.Second)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 )
 
 // https://docs.aws.amazon.com/bedrock-agentcore-control/latest/APIReference/API_TagResource.html
@@ -66,7 +67,7 @@ func (s *Service) untag(by Caller, arn string, keys []string) (string, error) {
 		v.tagKey("tagKeys", key)
 	}
 	if len(keys) > 200 {
-		v.add("tagKeys", fmt.Sprint(len(keys)), "Member must have length less than or equal to 200")
+		v.add("tagKeys", strconv.Itoa(len(keys)), "Member must have length less than or equal to 200")
 	}
 	if err := v.err(); err != nil {
 		return "", err
@@ -117,7 +118,7 @@ func (v *violations) taggable(arn string) {
 
 func (v *violations) tags(name string, tags map[string]string) {
 	if len(tags) > tagsPerResource {
-		v.add(name, fmt.Sprint(len(tags)), fmt.Sprintf("Member must have length less than or equal to %d", tagsPerResource))
+		v.add(name, strconv.Itoa(len(tags)), fmt.Sprintf("Member must have length less than or equal to %d", tagsPerResource))
 	}
 	for _, key := range slices.Sorted(maps.Keys(tags)) {
 		v.tagKey(name, key)

@@ -186,7 +186,8 @@ func (s *Service) UpdateGatewayTarget(by Caller, gatewayID, targetID string, in 
 }
 
 func (s *Service) updateTarget(by Caller, gatewayID, targetID string, in TargetSettings) (Target, error) {
-	if err := checkTarget(in).err(); err != nil {
+	v := checkTarget(in)
+	if err := v.err(); err != nil {
 		return Target{}, err
 	}
 	now := s.lock()

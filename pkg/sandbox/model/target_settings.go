@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -95,7 +96,7 @@ func checkTarget(in TargetSettings) violations {
 	}
 	v.length("description", in.Description, 0, 200)
 	if len(in.CredentialProviders) > 1 {
-		v.add("credentialProviderConfigurations", fmt.Sprint(len(in.CredentialProviders)),
+		v.add("credentialProviderConfigurations", strconv.Itoa(len(in.CredentialProviders)),
 			"Member must have length less than or equal to 1")
 	}
 	for _, c := range in.CredentialProviders {
@@ -134,10 +135,10 @@ func (v *violations) lambda(at string, in LambdaTarget) {
 	v.union(at, schema.InlinePayload != nil, given(schema.S3))
 	at += ".inlinePayload"
 	if n := len(schema.InlinePayload); n > toolsPerTarget {
-		v.add(at, fmt.Sprint(n), fmt.Sprintf("Member must have length less than or equal to %d", toolsPerTarget))
+		v.add(at, strconv.Itoa(n), fmt.Sprintf("Member must have length less than or equal to %d", toolsPerTarget))
 	}
 	if text, err := json.Marshal(schema.InlinePayload); err == nil && len(text) > inlineSchemaBytes {
-		v.add(at, fmt.Sprint(len(text)), fmt.Sprintf("Member must have at most %d bytes", inlineSchemaBytes))
+		v.add(at, strconv.Itoa(len(text)), fmt.Sprintf("Member must have at most %d bytes", inlineSchemaBytes))
 	}
 	for i, tool := range schema.InlinePayload {
 		v.tool(fmt.Sprintf("%s.%d", at, i+1), tool)
