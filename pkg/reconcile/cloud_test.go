@@ -105,6 +105,9 @@ func refused(err error) error {
 	if errors.As(err, &failure) && strings.Contains(failure.Message, "Invalid principal") {
 		return &grant.Error{Code: reconcile.CodeInvalidPrincipal, Op: "put the resource policy", Err: err}
 	}
+	if failure != nil && failure.Code == model.Validation {
+		return &grant.Error{Code: reconcile.CodeInvalidPolicy, Op: "put the resource policy", Err: err}
+	}
 	return err
 }
 
