@@ -3,7 +3,6 @@ package iam
 import (
 	"context"
 	"fmt"
-	"maps"
 
 	"github.com/gateway-grants/gateway-grants/pkg/policy"
 )
@@ -34,13 +33,6 @@ func (d Decider) Decide(ctx context.Context, caller Caller, call policy.Call) (p
 	}
 	call.Caller = caller.Principal()
 	call.Identity = identity
-	// The one key of the caller that policy cannot derive: it does not know the
-	// session's part of the user id.
-	call.Context = maps.Clone(call.Context)
-	if call.Context == nil {
-		call.Context = map[string][]string{}
-	}
-	call.Context["aws:userid"] = []string{caller.UserID}
 
 	decision := policy.Evaluate(call)
 	if d.Record != nil {
