@@ -285,9 +285,9 @@ func (s *Service) deleteGateway(by Caller, id string) (string, error) {
 		return "", err
 	}
 	if len(g.targets) > 0 {
-		// A target that is still DELETING counts, as was observed. The service
-		// model declares ConflictException too, but this is what is answered:
-		// https://github.com/awslabs/agentcore-samples (clean-up notebooks)
+		// The service model has ConflictException for this, but what users quote
+		// from their clean-ups is a ValidationException with this sentence, also
+		// while the last target is still DELETING.
 		return "", invalid("Gateway with ID: %s has targets associated with it. Delete all targets before deleting the gateway.", id)
 	}
 	g.Status, g.UpdatedAt, g.settles = Deleting, now, now.Add(s.opts.SettleAfter)

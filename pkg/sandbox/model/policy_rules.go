@@ -42,7 +42,7 @@ var plainSid = regexp.MustCompile(`^[A-Za-z0-9]*$`)
 // principals.
 // https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/resource-based-policies.html
 func (s *Service) readPolicy(g Gateway, text string) (*storedPolicy, error) {
-	if err := s.checkSize(text, text); err != nil {
+	if err := s.checkSize(text); err != nil {
 		return nil, err
 	}
 	if !json.Valid([]byte(text)) {
@@ -52,13 +52,13 @@ func (s *Service) readPolicy(g Gateway, text string) (*storedPolicy, error) {
 	if err != nil {
 		return nil, &Error{Code: Validation, Reason: CannotParse, Message: err.Error()}
 	}
-	if s.opts.Quirks.Has(SizeExpanded) {
-		if err := s.checkSize(text, s.expanded(document, text)); err != nil {
-			return nil, err
-		}
-	}
 	if err := s.checkStatements(g, document, text); err != nil {
 		return nil, err
+	}
+	if s.opts.Quirks.Has(SizeExpanded) {
+		if err := s.checkSize(s.expanded(document)); err != nil {
+			return nil, err
+		}
 	}
 	pins, err := s.pins(document)
 	if err != nil {
@@ -67,13 +67,12 @@ func (s *Service) readPolicy(g Gateway, text string) (*storedPolicy, error) {
 	return &storedPolicy{text: text, document: document, pins: pins}, nil
 }
 
-// checkSize bounds a policy; measured is what counts, which a message never
-// repeats.
-func (s *Service) checkSize(text, measured string) error {
+// checkSize bounds a policy. The message repeats only its beginning.
+func (s *Service) checkSize(text string) error {
 	var v violations
-	size := len(measured)
+	size := len(text)
 	if s.opts.Quirks.Has(SizeInCharacters) {
-		size = utf8.RuneCountInString(measured)
+		size = utf8.RuneCountInString(text)
 	}
 	switch {
 	case text == "":

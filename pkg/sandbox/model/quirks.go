@@ -39,8 +39,8 @@ const (
 	// counts in characters. Default: bytes, the stricter one.
 	SizeInCharacters Quirk = "size-in-characters"
 
-	// SizeExpanded: the size is taken after account ids have been expanded to
-	// the ARNs of their roots. Default: as submitted, as the service model's
+	// SizeExpanded: the size is taken of the submitted policy and once more
+	// after account ids have been expanded to the ARNs of their roots. Default: as submitted, as the service model's
 	// constraint is on what is submitted.
 	SizeExpanded Quirk = "size-expanded"
 )

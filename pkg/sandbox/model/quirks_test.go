@@ -90,10 +90,10 @@ var probes = map[model.Quirk]probe{
 	},
 	model.SizeExpanded: {
 		ask: putting(func(arn string) string {
-			return padded(allow(arn, `{"AWS":"444455556666"}`), 20480)
+			return allow(arn, `{"AWS":["444455556666"`+strings.Repeat(`,"444455556666"`, 700)+`]}`)
 		}),
 		plain:   accepted,
-		quirked: "ValidationException: 1 validation error detected: Value '{                   …' at 'policy' failed to satisfy constraint: Member must have length less than or equal to 20480",
+		quirked: "ValidationException: 1 validation error detected: Value '{\"Version\":\"2012-10-…' at 'policy' failed to satisfy constraint: Member must have length less than or equal to 20480",
 	},
 	model.OneResourceListRefused: {
 		ask:   putting(func(arn string) string { return resource(`["` + arn + `"]`)(arn) }),

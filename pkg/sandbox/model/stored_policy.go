@@ -151,21 +151,9 @@ func (s *Service) shown(p *storedPolicy) (string, error) {
 	return text, nil
 }
 
-// expanded is the text with account ids as root ARNs, for measuring.
-func (s *Service) expanded(document *policy.Document, text string) string {
-	for i := range document.Statements {
-		if document.Statements[i].Principal == nil {
-			return text // about to be refused for that
-		}
-	}
-	names := s.accountNames(document, s.asARN)
-	if len(names) == 0 {
-		return text
-	}
-	for id, arn := range names {
-		text = strings.ReplaceAll(text, `"`+id+`"`, `"`+arn+`"`)
-	}
-	return text
+// expanded is the policy with account ids as root ARNs, minified, for measuring.
+func (s *Service) expanded(document *policy.Document) string {
+	return renamed(document, s.accountNames(document, s.asARN)).String()
 }
 
 // accountNames maps the accounts that a document names to another form.

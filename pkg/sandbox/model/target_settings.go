@@ -188,8 +188,9 @@ func given(raw json.RawMessage) bool {
 	return len(raw) > 0 && !bytes.Equal(raw, []byte("null"))
 }
 
-// outboundAuth: a Lambda target needs the gateway's own role. Optional in the
-// service model, but its absence was seen to be answered with this sentence.
+// outboundAuth: a Lambda target needs the gateway's own role. The service model
+// has it as optional; the first sentence is what users quote when they leave it
+// out, the second is that of connector targets.
 // https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/gateway-outbound-auth.html
 func outboundAuth(in TargetSettings) error {
 	mcp := in.TargetConfiguration.MCP
