@@ -41,15 +41,16 @@ type Member struct {
 
 // Accounts is the accounts table, as far as keeping it needs it.
 type Accounts interface {
-	// Get reads one account as it is recorded; false where it is not.
-	Get(ctx context.Context, id string) (directory.Account, bool, error)
-	// All reads every account that is recorded, or fails.
-	All(ctx context.Context) ([]directory.Account, error)
+	// Account reads one account as it is recorded; false where it is not.
+	Account(ctx context.Context, id string) (account directory.Account, found bool, err error)
+	// All lists the id of every account that is recorded, or fails.
+	All(ctx context.Context) (ids []string, err error)
 	// Write records an account, unless a newer reading of it is recorded or it
-	// says nothing new besides its ReadAt.
-	Write(ctx context.Context, account directory.Account) error
-	// Remove forgets an account, unless a reading newer than readAt is recorded.
-	Remove(ctx context.Context, id string, readAt time.Time) error
+	// says nothing new besides its ReadAt, and tells whether it did.
+	Write(ctx context.Context, account directory.Account) (changed bool, err error)
+	// Remove forgets an account, unless a reading newer than readAt is recorded,
+	// and tells whether it did.
+	Remove(ctx context.Context, id string, readAt time.Time) (removed bool, err error)
 	// MarkSynced records that a complete listing, begun at the given time, ended.
 	MarkSynced(ctx context.Context, at time.Time) error
 }

@@ -59,22 +59,17 @@ func (s *Syncer) Account(ctx context.Context, id string) error {
 		return fmt.Errorf("describe account %s: %w", id, err)
 	}
 	if found {
-		return s.record(ctx, organization, member, at)
+		_, err = s.record(ctx, organization, member, at)
+		return err
 	}
-	recorded, known, err := s.accounts.Get(ctx, id)
-	if err != nil {
-		return fmt.Errorf("read account %s in the directory: %w", id, err)
-	}
-	if !known {
-		return nil
-	}
-	_, err = s.absent(ctx, recorded, at)
+	_, err = s.absent(ctx, id, at)
 	return err
 }
 
 // Summary is what a complete listing found.
 type Summary struct {
 	Accounts int      // members listed
+	Changed  int      // of these, recorded because something was new
 	Missing  []string // recorded, not listed: marked, for the first time
 	Removed  []string // recorded, not listed again: forgotten
 }
@@ -98,7 +93,11 @@ func (s *Syncer) All(ctx context.Context) (Summary, error) {
 	var failures []error
 	for _, member := range members {
 		listed[member.ID] = true
-		failures = append(failures, s.record(ctx, organization, member, at))
+		changed, err := s.record(ctx, organization, member, at)
+		if changed {
+			summary.Changed++
+		}
+		failures = append(failures, err)
 	}
 	failures = append(failures, s.forget(ctx, listed, at, &summary))
 	if err := errors.Join(failures...); err != nil {
@@ -132,17 +131,17 @@ func (s *Syncer) forget(ctx context.Context, listed map[string]bool, at time.Tim
 		return fmt.Errorf("read the directory: %w", err)
 	}
 	var failures []error
-	for _, account := range recorded {
-		if listed[account.ID] {
+	for _, id := range recorded {
+		if listed[id] {
 			continue
 		}
-		switch done, err := s.absent(ctx, account, at); {
+		switch done, err := s.absent(ctx, id, at); {
 		case err != nil:
 			failures = append(failures, err)
 		case done == marked:
-			summary.Missing = append(summary.Missing, account.ID)
+			summary.Missing = append(summary.Missing, id)
 		case done == removed:
-			summary.Removed = append(summary.Removed, account.ID)
+			summary.Removed = append(summary.Removed, id)
 		}
 	}
 	return errors.Join(failures...)
@@ -151,37 +150,50 @@ func (s *Syncer) forget(ctx context.Context, listed map[string]bool, at time.Tim
 type absence uint8
 
 const (
-	outdated absence = iota // the directory knows better
+	unchanged absence = iota // not recorded, or by a newer reading
 	marked
 	removed
 )
 
-func (s *Syncer) absent(ctx context.Context, recorded directory.Account, at time.Time) (absence, error) {
-	if recorded.ReadAt.After(at) {
-		return outdated, nil
+// absent records that a reading begun at the given time did not find an account.
+func (s *Syncer) absent(ctx context.Context, id string, at time.Time) (absence, error) {
+	account, known, err := s.accounts.Account(ctx, id)
+	if err != nil {
+		return unchanged, fmt.Errorf("read account %s in the directory: %w", id, err)
 	}
-	if !recorded.MissingSince.IsZero() {
-		if err := s.accounts.Remove(ctx, recorded.ID, at); err != nil {
-			return outdated, fmt.Errorf("remove account %s from the directory: %w", recorded.ID, err)
+	if !known || account.ReadAt.After(at) {
+		return unchanged, nil
+	}
+	if !account.MissingSince.IsZero() {
+		done, err := s.accounts.Remove(ctx, id, at)
+		if err != nil || !done {
+			return unchanged, wrap(err, "remove account "+id+" from the directory")
 		}
 		return removed, nil
 	}
-	recorded.MissingSince, recorded.ReadAt = at, at
-	if err := s.accounts.Write(ctx, recorded); err != nil {
-		return outdated, fmt.Errorf("mark account %s as missing: %w", recorded.ID, err)
+	account.MissingSince, account.ReadAt = at, at
+	done, err := s.accounts.Write(ctx, account)
+	if err != nil || !done {
+		return unchanged, wrap(err, "mark account "+id+" as missing")
 	}
 	return marked, nil
 }
 
-func (s *Syncer) record(ctx context.Context, organization Organization, member Member, at time.Time) error {
+func (s *Syncer) record(ctx context.Context, organization Organization, member Member, at time.Time) (changed bool, err error) {
 	account, err := s.account(ctx, organization, member, at)
 	if err != nil {
-		return err
+		return false, err
 	}
-	if err := s.accounts.Write(ctx, account); err != nil {
-		return fmt.Errorf("write account %s to the directory: %w", account.ID, err)
+	changed, err = s.accounts.Write(ctx, account)
+	return changed, wrap(err, "write account "+account.ID+" to the directory")
+}
+
+// wrap says what was being done with an account when it failed.
+func wrap(err error, doing string) error {
+	if err == nil {
+		return nil
 	}
-	return nil
+	return fmt.Errorf("%s: %w", doing, err)
 }
 
 // account completes what Organizations says about a member. An answer without a

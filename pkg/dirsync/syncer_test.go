@@ -95,7 +95,7 @@ func TestACompleteListingRecordsEveryAccountAndSaysSo(t *testing.T) {
 	w := newWorld(t)
 	summary, err := w.syncer.All(t.Context())
 	check(t, err)
-	if diff := cmp.Diff(dirsync.Summary{Accounts: 2}, summary); diff != "" {
+	if diff := cmp.Diff(dirsync.Summary{Accounts: 2, Changed: 2}, summary); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
 	if diff := cmp.Diff([]string{management, member}, slices.Sorted(maps.Keys(w.accounts.recorded))); diff != "" {
@@ -117,8 +117,8 @@ func TestListingsMarkAndThenForgetWhoLeft(t *testing.T) {
 	second, err := w.syncer.All(t.Context())
 	check(t, err)
 	want := []dirsync.Summary{
-		{Accounts: 1, Missing: []string{member}},
-		{Accounts: 1, Removed: []string{member}},
+		{Accounts: 1, Changed: 1, Missing: []string{member}},
+		{Accounts: 1, Changed: 1, Removed: []string{member}},
 	}
 	if diff := cmp.Diff(want, []dirsync.Summary{first, second}); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
@@ -288,30 +288,29 @@ type accounts struct {
 	writeFails, allFails error
 }
 
-func (a *accounts) Get(_ context.Context, id string) (directory.Account, bool, error) {
+func (a *accounts) Account(_ context.Context, id string) (directory.Account, bool, error) {
 	account, known := a.recorded[id]
 	return account, known, nil
 }
 
-func (a *accounts) All(context.Context) ([]directory.Account, error) {
-	return slices.Collect(maps.Values(a.recorded)), a.allFails
+func (a *accounts) All(context.Context) ([]string, error) {
+	return slices.Sorted(maps.Keys(a.recorded)), a.allFails
 }
 
-func (a *accounts) Write(_ context.Context, account directory.Account) error {
-	if a.writeFails != nil {
-		return a.writeFails
+func (a *accounts) Write(_ context.Context, account directory.Account) (bool, error) {
+	if a.writeFails != nil || a.recorded[account.ID].ReadAt.After(account.ReadAt) {
+		return false, a.writeFails
 	}
-	if !a.recorded[account.ID].ReadAt.After(account.ReadAt) {
-		a.recorded[account.ID] = account
-	}
-	return nil
+	a.recorded[account.ID] = account
+	return true, nil
 }
 
-func (a *accounts) Remove(_ context.Context, id string, readAt time.Time) error {
-	if !a.recorded[id].ReadAt.After(readAt) {
-		delete(a.recorded, id)
+func (a *accounts) Remove(_ context.Context, id string, readAt time.Time) (bool, error) {
+	if a.recorded[id].ReadAt.After(readAt) {
+		return false, nil
 	}
-	return nil
+	delete(a.recorded, id)
+	return true, nil
 }
 
 func (a *accounts) MarkSynced(_ context.Context, at time.Time) error {

@@ -1,0 +1,184 @@
+package trigger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/gateway-grants/gateway-grants/pkg/directory"
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
+)
+
+// change is what one record means. It is direct if a row for one gateway
+// changed, wide if it must be found out whom it concerns, and else concerns
+// nobody.
+type change struct {
+	sequence   string
+	cause      string
+	everywhere bool              // a grant for every managed gateway
+	principals []grant.Principal // an account changed: whoever is granted to these
+	gateways   []grant.Gateway   // known at once if it is direct, after resolve if it is wide
+	err        error             // why gateways could not be found out
+}
+
+func (c change) direct() bool { return !c.wide() && len(c.gateways) > 0 }
+func (c change) wide() bool   { return c.everywhere || len(c.principals) > 0 }
+
+func (b *batch) parse(raw []byte) (change, error) {
+	r, err := parseRecord(raw)
+	if err != nil {
+		return change{}, err
+	}
+	switch r.table() {
+	case b.GrantsTable:
+		return grantChange(r)
+	case b.AccountsTable:
+		return accountChange(r)
+	default:
+		return change{}, errors.New("a record of another table: " + clip(r.Stream))
+	}
+}
+
+// reserved begins the ids of the product's own rows, which are no grants.
+const reserved = "#"
+
+// grantChange is what a change of a row means. One for a gateway that is no ARN
+// is an error: the row is Invalid and lets nobody in anywhere.
+func grantChange(r record) (change, error) {
+	key, err := r.grantKey()
+	if err != nil {
+		return change{}, err
+	}
+	c := change{
+		sequence: r.Change.Sequence,
+		cause:    clip(fmt.Sprintf("grant %s %s", key.ID, past(r.EventName))),
+	}
+	switch {
+	case strings.HasPrefix(key.ID, reserved):
+		return c, nil
+	case key.Gateway == grant.EveryGateway:
+		c.everywhere = true
+		return c, nil
+	}
+	gateway, err := grant.ParseGateway(key.Gateway)
+	if err != nil {
+		return change{}, fmt.Errorf("grant %s: %w", clip(key.ID), err)
+	}
+	c.gateways = []grant.Gateway{gateway}
+	return c, nil
+}
+
+// accountChange is what a change of an account means: it concerns whatever is
+// granted to it, or to a place or tag that it has or had.
+func accountChange(r record) (change, error) {
+	before, after, about, err := r.account()
+	if err != nil || !about {
+		return change{}, err
+	}
+	touch := directory.Touched(before, after)
+	c := change{sequence: r.Change.Sequence, cause: accountCause(before, after), principals: touch.Selectors}
+	if touch.Account != "" {
+		account, err := grant.ParsePrincipal(touch.Account)
+		if err != nil {
+			return change{}, fmt.Errorf("account of record %s: %w", clip(r.Change.Sequence), err)
+		}
+		c.principals = append(c.principals, account)
+	}
+	return c, nil
+}
+
+func accountCause(before, after *directory.Account) string {
+	switch {
+	case before == nil:
+		return "account " + after.ID + " joined"
+	case after == nil:
+		return "account " + before.ID + " left"
+	default:
+		return "account " + after.ID + " changed"
+	}
+}
+
+// past is what happened to an item, in a word.
+// https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_Record.html
+func past(eventName string) string {
+	switch eventName {
+	case "INSERT":
+		return "added"
+	case "REMOVE":
+		return "removed"
+	default:
+		return "changed"
+	}
+}
+
+// found are gateways, or why they could not be found.
+type found struct {
+	gateways []grant.Gateway
+	err      error
+}
+
+// resolve finds out whom the wide changes concern.
+func (b *batch) resolve(ctx context.Context) {
+	ctx, cancel := b.withReserve(ctx)
+	defer cancel()
+	for i := range b.changes {
+		c := &b.changes[i]
+		if !c.wide() {
+			continue
+		}
+		all := b.concerned(ctx, *c)
+		c.gateways, c.err = all.gateways, all.err
+		if c.err != nil {
+			b.Log.ErrorContext(ctx, "unknown whom a change concerns; its record will come again", "cause", c.cause, "error", clip(c.err.Error()))
+		}
+	}
+}
+
+func (b *batch) concerned(ctx context.Context, c change) found {
+	if c.everywhere {
+		return b.everyGateway(ctx)
+	}
+	var all found
+	for _, principal := range c.principals {
+		some := b.grantedTo(ctx, principal)
+		all.gateways = append(all.gateways, some.gateways...)
+		all.err = errors.Join(all.err, some.err)
+	}
+	return all
+}
+
+// grantedTo finds the gateways of the grants for a principal.
+func (b *batch) grantedTo(ctx context.Context, principal grant.Principal) found {
+	if known, ok := b.found[principal]; ok {
+		return known
+	}
+	var all found
+	keys, err := b.Grants.Naming(ctx, []grant.Principal{principal})
+	if err != nil {
+		all.err = fmt.Errorf("look up the grants for %s: %w", principal, err)
+	}
+	for _, key := range keys {
+		if key == grant.EveryGateway {
+			every := b.everyGateway(ctx)
+			all.gateways = append(all.gateways, every.gateways...)
+			all.err = errors.Join(all.err, every.err)
+		} else if gateway, err := grant.ParseGateway(key); err == nil { // else the row is Invalid
+			all.gateways = append(all.gateways, gateway)
+		}
+	}
+	b.found[principal] = all
+	return all
+}
+
+// everyGateway lists the managed gateways.
+func (b *batch) everyGateway(ctx context.Context) found {
+	if b.every == nil {
+		gateways, err := b.Gateways.Managed(ctx)
+		if err != nil {
+			err = fmt.Errorf("list the managed gateways: %w", err)
+		}
+		b.every = &found{gateways: gateways, err: err}
+	}
+	return *b.every
+}

@@ -1,0 +1,232 @@
+package trigger
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
+)
+
+// Grants tells which gateways the rows of the grants table are for.
+type Grants interface {
+	// Naming lists the gateway keys of the rows whose principal is one of those
+	// given or, where that is an account, something in it.
+	Naming(ctx context.Context, principals []grant.Principal) (gateways []string, err error)
+}
+
+// TableChanges handles batches of the streams of the grants and accounts
+// tables. All fields but the last two are required.
+type TableChanges struct {
+	Reconciler    Reconciler
+	Gateways      Gateways
+	Grants        Grants
+	Requests      Requests
+	GrantsTable   string // names of the tables whose streams it reads
+	AccountsTable string
+	Now           func() time.Time
+	Log           *slog.Logger
+	Metrics       Metrics
+
+	// AtOnce is how many gateways of a batch are reconciled on the spot, all at
+	// the same time; the others are asked to be. Zero means 5.
+	AtOnce int
+	// Reserve is the part of the function's time that is kept for publishing
+	// requests for what was not reconciled in time. Zero means 10 seconds.
+	Reserve time.Duration
+}
+
+const (
+	defaultAtOnce  = 5
+	defaultReserve = 10 * time.Second
+)
+
+// Handle reconciles the gateways that a batch of changes concerns, or asks for
+// it. A record is reported as failed only if neither could be done, because the
+// stream then delivers it again and everything after it, too. Handle itself
+// never fails: a batch that cannot be read will not be readable later.
+// https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html
+func (t *TableChanges) Handle(ctx context.Context, payload json.RawMessage) (events.DynamoDBEventResponse, error) {
+	b := newBatch(t)
+	b.read(ctx, payload)
+	// What rows say of one gateway goes first: no urgent change waits until it is
+	// known whom a wide one concerns.
+	direct := b.pending(change.direct)
+	b.settle(ctx, direct, min(b.atOnce, len(direct)))
+	b.resolve(ctx)
+	wide := b.pending(change.wide)
+	b.settle(ctx, wide, allOrNone(len(wide), b.atOnce))
+
+	response := b.response()
+	b.counts.add(CountUnrecorded, len(response.BatchItemFailures))
+	t.Metrics.Emit(ctx, b.counts)
+	return response, nil
+}
+
+// batch is one batch under way.
+type batch struct {
+	*TableChanges
+	changes  []change
+	atOnce   int                     // how many more gateways may be reconciled on the spot
+	outcomes map[grant.Gateway]error // nil: recorded or requested
+	counts   counts
+	found    map[grant.Principal]found // grants looked up, once each
+	every    *found                    // managed gateways, listed once
+}
+
+func newBatch(t *TableChanges) *batch {
+	b := &batch{
+		TableChanges: t, atOnce: t.AtOnce,
+		outcomes: make(map[grant.Gateway]error), found: make(map[grant.Principal]found),
+	}
+	if b.atOnce == 0 {
+		b.atOnce = defaultAtOnce
+	}
+	return b
+}
+
+// read takes the records in, and lets go of those that are none.
+func (b *batch) read(ctx context.Context, payload json.RawMessage) {
+	var received struct {
+		Records []json.RawMessage `json:"Records"`
+	}
+	if err := json.Unmarshal(payload, &received); err != nil || len(received.Records) == 0 {
+		b.Log.ErrorContext(ctx, "payload holds no stream records; let go", "payload", clip(string(payload)))
+		b.counts.add(CountMalformed, 1)
+		return
+	}
+	for _, raw := range received.Records {
+		c, err := b.parse(raw)
+		if err != nil {
+			b.Log.ErrorContext(ctx, "stream record let go", "error", clip(err.Error()))
+			b.counts.add(CountMalformed, 1)
+			continue
+		}
+		if !c.direct() && !c.wide() {
+			b.counts.add(CountIgnored, 1)
+			continue
+		}
+		b.changes = append(b.changes, c)
+	}
+}
+
+// task is a gateway to reconcile, and the first change that asks for it.
+type task struct {
+	gateway grant.Gateway
+	cause   reconcile.Cause
+}
+
+// pending are the gateways that the changes asked for concern, each once, and
+// without those already settled.
+func (b *batch) pending(asked func(change) bool) []task {
+	var tasks []task
+	seen := make(map[grant.Gateway]bool)
+	for _, c := range b.changes {
+		if !asked(c) {
+			continue
+		}
+		for _, gateway := range c.gateways {
+			if _, settled := b.outcomes[gateway]; settled || seen[gateway] {
+				continue
+			}
+			seen[gateway] = true
+			tasks = append(tasks, task{gateway, reconcile.Cause{Text: c.cause, RequestedAt: b.Now()}})
+		}
+	}
+	return tasks
+}
+
+func allOrNone(n, most int) int {
+	if n > most {
+		return 0
+	}
+	return n
+}
+
+// settle reconciles so many of the gateways on the spot and asks for the others
+// to be, as well as for those for which time ran out.
+func (b *batch) settle(ctx context.Context, tasks []task, onTheSpot int) {
+	b.atOnce -= onTheSpot
+	late := b.reconcile(ctx, tasks[:onTheSpot])
+	b.request(ctx, slices.Concat(late, tasks[onTheSpot:]))
+}
+
+// reconcile reconciles gateways, all at the same time, and returns those for
+// which time ran out.
+func (b *batch) reconcile(ctx context.Context, tasks []task) (late []task) {
+	ctx, cancel := b.withReserve(ctx)
+	defer cancel()
+	if ctx.Err() != nil {
+		return tasks
+	}
+	results, errs := make([]reconcile.Result, len(tasks)), make([]error, len(tasks))
+	var all sync.WaitGroup
+	for i, task := range tasks {
+		all.Go(func() { results[i], errs[i] = reconcileNow(ctx, b.Reconciler, b.Log, task.gateway, task.cause) })
+	}
+	all.Wait()
+	for i, task := range tasks {
+		if errs[i] != nil && ctx.Err() != nil {
+			late = append(late, task)
+			continue
+		}
+		b.outcomes[task.gateway] = errs[i]
+		if errs[i] == nil {
+			b.counts.reconciled(results[i])
+		}
+	}
+	return late
+}
+
+// withReserve ends early enough to publish requests for what is left.
+func (b *batch) withReserve(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return ctx, func() {}
+	}
+	reserve := b.Reserve
+	if reserve == 0 {
+		reserve = defaultReserve
+	}
+	return context.WithDeadline(ctx, deadline.Add(-reserve))
+}
+
+// request asks for gateways to be reconciled later.
+func (b *batch) request(ctx context.Context, tasks []task) {
+	if len(tasks) == 0 {
+		return
+	}
+	requests := make([]Request, len(tasks))
+	for i, task := range tasks {
+		requests[i] = Request{Gateway: task.gateway, Cause: task.cause.Text, At: task.cause.RequestedAt}
+		b.outcomes[task.gateway] = nil
+	}
+	lost := unsent(requests, b.Requests.Request(ctx, requests))
+	for gateway, err := range lost {
+		b.Log.ErrorContext(ctx, "reconcile not requested", "gateway", gateway.ARN(), "error", clip(err.Error()))
+		b.outcomes[gateway] = err
+	}
+	b.counts.add(CountRequested, len(requests)-len(lost))
+}
+
+// response names the records whose outcome is lost.
+func (b *batch) response() events.DynamoDBEventResponse {
+	failures := []events.DynamoDBBatchItemFailure{}
+	for _, c := range b.changes {
+		lost := c.err
+		for _, gateway := range c.gateways {
+			lost = errors.Join(lost, b.outcomes[gateway])
+		}
+		if lost != nil {
+			failures = append(failures, events.DynamoDBBatchItemFailure{ItemIdentifier: c.sequence})
+		}
+	}
+	return events.DynamoDBEventResponse{BatchItemFailures: failures}
+}

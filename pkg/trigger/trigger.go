@@ -1,0 +1,118 @@
+// Package trigger holds the bodies of the Lambda functions: what arrives is
+// read, gateways are reconciled or asked to be, and what cannot be understood
+// is logged once and let go. Nothing here decides about access, and no AWS
+// client is needed to link it.
+package trigger
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"strings"
+
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
+)
+
+// AppID marks every call that the product makes in its user agent, as
+// "app/gateway-grants", so that CloudTrail tells its calls from others'.
+// https://docs.aws.amazon.com/sdkref/latest/guide/feature-appid.html
+const AppID = "gateway-grants"
+
+// Reconciler makes one gateway's policy what its grants say. Its error is not
+// nil only if the outcome could not be recorded.
+type Reconciler interface {
+	Reconcile(ctx context.Context, gateway grant.Gateway, cause reconcile.Cause) (reconcile.Result, error)
+}
+
+// Gateways lists the gateways that carry the tag by which they are managed.
+type Gateways interface {
+	Managed(ctx context.Context) ([]grant.Gateway, error)
+}
+
+// Metrics counts what a function did.
+type Metrics interface {
+	// Emit adds to each of the named counts.
+	Emit(ctx context.Context, counts map[string]int)
+}
+
+// The counts that the functions emit. Each is left out where it is zero.
+const (
+	CountReconciled = "GatewaysReconciled" // outcomes recorded, good or bad
+	CountFailing    = "GatewaysFailing"    // of these, policies that may not be what the grants say
+	CountWritten    = "PoliciesWritten"
+	CountRequested  = "ReconcilesRequested"
+	CountIgnored    = "EventsIgnored"   // rightly: they concern nothing here
+	CountMalformed  = "EventsMalformed" // not what they claim to be; logged and let go
+	CountUnrecorded = "OutcomesLost"    // to be delivered again
+	CountAccounts   = "AccountsRead"
+)
+
+// counts are what one invocation did. The zero value is ready to use.
+type counts map[string]int
+
+func (c *counts) add(name string, n int) {
+	if *c == nil {
+		*c = make(counts)
+	}
+	if n != 0 {
+		(*c)[name] += n
+	}
+}
+
+// reconcileNow reconciles one gateway and logs how it ended.
+func reconcileNow(ctx context.Context, r Reconciler, log *slog.Logger, gateway grant.Gateway, cause reconcile.Cause) (result reconcile.Result, err error) {
+	defer func() {
+		// A bug that one gateway brings to light must not take the others of the
+		// batch, or a whole shard, down with it.
+		if p := recover(); p != nil {
+			err = fmt.Errorf("reconcile %s: panic: %v", gateway, p)
+			log.ErrorContext(ctx, "reconcile panicked", "gateway", gateway.ARN(), "panic", fmt.Sprint(p))
+		}
+	}()
+	result, err = r.Reconcile(ctx, gateway, cause)
+	attributes := []any{"gateway", gateway.ARN(), "cause", cause.Text, "passes", result.Passes, "writes", result.Writes}
+	switch {
+	case err != nil:
+		log.ErrorContext(ctx, "outcome not recorded", append(attributes, "error", err.Error())...)
+	case result.Failure != nil:
+		log.WarnContext(ctx, "gateway failing", append(attributes, "error", result.Failure.Error())...)
+	default:
+		log.InfoContext(ctx, "gateway reconciled", attributes...)
+	}
+	return result, err //nolint:wrapcheck // a Reconciler says which gateway it was
+}
+
+func (c *counts) reconciled(result reconcile.Result) {
+	c.add(CountReconciled, 1)
+	c.add(CountWritten, result.Writes)
+	if result.Failure != nil {
+		c.add(CountFailing, 1)
+	}
+}
+
+// event is what EventBridge wraps every event in.
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-events-structure.html
+type event struct {
+	ID         string          `json:"id"`
+	DetailType string          `json:"detail-type"`
+	Source     string          `json:"source"`
+	Account    string          `json:"account"`
+	Region     string          `json:"region"`
+	Detail     json.RawMessage `json:"detail"`
+}
+
+// clip keeps text that came from outside to one line of a bearable length.
+func clip(text string) string {
+	const most = 300
+	if len(text) > most {
+		text = strings.ToValidUTF8(text[:most], "") + "…"
+	}
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return ' '
+		}
+		return r
+	}, text)
+}
