@@ -5,6 +5,7 @@ package cloud
 
 import (
 	"context"
+	_ "embed"
 	"errors"
 	"net/http"
 	"regexp"
@@ -17,7 +18,13 @@ import (
 type Options struct {
 	Python string // the interpreter that has moto[server]; required
 	Log    string // file that takes moto's output, written afresh; required
+	// Accounts are the ids of the first accounts that Organizations makes. The
+	// first of all is the management account's, which it has already and drops.
+	Accounts []string
 }
+
+//go:embed serve.py
+var serve string
 
 // Moto is a running moto server. It keeps everything in memory.
 type Moto struct {
@@ -37,7 +44,8 @@ func StartMoto(ctx context.Context, options Options) (*Moto, error) {
 	}
 	// Roles that templates make name AWS managed policies, which moto loads only on demand.
 	env := plainEnvironment("PYTHONUNBUFFERED=1", "MOTO_IAM_LOAD_MANAGED_POLICIES=true")
-	process, err := spawn("moto", options.Log, env, options.Python, "-m", "moto.server", "-H", "127.0.0.1", "-p", "0")
+	command := append([]string{options.Python, "-c", serve}, options.Accounts...)
+	process, err := spawn("moto", options.Log, env, append(command, "--", "-H", "127.0.0.1", "-p", "0")...)
 	if err != nil {
 		return nil, err
 	}

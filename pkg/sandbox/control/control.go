@@ -95,7 +95,7 @@ type request struct {
 }
 
 func (r *request) by() model.Caller {
-	return model.Caller{Account: r.Caller.Account, ARN: r.Caller.ARN, UserID: r.Caller.UserID}
+	return model.Caller{Account: r.Caller.Account, ARN: r.Caller.ARN, UserID: r.Caller.UserID, UserAgent: r.UserAgent()}
 }
 
 func (h *Handler) serve(w http.ResponseWriter, r *http.Request, op operation) {

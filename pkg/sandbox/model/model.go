@@ -19,13 +19,16 @@ import (
 	"time"
 )
 
-// Caller is who makes a call. Only Account decides anything here; ARN and
-// UserID are handed on in a [Change].
+// Caller is who makes a call. Only Account decides anything here; the rest is
+// handed on in a [Change].
 type Caller struct {
 	// Account is the caller's twelve digits.
 	Account string
 	// ARN and UserID are those of sts:GetCallerIdentity; both may be empty.
 	ARN, UserID string
+	// UserAgent is what the caller's client says of itself, CloudTrail's
+	// userAgent; it may be empty.
+	UserAgent string
 }
 
 // Principals answers which AWS accounts, IAM roles and IAM users exist now, in
