@@ -92,6 +92,8 @@ func (c *Caller) principalType() string {
 
 func (c *Caller) userID() string {
 	switch {
+	case c.Kind == Anonymous:
+		return "anonymous"
 	case c.Kind == RootUser:
 		return c.Account
 	case c.Kind == RoleSession && c.UniqueID != "" && c.SessionARN != "":

@@ -61,8 +61,11 @@ func (r *request) derived(key string) string {
 	case "aws:username":
 		return r.Caller.userName()
 	case "aws:principalisawsservice":
-		if r.Caller.Kind == ServiceCaller {
+		switch r.Caller.Kind {
+		case ServiceCaller:
 			return "true"
+		case Anonymous:
+			return ""
 		}
 		return "false"
 	case "aws:principalservicename":
