@@ -16,8 +16,9 @@ import (
 const (
 	accountPrefix = "ACCOUNT#"
 	// AccountSort is the sort key of every account's own item.
-	AccountSort  = "ACCOUNT"
-	attrSyncedAt = "syncedAt"
+	AccountSort = "ACCOUNT"
+	// AttrSyncedAt holds, in the item of SyncKey, the Moment of the listing.
+	AttrSyncedAt = "syncedAt"
 )
 
 // SyncKey is the key of the item that says when a complete listing last ended.
@@ -114,19 +115,19 @@ func SameAccount(a, b directory.Account) bool {
 // SyncItem says when a complete listing ended.
 func SyncItem(at time.Time) Item {
 	item := AccountsLayout.Item(SyncKey)
-	item[attrSyncedAt] = S(Moment(at))
+	item[AttrSyncedAt] = S(Moment(at))
 	return item
 }
 
 // ParseSync reads when a complete listing last ended; zero for never.
 func ParseSync(item Item) (time.Time, error) {
-	value, ok := item[attrSyncedAt].(*types.AttributeValueMemberS)
+	value, ok := item[AttrSyncedAt].(*types.AttributeValueMemberS)
 	if !ok {
 		return time.Time{}, nil
 	}
 	at, err := parseMoment(value.Value)
 	if err != nil {
-		return time.Time{}, fmt.Errorf("item SYNC of the accounts table: attribute %s is no RFC 3339 time: %w", attrSyncedAt, err)
+		return time.Time{}, fmt.Errorf("item SYNC of the accounts table: attribute %s is no RFC 3339 time: %w", AttrSyncedAt, err)
 	}
 	return at, nil
 }

@@ -19,8 +19,8 @@ import (
 // A gateway's items in the order of their sort keys. What a Load needs comes
 // before journalPrefix, so that one Query reads it and no journal.
 const (
-	selectedPrefix = "accounts#" // accounts#selection: whom a selector was last known to mean
-	GatewaySort    = "gateway"   // the gateway's own
+	SelectedPrefix = "accounts#" // accounts#selection: whom a selector was last known to mean
+	gatewaySort    = "gateway"   // the gateway's own
 	statusPrefix   = "grant#"    // grant#scope#id: where a row stands
 	JournalPrefix  = "journal#"  // journal#time
 )
@@ -72,10 +72,15 @@ type selectedItem struct {
 	Accounts  []string `dynamodbav:"accounts,stringset,omitempty"`
 }
 
+// GatewayKey is the key of the gateway's own item.
+func GatewayKey(gateway grant.Gateway) Key {
+	return Key{Partition: gateway.ARN(), Sort: gatewaySort}
+}
+
 // GatewayItem is the gateway's own item, which leaves out whom selectors mean.
 func GatewayItem(gateway grant.Gateway, state plan.GatewayState) Item {
 	item := gatewayItem{
-		Gateway: gateway.ARN(), Item: GatewaySort,
+		Gateway: gateway.ARN(), Item: gatewaySort,
 		Authorizer: state.Authorizer, AppliedHash: state.AppliedHash, PendingHash: state.PendingHash,
 		Bytes: state.Size.Bytes, Statements: state.Size.Statements,
 		LastError: state.LastError, LastMessage: state.LastMessage, Failures: state.Failures,
@@ -103,13 +108,13 @@ func StatusItem(gateway grant.Gateway, key grant.Key, status grant.Status) Item 
 
 // SelectedKey is the key of the item that says whom a selector means.
 func SelectedKey(gateway grant.Gateway, selection string) Key {
-	return Key{Partition: gateway.ARN(), Sort: within(selectedPrefix, selection)}
+	return Key{Partition: gateway.ARN(), Sort: within(SelectedPrefix, selection)}
 }
 
 // SelectedItem says whom a selector means. Nobody is an item without accounts.
 func SelectedItem(gateway grant.Gateway, selection string, accounts []string) Item {
 	return marshal(selectedItem{
-		Gateway: gateway.ARN(), Item: within(selectedPrefix, selection), Selection: selection,
+		Gateway: gateway.ARN(), Item: within(SelectedPrefix, selection), Selection: selection,
 		Accounts: sorted(accounts),
 	})
 }
@@ -139,11 +144,11 @@ func ParseState(items []Item) (plan.State, error) {
 	for _, item := range items {
 		var err error
 		switch sort := StatesLayout.Of(item).Sort; {
-		case sort == GatewaySort:
+		case sort == gatewaySort:
 			err = parseGateway(&state, item)
 		case strings.HasPrefix(sort, statusPrefix):
 			err = parseStatus(&state, item)
-		case strings.HasPrefix(sort, selectedPrefix):
+		case strings.HasPrefix(sort, SelectedPrefix):
 			err = parseSelected(&state, item)
 		}
 		if err != nil {

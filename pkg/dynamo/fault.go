@@ -1,0 +1,117 @@
+package dynamo
+
+import (
+	"errors"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/smithy-go"
+
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
+	"github.com/gateway-grants/gateway-grants/pkg/tables"
+)
+
+// unread says that something could not be read completely.
+func unread(table, op string, err error) error {
+	return fault(reconcile.CodeReadFailed, table, op, err)
+}
+
+// unwritten says that something could not be written, or not surely.
+func unwritten(table, op string, err error) error {
+	return fault(tables.CodeWriteFailed, table, op, err)
+}
+
+// The errors of DynamoDB, and which of them the SDK has tried again by itself:
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
+var answers = map[string]struct {
+	code grant.Code
+	hint string
+}{
+	"ThrottlingException":                    {reconcile.CodeThrottled, "DynamoDB asks to slow down: it is tried again later"},
+	"ProvisionedThroughputExceededException": {reconcile.CodeThrottled, "the table's capacity is used up: it is tried again later; on-demand tables grow by themselves"},
+	"RequestLimitExceeded":                   {reconcile.CodeThrottled, "the account's capacity in this region is used up: it is tried again later; ask AWS for more if it stays so"},
+	"AccessDeniedException":                  {reconcile.CodeAccessDenied, "give this role the permission that the cause names"},
+	"UnrecognizedClientException":            {reconcile.CodeAccessDenied, "AWS does not know these credentials: check the profile"},
+	"ExpiredTokenException":                  {reconcile.CodeAccessDenied, "the credentials have expired: sign in again"},
+	"ResourceNotFoundException":              {"", "there is no such table here: check the table's name, the account and the region"},
+}
+
+func fault(code grant.Code, table, op string, err error) error {
+	failure := &grant.Error{Code: code, Op: op + " in table " + table, Err: err}
+	for _, name := range namesOf(err) {
+		answer, known := answers[name]
+		if !known {
+			continue
+		}
+		failure.Hint = answer.hint
+		if answer.code != "" {
+			failure.Code = answer.code
+		}
+		break
+	}
+	return failure
+}
+
+// namesOf lists how DynamoDB names the failure: for a transaction, why it was
+// cancelled.
+func namesOf(err error) []string {
+	var cancelled *types.TransactionCanceledException
+	if errors.As(err, &cancelled) {
+		var names []string
+		for _, reason := range cancelled.CancellationReasons {
+			if reason.Code != nil {
+				// A reason is named as the exception is, but for its ending.
+				names = append(names, transactionReasons[*reason.Code], *reason.Code)
+			}
+		}
+		return names
+	}
+	var answer smithy.APIError
+	if errors.As(err, &answer) {
+		return []string{answer.ErrorCode()}
+	}
+	return nil
+}
+
+// https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
+var transactionReasons = map[string]string{
+	"ThrottlingError":               "ThrottlingException",
+	"ProvisionedThroughputExceeded": "ProvisionedThroughputExceededException",
+	"AccessDenied":                  "AccessDeniedException",
+}
+
+// refused tells whether a condition did not hold.
+func refused(err error) bool {
+	var failed *types.ConditionalCheckFailedException
+	return errors.As(err, &failed)
+}
+
+// standing is the item that a refused write found in its place.
+func standing(err error) tables.Item {
+	var failed *types.ConditionalCheckFailedException
+	if !errors.As(err, &failed) {
+		return nil
+	}
+	return failed.Item
+}
+
+// lost tells whether another writer was there first: whoever reads again may
+// try again.
+func lost(err error) bool {
+	var conflict *types.TransactionConflictException
+	if refused(err) || errors.As(err, &conflict) {
+		return true
+	}
+	var cancelled *types.TransactionCanceledException
+	if !errors.As(err, &cancelled) {
+		return false
+	}
+	for _, reason := range cancelled.CancellationReasons {
+		switch code := reason.Code; {
+		case code == nil, *code == "None":
+		case *code != "ConditionalCheckFailed" && *code != "TransactionConflict":
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,107 @@
+package dynamo
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/plan"
+	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
+	"github.com/gateway-grants/gateway-grants/pkg/tables"
+)
+
+// StatesClient is what the state table asks of DynamoDB.
+type StatesClient interface {
+	dynamodb.QueryAPIClient
+	PutItem(ctx context.Context, input *dynamodb.PutItemInput, options ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
+	UpdateItem(ctx context.Context, input *dynamodb.UpdateItemInput, options ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error)
+	BatchWriteItem(ctx context.Context, input *dynamodb.BatchWriteItemInput, options ...func(*dynamodb.Options)) (*dynamodb.BatchWriteItemOutput, error)
+}
+
+// States is the state table.
+type States struct {
+	client StatesClient
+	table  string
+}
+
+var _ reconcile.States = (*States)(nil)
+
+// NewStates is the state table of that name.
+func NewStates(client StatesClient, table string) *States {
+	return &States{client: client, table: table}
+}
+
+// Load is reconcile.States's.
+func (s *States) Load(ctx context.Context, gateway grant.Gateway) (plan.State, error) {
+	return s.load(ctx, gateway, "#sort < :sort", tables.JournalPrefix)
+}
+
+// selected reads whom selectors are recorded to mean.
+func (s *States) selected(ctx context.Context, gateway grant.Gateway) (map[string][]string, error) {
+	state, err := s.load(ctx, gateway, "begins_with(#sort, :sort)", tables.SelectedPrefix)
+	return state.Gateway.Selected, err
+}
+
+func (s *States) load(ctx context.Context, gateway grant.Gateway, text, sort string) (plan.State, error) {
+	op := "load what is recorded of " + gateway.ARN()
+	keys := inPartition(tables.StatesLayout.Partition, gateway.ARN()).and(text, tables.StatesLayout.Sort, sort)
+	items, err := query(ctx, s.client, s.table, keys)
+	if err != nil {
+		return plan.State{}, unread(s.table, op, err)
+	}
+	state, err := tables.ParseState(items)
+	if err != nil {
+		return plan.State{}, unread(s.table, op, err)
+	}
+	return state, nil
+}
+
+// Due lists the ARNs of the gateways that are due at the given time or before it,
+// the longest due first. It may miss what was recorded in the last seconds.
+func (s *States) Due(ctx context.Context, before time.Time) ([]string, error) {
+	keys := inPartition(tables.AttrDueShard, tables.DueShard).and("#sort <= :sort", tables.AttrDue, tables.Moment(before))
+	items, err := queryIndex(ctx, s.client, s.table, tables.DueIndex, keys)
+	if err != nil {
+		return nil, unread(s.table, "look up what is due", err)
+	}
+	gateways := make([]string, len(items))
+	for i, item := range items {
+		gateways[i] = tables.StatesLayout.Of(item).Partition
+	}
+	return gateways, nil
+}
+
+// History reads a gateway's journal, the newest entry first, and at most limit
+// entries.
+func (s *States) History(ctx context.Context, gateway grant.Gateway, limit int) ([]reconcile.Entry, error) {
+	op := "read the journal of " + gateway.ARN()
+	keys := inPartition(tables.StatesLayout.Partition, gateway.ARN()).
+		and("begins_with(#sort, :sort)", tables.StatesLayout.Sort, tables.JournalPrefix)
+	pages := dynamodb.NewQueryPaginator(s.client, &dynamodb.QueryInput{
+		TableName:                 aws.String(s.table),
+		ConsistentRead:            aws.Bool(true),
+		ScanIndexForward:          aws.Bool(false),
+		KeyConditionExpression:    aws.String(keys.text),
+		ExpressionAttributeNames:  keys.names,
+		ExpressionAttributeValues: keys.values,
+	})
+	var entries []reconcile.Entry
+	for pages.HasMorePages() && len(entries) < limit {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, unread(s.table, op, err)
+		}
+		for _, item := range page.Items {
+			entry, err := tables.ParseEntry(item)
+			if err != nil {
+				return nil, unread(s.table, op, err)
+			}
+			entries = append(entries, entry)
+		}
+	}
+	return slices.Clip(entries[:min(limit, len(entries))]), nil
+}
