@@ -64,7 +64,7 @@ func (t *transport) RoundTrip(request *http.Request) (*http.Response, error) {
 func (t *transport) sign(request *http.Request) (*http.Request, error) {
 	body, err := readBody(request)
 	if err != nil {
-		return nil, fmt.Errorf("reading the request to sign: %w", err)
+		return nil, err
 	}
 	credentials, err := t.credentials.Retrieve(request.Context())
 	if err != nil {
@@ -86,7 +86,11 @@ func readBody(request *http.Request) ([]byte, error) {
 		return nil, nil
 	}
 	defer closeBody(request)
-	return io.ReadAll(request.Body)
+	body, err := io.ReadAll(request.Body)
+	if err != nil {
+		return nil, fmt.Errorf("reading the request to sign: %w", err)
+	}
+	return body, nil
 }
 
 func closeBody(request *http.Request) {

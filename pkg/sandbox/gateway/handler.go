@@ -6,6 +6,7 @@ package gateway
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"regexp"
@@ -149,7 +150,7 @@ func serverOf(r *http.Request) *mcp.Server {
 func readMessage(r *http.Request) (message, error) {
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
 	if err != nil {
-		return message{}, err
+		return message{}, fmt.Errorf("reading the request's body: %w", err)
 	}
 	if len(body) > maxBody {
 		return message{}, tooLarge()

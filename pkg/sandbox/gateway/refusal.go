@@ -33,10 +33,10 @@ func (e *refusal) Error() string { return e.message }
 
 func refuse(w http.ResponseWriter, err error) {
 	answer := &refusal{status: http.StatusInternalServerError, code: codeInternal, message: err.Error()}
-	if signature := (*sigv4.Error)(nil); errors.As(err, &signature) {
+	if signature, ok := errors.AsType[*sigv4.Error](err); ok {
 		answer = unsigned(signature)
-	} else {
-		errors.As(err, &answer)
+	} else if refused, ok := errors.AsType[*refusal](err); ok {
+		answer = refused
 	}
 	id := answer.id
 	if id == nil {
@@ -60,15 +60,15 @@ func refuse(w http.ResponseWriter, err error) {
 // (https://github.com/CopilotKit/CopilotKit/issues/2912) and its status on a
 // Gateway; the others take AWS's usual status and words.
 func unsigned(e *sigv4.Error) *refusal {
+	if e.Code == sigv4.RequestTooLarge {
+		return tooLarge()
+	}
 	answer := &refusal{
 		status: e.Status(), code: codeUnauthenticated, message: e.Message,
 		id: json.RawMessage(`"null"`), header: map[string]string{"X-Amzn-ErrorType": e.JSONCode()},
 	}
-	switch e.Code {
-	case sigv4.MissingAuthenticationToken:
+	if e.Code == sigv4.MissingAuthenticationToken {
 		answer.status = http.StatusUnauthorized
-	case sigv4.RequestTooLarge:
-		return tooLarge()
 	}
 	return answer
 }

@@ -33,6 +33,13 @@ type toolCall struct {
 	structured bool   // the tool declares what it returns
 }
 
+// fault is what went wrong behind the gateway, as a debugging caller reads it.
+type fault string
+
+func faultf(format string, args ...any) fault { return fault(fmt.Sprintf(format, args...)) }
+
+func (f fault) Error() string { return string(f) }
+
 // run hands the arguments to the function as they came: checking them against
 // the schema is the caller's and the function's business.
 func (c toolCall) run(ctx context.Context, arguments json.RawMessage) (*mcp.CallToolResult, error) {
@@ -41,15 +48,15 @@ func (c toolCall) run(ctx context.Context, arguments json.RawMessage) (*mcp.Call
 	}
 	function, err := c.lambda(ctx)
 	if err != nil {
-		return c.fault(err)
+		return c.failure(err)
 	}
 	result, err := function.Invoke(ctx, arguments, c.clientContext())
 	if err != nil {
-		return c.fault(fmt.Errorf("Lambda function %s could not be invoked: %w", c.function, err))
+		return c.failure(faultf("Lambda function %s could not be invoked: %v", c.function, err))
 	}
 	if result.FunctionError != "" {
 		// AWS documents that debugging shows errors of the function, not how.
-		return c.fault(fmt.Errorf("Lambda function %s returned an error: %s", c.function, result.Payload))
+		return c.failure(faultf("Lambda function %s returned an error: %s", c.function, result.Payload))
 	}
 	return c.success(result.Payload)
 }
@@ -58,7 +65,7 @@ func (c toolCall) run(ctx context.Context, arguments json.RawMessage) (*mcp.Call
 // https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/gateway-outbound-auth.html
 func (c toolCall) lambda(ctx context.Context) (lambda.Function, error) {
 	// AWS's own words, as documented for a gateway set to debugging.
-	denied := fmt.Errorf("Access denied while invoking Lambda function %s. Check the permissions on the Lambda function and Gateway execution role, and retry the request.", c.function)
+	denied := faultf("Access denied while invoking Lambda function %s. Check the permissions on the Lambda function and Gateway execution role, and retry the request.", c.function)
 	role, err := c.role()
 	if errors.Is(err, iam.ErrNotFound) {
 		return nil, denied
@@ -117,7 +124,7 @@ func (c toolCall) clientContext() []byte {
 func (c toolCall) success(payload []byte) (*mcp.CallToolResult, error) {
 	var text bytes.Buffer
 	if err := json.Compact(&text, payload); err != nil {
-		return c.fault(fmt.Errorf("Lambda function %s returned no valid JSON: %w", c.function, err))
+		return c.failure(faultf("Lambda function %s returned no valid JSON: %v", c.function, err))
 	}
 	result := &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: text.String()}}}
 	// MCP asks for it where the tool declares what it returns.
@@ -128,8 +135,9 @@ func (c toolCall) success(payload []byte) (*mcp.CallToolResult, error) {
 	return result, nil
 }
 
-// fault is a fault behind the gateway: a result, not a protocol error.
-func (c toolCall) fault(err error) (*mcp.CallToolResult, error) {
+// failure is how a fault behind the gateway is told: by a result, which to MCP
+// is a success.
+func (c toolCall) failure(err error) (*mcp.CallToolResult, error) {
 	if c.gateway.ExceptionLevel != "DEBUG" {
 		return &mcp.CallToolResult{IsError: true, Content: []mcp.Content{&mcp.TextContent{Text: internalError}}}, nil
 	}

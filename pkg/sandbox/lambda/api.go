@@ -58,7 +58,7 @@ func (a *API) invoke(w http.ResponseWriter, r *http.Request) error {
 		return &apiError{http.StatusNotFound, "UnknownOperationException", "Only POST /2015-03-31/functions/{FunctionName}/invocations is served."}
 	}
 	identity, err := a.Verifier.Verify(r, sigv4.Expect{Service: "lambda", Region: a.Region, MaxBody: MaxRequest})
-	if refused := (*sigv4.Error)(nil); errors.As(err, &refused) && refused.Code == sigv4.RequestTooLarge {
+	if refused, ok := errors.AsType[*sigv4.Error](err); ok && refused.Code == sigv4.RequestTooLarge {
 		return tooLargeRequest(MaxRequest)
 	}
 	if err != nil {
@@ -174,11 +174,10 @@ func tooLargeRequest(limit int) error {
 
 func writeError(w http.ResponseWriter, err error) {
 	answer := &apiError{http.StatusInternalServerError, "ServiceException", err.Error()}
-	var refused *sigv4.Error
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*sigv4.Error](err); ok {
 		answer = &apiError{refused.Status(), refused.JSONCode(), refused.Message}
-	} else {
-		errors.As(err, &answer)
+	} else if own, ok := errors.AsType[*apiError](err); ok {
+		answer = own
 	}
 	body, _ := json.Marshal(struct {
 		Type    string `json:"Type"`

@@ -3,6 +3,7 @@ package lambda_test
 import (
 	"encoding/base64"
 	"errors"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -99,7 +100,7 @@ func TestInvokeFindsTheFunctionByEveryFormOfItsName(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if out.StatusCode != 200 || out.FunctionError != nil || aws.ToString(out.ExecutedVersion) != "$LATEST" || !strings.Contains(string(out.Payload), `"echo":"hi"`) {
+			if out.StatusCode != http.StatusOK || out.FunctionError != nil || aws.ToString(out.ExecutedVersion) != "$LATEST" || !strings.Contains(string(out.Payload), `"echo":"hi"`) {
 				t.Errorf("answer = %d %v %s", out.StatusCode, aws.ToString(out.FunctionError), out.Payload)
 			}
 		})
@@ -194,7 +195,7 @@ func TestInvokeTellsAFunctionErrorFromAnError(t *testing.T) {
 		t.Fatal(err)
 	}
 	const want = `{"errorMessage":"no","errorType":"errorString"}`
-	if out.StatusCode != 200 || aws.ToString(out.FunctionError) != "Unhandled" || string(out.Payload) != want {
+	if out.StatusCode != http.StatusOK || aws.ToString(out.FunctionError) != "Unhandled" || string(out.Payload) != want {
 		t.Errorf("answer = %d %s %s", out.StatusCode, aws.ToString(out.FunctionError), out.Payload)
 	}
 }
@@ -225,7 +226,7 @@ func TestInvokeWithoutWaiting(t *testing.T) {
 		FunctionName: aws.String("example"), InvocationType: types.InvocationTypeEvent,
 		Payload: []byte(`{"do":"print","message":"done later"}`),
 	})
-	if err != nil || out.StatusCode != 202 {
+	if err != nil || out.StatusCode != http.StatusAccepted {
 		t.Fatalf("Event = %v, %v; want 202", out, err)
 	}
 	a.Wait()
@@ -233,7 +234,7 @@ func TestInvokeWithoutWaiting(t *testing.T) {
 		t.Errorf("log = %q", a.log)
 	}
 	out, err = a.invoke(t, awslambda.InvokeInput{FunctionName: aws.String("example"), InvocationType: types.InvocationTypeDryRun})
-	if err != nil || out.StatusCode != 204 {
+	if err != nil || out.StatusCode != http.StatusNoContent {
 		t.Errorf("DryRun = %v, %v; want 204", out, err)
 	}
 }

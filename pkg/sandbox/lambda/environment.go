@@ -1,6 +1,7 @@
 package lambda
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -8,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"syscall"
@@ -37,7 +39,8 @@ func startEnvironment(bootstrap Bootstrap) (*environment, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making the log of %s: %w", bootstrap.name(), err)
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	background := context.Background() // it outlives the call that it is started for
+	listener, err := (&net.ListenConfig{}).Listen(background, "tcp", "127.0.0.1:0")
 	if err != nil {
 		_ = log.Close()
 		return nil, fmt.Errorf("listening for the runtime of %s: %w", bootstrap.name(), err)
@@ -46,7 +49,7 @@ func startEnvironment(bootstrap Bootstrap) (*environment, error) {
 	e.server = &http.Server{Handler: e.runtimeAPI(), ReadHeaderTimeout: initTimeout}
 	go func() { _ = e.server.Serve(listener) }() // ends when the server is closed
 
-	e.command = exec.Command(bootstrap.Path)
+	e.command = exec.CommandContext(background, bootstrap.Path)
 	e.command.Dir = filepath.Dir(bootstrap.Path)
 	e.command.Env = e.variables(listener.Addr().String())
 	e.command.Stdout, e.command.Stderr = log.File, log.File
@@ -55,7 +58,7 @@ func startEnvironment(bootstrap Bootstrap) (*environment, error) {
 	if err := e.command.Start(); err != nil {
 		_ = e.server.Close()
 		_ = log.Close()
-		return nil, err
+		return nil, fmt.Errorf("starting %s: %w", bootstrap.name(), err)
 	}
 	go func() {
 		e.exitError = e.command.Wait()
@@ -70,7 +73,7 @@ func startEnvironment(bootstrap Bootstrap) (*environment, error) {
 // https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime
 func (e *environment) variables(runtimeAPI string) []string {
 	name := e.bootstrap.name()
-	env := []string{
+	lambdas := []string{
 		"AWS_LAMBDA_RUNTIME_API=" + runtimeAPI,
 		"AWS_LAMBDA_FUNCTION_NAME=" + name,
 		"AWS_LAMBDA_FUNCTION_VERSION=$LATEST",
@@ -86,10 +89,11 @@ func (e *environment) variables(runtimeAPI string) []string {
 		"PATH=" + os.Getenv("PATH"),
 		"TZ=:UTC",
 	}
+	own := make([]string, 0, len(e.bootstrap.Env))
 	for key, value := range e.bootstrap.Env {
-		env = append(env, key+"="+value)
+		own = append(own, key+"="+value)
 	}
-	return env
+	return slices.Concat(lambdas, own)
 }
 
 // run hands the call to the process and waits for its answer, its end or its

@@ -136,6 +136,11 @@ func errorPayload(errorType, message string) []byte {
 	return payload
 }
 
+// abandoned is the error of a caller who stopped waiting.
+func abandoned(ctx context.Context) error {
+	return fmt.Errorf("waiting for the function: %w", ctx.Err())
+}
+
 func newRequestID() string {
 	b := make([]byte, 16)
 	_, _ = rand.Read(b) // never fails: crypto/rand crashes the program instead

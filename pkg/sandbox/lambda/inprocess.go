@@ -34,7 +34,7 @@ func NewInProcess(settings Settings, handler lambda.Handler) *InProcess {
 func (f *InProcess) Invoke(ctx context.Context, payload, clientContext []byte) (Result, error) {
 	select {
 	case <-ctx.Done():
-		return Result{}, ctx.Err()
+		return Result{}, abandoned(ctx)
 	case f.slots <- struct{}{}:
 	}
 	inv := newInvocation(payload, clientContext)
@@ -56,7 +56,7 @@ func (f *InProcess) Invoke(ctx context.Context, payload, clientContext []byte) (
 	case result := <-inv.answer:
 		return result, nil
 	case <-ctx.Done():
-		return Result{}, ctx.Err()
+		return Result{}, abandoned(ctx)
 	case <-running.Done():
 	}
 	select {
@@ -93,8 +93,7 @@ func (f *InProcess) call(ctx context.Context, inv *invocation) (result Result) {
 // functionError is a handler's error as aws-lambda-go reports it.
 func functionError(inv *invocation, err error) Result {
 	errorType, message := typeName(err), err.Error()
-	var own messages.InvokeResponse_Error
-	if errors.As(err, &own) {
+	if own, ok := errors.AsType[messages.InvokeResponse_Error](err); ok {
 		errorType, message = own.Type, own.Message
 	}
 	return Result{RequestID: inv.id, FunctionError: "Unhandled", Payload: errorPayload(errorType, message)}

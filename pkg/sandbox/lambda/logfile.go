@@ -1,6 +1,7 @@
 package lambda
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"sync"
@@ -19,12 +20,12 @@ type logFile struct {
 func newLogFile(to io.Writer) (*logFile, error) {
 	file, err := os.CreateTemp("", "lambda-log-")
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("making a file for the log: %w", err)
 	}
 	// An open file outlives its name; nobody has to clean up.
 	if err := os.Remove(file.Name()); err != nil {
 		_ = file.Close()
-		return nil, err
+		return nil, fmt.Errorf("hiding the file for the log: %w", err)
 	}
 	return &logFile{File: file, to: to}, nil
 }

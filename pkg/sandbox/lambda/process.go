@@ -57,7 +57,7 @@ func (p *Process) Invoke(ctx context.Context, payload, clientContext []byte) (Re
 	case <-p.stopped:
 		return Result{}, ErrStopped
 	case <-ctx.Done():
-		return Result{}, ctx.Err()
+		return Result{}, abandoned(ctx)
 	case s = <-p.slots:
 	}
 	type outcome struct {
@@ -66,14 +66,14 @@ func (p *Process) Invoke(ctx context.Context, payload, clientContext []byte) (Re
 	}
 	done := make(chan outcome, 1)
 	inv := newInvocation(payload, clientContext)
-	go func() {
+	go func() { //nolint:contextcheck // what runs outlives who asked for it, as in Lambda
 		result, err := p.runIn(s, inv)
 		p.slots <- s
 		done <- outcome{result, err}
 	}()
 	select {
 	case <-ctx.Done():
-		return Result{}, ctx.Err()
+		return Result{}, abandoned(ctx)
 	case o := <-done:
 		return o.result, o.err
 	}

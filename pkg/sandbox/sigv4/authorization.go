@@ -59,7 +59,7 @@ func parseAuthorization(r *http.Request) (authorization, error) {
 
 func parseParameters(parameters string) (authorization, error) {
 	given := map[string]string{}
-	for _, pair := range strings.Split(parameters, ",") {
+	for pair := range strings.SplitSeq(parameters, ",") {
 		pair = strings.TrimSpace(pair)
 		key, value, ok := strings.Cut(pair, "=")
 		if !ok {

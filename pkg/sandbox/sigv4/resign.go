@@ -3,6 +3,7 @@ package sigv4
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -39,7 +40,7 @@ func resign(r *http.Request, auth authorization, key iam.AccessKey, at time.Time
 	// The token, if there is one, is among the signed headers already.
 	credentials := aws.Credentials{AccessKeyID: key.ID, SecretAccessKey: key.Secret}
 	if err := signer.SignHTTP(r.Context(), credentials, rebuilt, payload, auth.scope.Service, auth.scope.Region, at); err != nil {
-		return "", err
+		return "", fmt.Errorf("signing again: %w", err)
 	}
 	again, err := parseAuthorization(rebuilt)
 	return again.signature, err

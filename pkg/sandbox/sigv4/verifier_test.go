@@ -393,7 +393,7 @@ func TestOddButValidRequestsAreAccepted(t *testing.T) {
 			c.method, c.body = http.MethodGet, ""
 		}},
 		"OddSpaces":   {reason: "runs of spaces are one", change: func(c *call) { c.header.Set("X-Odd", "  a   b  c ") }},
-		"Duplicates":  {reason: "values of one header are joined in order", change: func(c *call) { c.header["X-Odd"] = []string{"b", "a", " a  a "} }},
+		"Duplicates":  {reason: "values of one header are joined in order", change: func(c *call) { c.header["X-Odd"] = []string{"b", "a", " c  d "} }},
 		"EmptyHeader": {reason: "a header may be empty", change: func(c *call) { c.header.Set("X-Odd", "") }},
 		"OddQuery": {reason: "parameters are sorted after they are encoded", change: func(c *call) {
 			c.url += "?z=1&a=2&a=1&b&c=%20%2B%2F&a-b=1&a%2Fb=2&=empty&%C3%A9=~"
@@ -401,7 +401,7 @@ func TestOddButValidRequestsAreAccepted(t *testing.T) {
 		"EscapedSlash":  {reason: "an escaped slash stays one", change: func(c *call) { c.url = "http://h/a%2Fb/c" }},
 		"EscapedColon":  {reason: "an escape that was not needed stays", change: func(c *call) { c.url = "http://h/arn%3Aaws%3Ax" }},
 		"PlainColon":    {reason: "and none is added", change: func(c *call) { c.url = "http://h/arn:aws:x" }},
-		"Unicode":       {reason: "a path in UTF-8", change: func(c *call) { c.url = "http://h/é/日本" }},
+		"Unicode":       {reason: "a path in UTF-8", change: func(c *call) { c.url = "http://h/é/ß" }},
 		"LowerCaseHex":  {reason: "an escape stays as it is written", change: func(c *call) { c.url = "http://h/a%2fb" }},
 		"DoubleSlashes": {reason: "Go's signer leaves them", change: func(c *call) { c.url = "http://h/a//b" }},
 		"AnyScope": {
