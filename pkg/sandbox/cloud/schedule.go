@@ -2,21 +2,18 @@ package cloud
 
 import (
 	"context"
-	"encoding/json"
 	"log/slog"
 	"time"
 
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/lambda"
 )
 
-// Schedule invokes a function at a fixed rate, with the event that a scheduled
-// rule of EventBridge sends. A run that takes longer than the interval delays
-// the next one.
-// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-run-lambda-schedule.html
+// Schedule invokes a function at a fixed rate with a fixed input, as EventBridge
+// Scheduler does. A run that takes longer than the interval delays the next one.
+// https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-targets-templated.html
 type Schedule struct {
-	Rule     string // ARN
-	Account  string
-	Region   string
+	Name     string
+	Input    []byte // JSON
 	Every    time.Duration
 	Function lambda.Function
 	Log      *slog.Logger
@@ -26,29 +23,20 @@ type Schedule struct {
 func (s *Schedule) Run(ctx context.Context) {
 	tick := time.NewTicker(s.Every)
 	defer tick.Stop()
-	for at := time.Now(); ; {
-		result, err := s.Function.Invoke(ctx, s.event(at), nil)
+	for {
+		result, err := s.Function.Invoke(ctx, s.Input, nil)
 		switch {
 		case ctx.Err() != nil:
 			return
 		case err != nil:
-			s.Log.ErrorContext(ctx, "scheduled call failed", "rule", s.Rule, "error", err)
+			s.Log.ErrorContext(ctx, "scheduled call failed", "schedule", s.Name, "error", err)
 		case result.FunctionError != "":
-			s.Log.ErrorContext(ctx, "scheduled call failed", "rule", s.Rule, "answer", string(result.Payload))
+			s.Log.ErrorContext(ctx, "scheduled call failed", "schedule", s.Name, "answer", string(result.Payload))
 		}
 		select {
 		case <-ctx.Done():
 			return
-		case at = <-tick.C:
+		case <-tick.C:
 		}
 	}
-}
-
-func (s *Schedule) event(at time.Time) []byte {
-	event, _ := json.Marshal(map[string]any{
-		"version": "0", "id": newUUID(), "detail-type": "Scheduled Event", "source": "aws.events",
-		"account": s.Account, "region": s.Region, "time": at.UTC().Format(time.RFC3339),
-		"resources": []string{s.Rule}, "detail": struct{}{},
-	}) // strings always marshal
-	return event
 }

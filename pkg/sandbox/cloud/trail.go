@@ -39,9 +39,9 @@ func (t *Trail) Record(change model.Change) {
 }
 
 func (t *Trail) publish(ctx context.Context, change model.Change) error {
-	detail, err := json.Marshal(newTrailEvent(change))
+	detail, err := TrailDetail(change)
 	if err != nil {
-		return fmt.Errorf("writing a CloudTrail event: %w", err)
+		return err
 	}
 	put, err := t.Bus(change.Caller.Account).PutEvents(ctx, &eventbridge.PutEventsInput{Entries: []types.PutEventsRequestEntry{{
 		Source:     aws.String("aws.bedrock-agentcore"),
@@ -56,6 +56,16 @@ func (t *Trail) publish(ctx context.Context, change model.Change) error {
 		return fmt.Errorf("publishing a CloudTrail event: %s", aws.ToString(put.Entries[0].ErrorMessage))
 	}
 	return nil
+}
+
+// TrailDetail is the record that CloudTrail makes of a call, the detail of the
+// event on the bus.
+func TrailDetail(change model.Change) (json.RawMessage, error) {
+	detail, err := json.Marshal(newTrailEvent(change))
+	if err != nil {
+		return nil, fmt.Errorf("writing a CloudTrail event: %w", err)
+	}
+	return detail, nil
 }
 
 // trailEvent is the record of a management event.
