@@ -1,0 +1,203 @@
+package policy_test
+
+import (
+	"strings"
+
+	"github.com/gateway-grants/gateway-grants/pkg/policy"
+)
+
+func (g *generator) condition(n int) policy.Condition {
+	condition := policy.Condition{}
+	for range n {
+		key := pick(g, contextKeys...)
+		operator, values := g.test(key.name, key.kind, key.values)
+		if g.chance(10) {
+			operator = g.recase(operator)
+		}
+		name := key.name
+		if g.chance(10) {
+			name = g.recase(name)
+		}
+		if condition[operator] == nil {
+			condition[operator] = map[string][]string{}
+		}
+		condition[operator][name] = values
+	}
+	return condition
+}
+
+// held is a value that the call has for the key, mostly; else one it could have.
+func (g *generator) held(name string, choices values) string {
+	if g.chance(65) {
+		for key, held := range fullContext(g.call) {
+			if strings.EqualFold(key, name) && len(held) > 0 {
+				return pick(g, held...)
+			}
+		}
+	}
+	return pick(g, choices...)
+}
+
+// test makes an operator and values for a key.
+func (g *generator) test(name, kind string, choices values) (string, values) {
+	if g.chance(8) {
+		return "Null", values{pick(g, "true", "false")}
+	}
+	var operator string
+	wanted := values{g.held(name, choices)}
+	if g.chance(30) {
+		wanted = append(wanted, pick(g, choices...))
+	}
+	switch kind {
+	case "string", "strings":
+		operator, wanted = g.textTest(wanted)
+	case "arn":
+		operator, wanted = g.arnTest(wanted)
+	case "address":
+		operator, wanted = g.addressTest(wanted)
+	case "date":
+		operator, wanted = g.dateTest(wanted)
+	case "number":
+		operator = pick(g, "NumericEquals", "NumericNotEquals", "NumericLessThan", "NumericLessThanEquals",
+			"NumericGreaterThan", "NumericGreaterThanEquals")
+		if g.chance(3) {
+			wanted = values{"many"}
+			g.odd("wrong type")
+		}
+		if g.chance(20) {
+			wanted[0] += ".0"
+		}
+	case "boolean":
+		operator = "Bool"
+		if g.chance(30) {
+			wanted[0] = g.recase(wanted[0])
+		}
+	}
+	if kind == "strings" && !g.chance(3) {
+		operator = pick(g, "ForAnyValue:", "ForAllValues:") + operator
+	} else if kind == "strings" {
+		g.odd("several values")
+	}
+	if g.chance(20) {
+		operator += "IfExists"
+		if strings.HasPrefix(operator, "ForAnyValue:") {
+			g.odd("any value if exists")
+		}
+	}
+	return operator, wanted
+}
+
+func (g *generator) textTest(wanted values) (string, values) {
+	operator := pick(g, "StringEquals", "StringEquals", "StringNotEquals", "StringEqualsIgnoreCase", "StringNotEqualsIgnoreCase",
+		"StringLike", "StringLike", "StringNotLike")
+	value := wanted[0]
+	like := strings.HasSuffix(operator, "Like")
+	switch {
+	case strings.HasSuffix(operator, "Case"):
+		wanted[0] = g.recase(value)
+	case like && len(value) > 2 && g.chance(70):
+		at := 1 + g.IntN(len(value)-1)
+		wanted[0] = pick(g, value[:at]+"*", "*"+value[at:], value[:at-1]+"?"+value[at:], value[:at]+"*"+value[at:], "*")
+	case g.chance(10):
+		key := pick(g, "aws:SourceVpc", "aws:SourceVpce", "aws:PrincipalTag/Team", "aws:PrincipalAccount", "AWS:username")
+		wanted[0] = pick(g, "${"+key+"}", "${"+key+", 'blue'}", "v${"+key+"}")
+		if strings.Contains(operator, "Not") {
+			g.odd("variable in a negated test")
+		}
+	case g.chance(2):
+		wanted[0] = value + "${" + pick(g, "*", "?", "$") + "}"
+		g.odd("escaped character")
+	}
+	return operator, wanted
+}
+
+func (g *generator) arnTest(wanted values) (string, values) {
+	operator := pick(g, "ArnEquals", "ArnLike", "ArnNotEquals", "ArnNotLike", "StringEquals", "StringLike", "StringNotLike")
+	fields := strings.SplitN(wanted[0], ":", 6)
+	if strings.HasPrefix(operator, "Arn") || strings.HasSuffix(operator, "Like") {
+		switch g.IntN(6) {
+		case 0:
+			fields[5] = "*"
+		case 1:
+			fields[4] = "*"
+		case 2:
+			fields[5] = fields[5][:1] + "*"
+		case 3:
+			fields[4] = pick(g, "1111*", "4444*", "??????????33", fields[4])
+			fields[5] = "*" + fields[5][len(fields[5])-1:]
+		}
+	}
+	wanted[0] = strings.Join(fields, ":")
+	if g.chance(2) {
+		wanted[0] = pick(g, "*", "arn:aws:*", "role/Agent")
+		g.odd("wrong type")
+	}
+	if g.chance(2) {
+		fields[4] = "${aws:PrincipalAccount}"
+		wanted[0] = strings.Join(fields, ":")
+		g.odd("variable in an ARN")
+	}
+	return operator, wanted
+}
+
+func (g *generator) addressTest(wanted values) (string, values) {
+	if g.chance(60) {
+		wanted[0] = pick(g, "10.0.0.0/8", "10.1.0.0/16", "10.1.2.0/31", "192.0.2.0/24", "2001:db8::/32", "2001:DB8:1::/48", "2001:db8:2::/48")
+	}
+	if g.chance(3) {
+		wanted[0] = pick(g, "0.0.0.0/0", "::/0")
+		g.odd("every address")
+	}
+	if g.chance(2) {
+		wanted = values{"10.0.0"}
+		g.odd("wrong type")
+	}
+	return pick(g, "IpAddress", "IpAddress", "NotIpAddress"), wanted
+}
+
+func (g *generator) dateTest(wanted values) (string, values) {
+	if g.chance(50) {
+		wanted[0] = pick(g, "2026-06-01", "2026-11-23T01:00:00+01:00", "2027-01-01T00:00:00Z", "2026-12", "2026-11-23T00:00Z")
+	}
+	if g.chance(5) {
+		wanted[0] = pick(g, "2026", "1795392000")
+		g.odd("short date")
+	}
+	if g.chance(2) {
+		wanted = values{"soon"}
+		g.odd("wrong type")
+	}
+	return pick(g, "DateEquals", "DateNotEquals", "DateLessThan", "DateLessThanEquals", "DateGreaterThan", "DateGreaterThanEquals"), wanted
+}
+
+// fullContext is the call's context with what AWS adds about the caller, worked
+// out here once more so that the evaluator's own filling-in is tested too.
+func fullContext(call policy.Call) map[string][]string {
+	context := map[string][]string{"aws:ResourceAccount": {call.ResourceAccount}}
+	add := func(key, value string) {
+		if value != "" {
+			context[key] = values{value}
+		}
+	}
+	caller := call.Caller
+	add("aws:PrincipalArn", caller.PrincipalARN)
+	add("aws:PrincipalAccount", caller.Account)
+	switch caller.Kind {
+	case policy.RootUser:
+		add("aws:PrincipalType", "Account")
+		add("aws:userid", caller.Account)
+	case policy.IAMUser:
+		add("aws:PrincipalType", "User")
+		add("aws:username", "bob")
+	case policy.RoleSession:
+		add("aws:PrincipalType", "AssumedRole")
+		add("aws:userid", "AROAEXAMPLE:"+caller.SessionARN[len(caller.SessionARN)-2:])
+	case policy.Anonymous:
+		add("aws:PrincipalType", "Anonymous")
+		add("aws:userid", "anonymous")
+	}
+	for key, held := range call.Context {
+		context[key] = held
+	}
+	return context
+}
