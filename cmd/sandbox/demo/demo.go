@@ -1,0 +1,39 @@
+// Package demo plays the story of Gateway Grants in one process, without AWS: the
+// stand-in serves real HTTP, every call is signed, and the product's own handlers
+// and clients do the rest.
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Options say how to play.
+type Options struct {
+	Functions string    // directory that holds echo/bootstrap
+	Out       io.Writer // takes the story
+	Log       io.Writer // takes the product's own log
+}
+
+// Play tells the whole story. It fails if any of it does not end as it should.
+func Play(ctx context.Context, options Options) error {
+	echo := filepath.Join(options.Functions, "echo", "bootstrap")
+	if _, err := os.Stat(echo); err != nil {
+		return fmt.Errorf("the echo function is not built: %w; run it by `make demo`, which builds it", err)
+	}
+	stage, err := newStage(options.Functions, slog.New(slog.NewJSONHandler(options.Log, nil)))
+	if err != nil {
+		return err
+	}
+	defer stage.close()
+	teller := newTeller(options.Out, time.Now)
+	fmt.Fprintln(options.Out, teller.title.Sprint("Gateway Grants: a row in the grants table opens a gateway to another account"))
+	err = (&story{teller: teller, stage: stage}).tell(ctx)
+	return errors.Join(err, teller.end())
+}
