@@ -17,13 +17,14 @@ type change struct {
 	sequence   string
 	cause      string
 	everywhere bool              // a grant for every managed gateway
-	principals []grant.Principal // an account changed: whoever is granted to these
+	selectors  []grant.Principal // an account changed: whoever is granted to these
+	account    string            // and to this account or something in it
 	gateways   []grant.Gateway   // known at once if it is direct, after resolve if it is wide
 	err        error             // why gateways could not be found out
 }
 
 func (c change) direct() bool { return !c.wide() && len(c.gateways) > 0 }
-func (c change) wide() bool   { return c.everywhere || len(c.principals) > 0 }
+func (c change) wide() bool   { return c.everywhere || len(c.selectors) > 0 || c.account != "" }
 
 func (b *batch) parse(raw []byte) (change, error) {
 	r, err := parseRecord(raw)
@@ -77,15 +78,10 @@ func accountChange(r record) (change, error) {
 		return change{}, err
 	}
 	touch := directory.Touched(before, after)
-	c := change{sequence: r.Change.Sequence, cause: accountCause(before, after), principals: touch.Selectors}
-	if touch.Account != "" {
-		account, err := grant.ParsePrincipal(touch.Account)
-		if err != nil {
-			return change{}, fmt.Errorf("account of record %s: %w", clip(r.Change.Sequence), err)
-		}
-		c.principals = append(c.principals, account)
-	}
-	return c, nil
+	return change{
+		sequence: r.Change.Sequence, cause: accountCause(before, after),
+		selectors: touch.Selectors, account: touch.Account,
+	}, nil
 }
 
 func accountCause(before, after *directory.Account) string {
@@ -140,34 +136,65 @@ func (b *batch) concerned(ctx context.Context, c change) found {
 		return b.everyGateway(ctx)
 	}
 	var all found
-	for _, principal := range c.principals {
-		some := b.grantedTo(ctx, principal)
-		all.gateways = append(all.gateways, some.gateways...)
-		all.err = errors.Join(all.err, some.err)
+	for _, selector := range c.selectors {
+		all.add(b.grantedTo(ctx, selector))
+	}
+	if c.account != "" {
+		all.add(b.grantedWithin(ctx, c.account))
 	}
 	return all
 }
 
-// grantedTo finds the gateways of the grants for a principal.
-func (b *batch) grantedTo(ctx context.Context, principal grant.Principal) found {
-	if known, ok := b.found[principal]; ok {
+func (f *found) add(other found) {
+	f.gateways = append(f.gateways, other.gateways...)
+	f.err = errors.Join(f.err, other.err)
+}
+
+// grantedTo finds the gateways of the grants for a selector.
+func (b *batch) grantedTo(ctx context.Context, selector grant.Principal) found {
+	if known, ok := b.found[selector]; ok {
 		return known
 	}
-	var all found
-	keys, err := b.Grants.Naming(ctx, []grant.Principal{principal})
+	keys, err := b.Grants.Naming(ctx, []grant.Principal{selector})
 	if err != nil {
-		all.err = fmt.Errorf("look up the grants for %s: %w", principal, err)
+		err = fmt.Errorf("look up the grants for %s: %w", selector, err)
 	}
+	all := b.named(ctx, keys)
+	all.err = errors.Join(all.err, err)
+	b.found[selector] = all
+	return all
+}
+
+// grantedWithin finds the gateways of the grants for an account or for a role,
+// pattern or user in it. No index tells them, so all rows are read, once.
+func (b *batch) grantedWithin(ctx context.Context, account string) found {
+	if b.within == nil {
+		rows, err := b.Grants.All(ctx)
+		if err != nil {
+			return found{err: fmt.Errorf("look up the grants for account %s: %w", account, err)}
+		}
+		b.within = make(map[string][]string)
+		for _, row := range rows {
+			if row.Fault == nil && !row.Grant.Principal.IsSelector() {
+				id := row.Grant.Principal.Account()
+				b.within[id] = append(b.within[id], row.Gateway)
+			}
+		}
+	}
+	return b.named(ctx, b.within[account])
+}
+
+// named are the gateways that keys of the grants table name. A key that is no
+// ARN is that of an Invalid row.
+func (b *batch) named(ctx context.Context, keys []string) found {
+	var all found
 	for _, key := range keys {
 		if key == grant.EveryGateway {
-			every := b.everyGateway(ctx)
-			all.gateways = append(all.gateways, every.gateways...)
-			all.err = errors.Join(all.err, every.err)
-		} else if gateway, err := grant.ParseGateway(key); err == nil { // else the row is Invalid
+			all.add(b.everyGateway(ctx))
+		} else if gateway, err := grant.ParseGateway(key); err == nil {
 			all.gateways = append(all.gateways, gateway)
 		}
 	}
-	b.found[principal] = all
 	return all
 }
 

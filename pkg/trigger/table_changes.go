@@ -18,8 +18,10 @@ import (
 // Grants tells which gateways the rows of the grants table are for.
 type Grants interface {
 	// Naming lists the gateway keys of the rows whose principal is one of those
-	// given or, where that is an account, something in it.
+	// given.
 	Naming(ctx context.Context, principals []grant.Principal) (gateways []string, err error)
+	// All reads every row, or fails.
+	All(ctx context.Context) ([]grant.Row, error)
 }
 
 // TableChanges handles batches of the streams of the grants and accounts
@@ -77,7 +79,8 @@ type batch struct {
 	atOnce   int                     // how many more gateways may be reconciled on the spot
 	outcomes map[grant.Gateway]error // nil: recorded or requested
 	counts   counts
-	found    map[grant.Principal]found // grants looked up, once each
+	found    map[grant.Principal]found // gateways of a selector's grants, looked up once
+	within   map[string][]string       // gateway keys of the grants within an account, read once
 	every    *found                    // managed gateways, listed once
 }
 

@@ -1,0 +1,11 @@
+// Echo is the tool behind a gateway's Lambda target: it returns the message
+// that it is given. It needs no permission and no configuration.
+package main
+
+import (
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"github.com/gateway-grants/gateway-grants/pkg/trigger"
+)
+
+func main() { lambda.Start(trigger.Echo) }

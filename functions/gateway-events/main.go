@@ -1,0 +1,34 @@
+// Gateway-events reconciles the gateway that an event is about: a request for
+// it, or a call that touched the gateway or its policy.
+package main
+
+import (
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+
+	"github.com/gateway-grants/gateway-grants/functions/internal/boot"
+	"github.com/gateway-grants/gateway-grants/pkg/agentcore"
+	"github.com/gateway-grants/gateway-grants/pkg/bus"
+	"github.com/gateway-grants/gateway-grants/pkg/dynamo"
+	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
+	"github.com/gateway-grants/gateway-grants/pkg/trigger"
+)
+
+func main() { boot.Run(handler) }
+
+func handler(f boot.Function) any {
+	tables, limits := f.Tables(), f.Limits()
+	client := dynamodb.NewFromConfig(f.AWS)
+	events := &trigger.GatewayEvents{
+		Reconciler: reconcile.New(reconcile.Dependencies{
+			Gateways:  agentcore.New(f.AWS, limits.Regions),
+			Grants:    dynamo.NewGrants(client, tables.Grants),
+			Directory: dynamo.NewAccounts(client, tables.Accounts),
+			States:    dynamo.NewStates(client, tables.States),
+			Notices:   bus.New(eventbridge.NewFromConfig(f.AWS), f.Bus(), bus.Wait),
+			Now:       f.Now, Log: f.Log,
+		}, limits),
+		Log: f.Log, Metrics: f.Metrics,
+	}
+	return events.Handle
+}

@@ -1,0 +1,80 @@
+package boot
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambdacontext"
+
+	"github.com/gateway-grants/gateway-grants/pkg/trigger"
+)
+
+// namespace is where CloudWatch keeps the metrics.
+const namespace = "GatewayGrants"
+
+// Metrics writes counts as lines in CloudWatch's embedded metric format, which
+// CloudWatch Logs turns into metrics of the namespace GatewayGrants, by function.
+// https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+type Metrics struct {
+	function string
+	now      func() time.Time
+
+	mu sync.Mutex
+	to io.Writer
+}
+
+var _ trigger.Metrics = (*Metrics)(nil)
+
+// NewMetrics writes the metrics of the function of that name.
+func NewMetrics(to io.Writer, function string, now func() time.Time) *Metrics {
+	return &Metrics{function: function, now: now, to: to}
+}
+
+// The parts of a line, in the specification's own names.
+type (
+	metadata struct {
+		Timestamp         int64       `json:"Timestamp"` // milliseconds since 1970
+		CloudWatchMetrics []directive `json:"CloudWatchMetrics"`
+	}
+	directive struct {
+		Namespace  string       `json:"Namespace"`
+		Dimensions [][]string   `json:"Dimensions"`
+		Metrics    []definition `json:"Metrics"`
+	}
+	definition struct {
+		Name string `json:"Name"`
+		Unit string `json:"Unit"`
+	}
+)
+
+// Emit writes one line with all counts; no counts are no line. A line that
+// cannot be written is lost: it must not fail what it counts.
+func (m *Metrics) Emit(ctx context.Context, counts map[string]int) {
+	if len(counts) == 0 {
+		return
+	}
+	const dimension = "FunctionName"
+	line := map[string]any{dimension: m.function}
+	if invocation, ok := lambdacontext.FromContext(ctx); ok {
+		line["requestId"] = invocation.AwsRequestID
+	}
+	all := directive{Namespace: namespace, Dimensions: [][]string{{dimension}}}
+	for _, name := range slices.Sorted(maps.Keys(counts)) {
+		all.Metrics = append(all.Metrics, definition{Name: name, Unit: "Count"})
+		line[name] = counts[name]
+	}
+	line["_aws"] = metadata{Timestamp: m.now().UnixMilli(), CloudWatchMetrics: []directive{all}}
+	encoded, err := json.Marshal(line)
+	if err != nil {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	fmt.Fprintln(m.to, string(encoded))
+}

@@ -1,0 +1,64 @@
+package boot
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambdacontext"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+
+	"github.com/gateway-grants/gateway-grants/pkg/trigger"
+)
+
+// Function is what every function's main composes its handler from.
+type Function struct {
+	*Environment
+
+	AWS     aws.Config
+	Log     *slog.Logger
+	Metrics *Metrics
+	Now     func() time.Time
+}
+
+// Run composes a function's handler and serves it until Lambda ends the
+// process. A function that cannot start says why and ends with 1.
+func Run(compose func(Function) (handler any)) {
+	handler, err := start(compose)
+	if err != nil {
+		slog.New(slog.NewJSONHandler(os.Stderr, nil)).Error("function cannot start", "error", err.Error())
+		os.Exit(1)
+	}
+	lambda.Start(handler)
+}
+
+func start(compose func(Function) any) (any, error) {
+	environment := NewEnvironment()
+	loaded, err := loadAWS(context.Background())
+	if err != nil {
+		return nil, err
+	}
+	handler := compose(Function{
+		Environment: environment,
+		AWS:         loaded,
+		Log:         environment.Log(os.Stdout),
+		Metrics:     NewMetrics(os.Stdout, lambdacontext.FunctionName, time.Now),
+		Now:         time.Now,
+	})
+	return handler, environment.Err()
+}
+
+// loadAWS finds the region and the credentials of the function's role, and has
+// every call carry the product's name, by which its own calls are known when
+// CloudTrail tells of them.
+func loadAWS(ctx context.Context) (aws.Config, error) {
+	loaded, err := config.LoadDefaultConfig(ctx, config.WithAppID(trigger.AppID))
+	if err != nil {
+		return aws.Config{}, fmt.Errorf("load the AWS configuration: %w", err)
+	}
+	return loaded, nil
+}

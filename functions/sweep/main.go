@@ -1,0 +1,26 @@
+// Sweep runs on schedules and asks for gateways to be reconciled: those that
+// are due, or all of them.
+package main
+
+import (
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+
+	"github.com/gateway-grants/gateway-grants/functions/internal/boot"
+	"github.com/gateway-grants/gateway-grants/pkg/agentcore"
+	"github.com/gateway-grants/gateway-grants/pkg/bus"
+	"github.com/gateway-grants/gateway-grants/pkg/dynamo"
+	"github.com/gateway-grants/gateway-grants/pkg/trigger"
+)
+
+func main() { boot.Run(handler) }
+
+func handler(f boot.Function) any {
+	sweep := &trigger.Sweep{
+		States:   dynamo.NewStates(dynamodb.NewFromConfig(f.AWS), f.Tables().States),
+		Gateways: agentcore.New(f.AWS, f.Regions()),
+		Requests: bus.New(eventbridge.NewFromConfig(f.AWS), f.Bus(), bus.Wait),
+		Now:      f.Now, Log: f.Log, Metrics: f.Metrics,
+	}
+	return sweep.Handle
+}

@@ -1,0 +1,36 @@
+// Table-changes reads the streams of the grants and accounts tables and
+// reconciles the gateways that a change concerns, or asks for it.
+package main
+
+import (
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+
+	"github.com/gateway-grants/gateway-grants/functions/internal/boot"
+	"github.com/gateway-grants/gateway-grants/pkg/agentcore"
+	"github.com/gateway-grants/gateway-grants/pkg/bus"
+	"github.com/gateway-grants/gateway-grants/pkg/dynamo"
+	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
+	"github.com/gateway-grants/gateway-grants/pkg/trigger"
+)
+
+func main() { boot.Run(handler) }
+
+func handler(f boot.Function) any {
+	tables, limits := f.Tables(), f.Limits()
+	client := dynamodb.NewFromConfig(f.AWS)
+	gateways := agentcore.New(f.AWS, limits.Regions)
+	grants := dynamo.NewGrants(client, tables.Grants)
+	events := bus.New(eventbridge.NewFromConfig(f.AWS), f.Bus(), bus.Wait)
+	changes := &trigger.TableChanges{
+		Reconciler: reconcile.New(reconcile.Dependencies{
+			Gateways: gateways, Grants: grants,
+			Directory: dynamo.NewAccounts(client, tables.Accounts), States: dynamo.NewStates(client, tables.States),
+			Notices: events, Now: f.Now, Log: f.Log,
+		}, limits),
+		Gateways: gateways, Grants: grants, Requests: events,
+		GrantsTable: tables.Grants, AccountsTable: tables.Accounts,
+		Now: f.Now, Log: f.Log, Metrics: f.Metrics,
+	}
+	return changes.Handle
+}
