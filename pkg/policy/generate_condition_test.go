@@ -1,6 +1,7 @@
 package policy_test
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/gateway-grants/gateway-grants/pkg/policy"
@@ -152,7 +153,12 @@ func (g *generator) addressTest(wanted values) (string, values) {
 		wanted = values{"10.0.0"}
 		g.odd("wrong type")
 	}
-	return pick(g, "IpAddress", "IpAddress", "NotIpAddress"), wanted
+	operator := pick(g, "IpAddress", "IpAddress", "NotIpAddress")
+	bare := func(address string) bool { return !strings.Contains(address, "/") }
+	if operator == "NotIpAddress" && slices.ContainsFunc(wanted, bare) {
+		g.odd("bare address")
+	}
+	return operator, wanted
 }
 
 func (g *generator) dateTest(wanted values) (string, values) {

@@ -47,7 +47,7 @@ func (g *generator) makeCall() policy.Call {
 		if g.chance(40) {
 			g.call.Identity = append(g.call.Identity, allowAll())
 		}
-		if g.chance(30) {
+		if g.chance(40) {
 			g.call.Boundary = g.guardrail()
 		}
 	}
@@ -68,7 +68,7 @@ func allowAll() *policy.Document {
 // guardrail mostly allows.
 func (g *generator) guardrail() *policy.Document {
 	d := g.document(1+g.IntN(2), false)
-	if g.chance(70) {
+	if g.chance(60) {
 		d.Statements = append(d.Statements, allowAll().Statements...)
 	}
 	return d
@@ -193,7 +193,11 @@ func (g *generator) resource(s *policy.Statement) {
 	resources := values{pick(g, gatewayARN, gatewayARN, gatewayARN, "*", prefix+"*", prefix+"gw-?", prefix+"g*1",
 		"arn:aws:bedrock-agentcore:*:*:gateway/gw-*", "arn:aws:bedrock-agentcore:us-*:1111*3333:*", "arn:aws:bedrock-agentcore:*",
 		prefix+"gw-2", prefix+"GW-1", "arn:aws:bedrock-agentcore:eu-*:111122223333:gateway/*", prefix+"gw-${aws:MultiFactorAuthAge}",
-		prefix+"${aws:PrincipalTag/Team, 'gw-1'}", prefix+"gw-1${aws:SourceVpc, ''}")}
+		prefix+"${aws:PrincipalTag/Team, 'gw-1'}", prefix+"gw-${aws:SourceVpc, '1'}")}
+	if g.chance(1) {
+		resources = values{prefix + "gw-1${aws:SourceVpc, ''}"}
+		g.odd("empty default")
+	}
 	if g.chance(1) {
 		resources = values{"arn:aws:bedrock-agentcore:*:gateway/gw-1"}
 		g.odd("star over fields")
@@ -215,6 +219,9 @@ func (g *generator) principal(s *policy.Statement) {
 		account = pick(g, owner, other)
 	}
 	who := &policy.Principals{}
+	if caller.Account != "" && g.chance(40) {
+		who.AWS = values{pick(g, caller.PrincipalARN, caller.String())}
+	}
 	for range 1 + g.IntN(2) {
 		who.AWS = append(who.AWS, pick(g, account, "arn:aws:iam::"+account+":root", userARN(account), roleARN(account),
 			"arn:aws:iam::"+account+":role/Worker", sessionARN(account), "arn:aws:sts::"+account+":assumed-role/Worker/s2", "777788889999"))

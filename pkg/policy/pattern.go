@@ -92,19 +92,18 @@ func (p *pattern) addVariable(value string) int {
 		p.addText(name)
 		return end + 1
 	}
-	// A default value stands in single quotes and may contain a brace.
-	if key, rest, ok := strings.Cut(value[2:], ","); ok && !strings.Contains(key, "}") {
-		quoted := strings.TrimLeft(rest, " ")
-		if length := strings.Index(quoted, "'}"); strings.HasPrefix(quoted, "'") && length > 0 {
+	p.variable = true
+	// A default value stands between single quotes, after a comma and a space,
+	// and may contain a brace.
+	if key, rest, ok := strings.Cut(value[2:], ", '"); ok && len(key) < len(name) {
+		if length := strings.Index(rest, "'}"); length >= 0 {
 			p.tokens = append(p.tokens, token{
-				kind: variable, text: fold(strings.TrimSpace(key)), fallback: quoted[1:length], hasFallback: true,
+				kind: variable, text: fold(key), fallback: rest[:length], hasFallback: true,
 			})
-			p.variable = true
-			return len(value) - len(quoted) + length + 2
+			return len(value) - len(rest) + length + len("'}")
 		}
 	}
-	p.tokens = append(p.tokens, token{kind: variable, text: fold(strings.TrimSpace(name))})
-	p.variable = true
+	p.tokens = append(p.tokens, token{kind: variable, text: fold(name)})
 	return end + 1
 }
 
