@@ -43,8 +43,8 @@ type targetControl interface {
 type Setup struct {
 	Control SetupControl
 	Clock   Clock
-	// Waiting, if set, is told what is waited for: at once, and again every
-	// time that it is looked at.
+	// Waiting, if set, is told what is waited for and its status, every time that
+	// it is looked at. What is there at once is not waited for.
 	Waiting func(what, status string)
 }
 
@@ -203,7 +203,7 @@ var errTooLong = errors.New("it takes too long; try again later, nothing needs t
 // until looks again and again until the look says that it is done, or fails.
 func (s Setup) until(ctx context.Context, what string, look func() (outcome, error)) error {
 	deadline := s.Clock.Now().Add(waitMost)
-	for {
+	for first := true; ; first = false {
 		seen, err := look()
 		switch {
 		case err != nil:
@@ -211,7 +211,7 @@ func (s Setup) until(ctx context.Context, what string, look func() (outcome, err
 		case seen.failed != "":
 			return fmt.Errorf("wait for %s: %s", what, seen.failed)
 		}
-		if s.Waiting != nil {
+		if s.Waiting != nil && (!first || !seen.done) {
 			s.Waiting(what, seen.status)
 		}
 		switch {

@@ -16,21 +16,6 @@ type TargetSpec struct {
 	Tools     []types.ToolDefinition
 }
 
-// EchoTools are the tools of the echo function: echo_message.
-func EchoTools() []types.ToolDefinition {
-	return []types.ToolDefinition{{
-		Name:        aws.String("echo_message"),
-		Description: aws.String("Echo back a message for testing"),
-		InputSchema: &types.SchemaDefinition{
-			Type: types.SchemaTypeObject,
-			Properties: map[string]types.SchemaDefinition{
-				"message": {Type: types.SchemaTypeString, Description: aws.String("The message to echo")},
-			},
-			Required: []string{"message"},
-		},
-	}}
-}
-
 // Target gives the gateway the target, unless it has one of that name, and
 // returns its id when it is READY. It refuses a target of that name which calls
 // another function.

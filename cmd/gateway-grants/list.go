@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/plan"
+)
+
+func (p *program) listCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "list [GATEWAY]",
+		Short: "Show grants, and whether they are in the policy or why not",
+		Long: `Show grants, and whether they are in the policy or why not.
+
+With a GATEWAY: its rows and those for every gateway, each as it stands on that
+gateway. With '*': the rows for every gateway. Without: the whole table.
+
+STATUS is Admitted (in the policy), LeftOut, Invalid, Expired, or Pending while
+nothing is recorded yet about the row as it is now.`,
+		Example: `  gateway-grants list
+  gateway-grants list tools-abcdefghij --output json`,
+		Args: between(0, 1, "an optional GATEWAY"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return p.list(cmd.Context(), strings.Join(args, ""))
+		},
+	}
+	p.grantsTableFlag(cmd)
+	p.stateTableFlag(cmd)
+	return cmd
+}
+
+func (p *program) list(ctx context.Context, name string) error {
+	s, err := p.session(ctx)
+	if err != nil {
+		return err
+	}
+	stored := p.open(s.config, p.settings.tables)
+	known := &statuses{load: stored.states.Load, of: map[string]plan.State{}}
+	var listed []listedRow
+	if name == "" || name == grant.EveryGateway {
+		listed, err = p.listTable(ctx, stored.grants, known, name)
+	} else {
+		listed, err = p.listGateway(ctx, stored.grants, known, name, s)
+	}
+	if err != nil {
+		return err
+	}
+	return p.sayListed(listed, known)
+}
+
+// listTable lists the rows of every partition, or of that one.
+func (p *program) listTable(ctx context.Context, table grantsTable, known *statuses, only string) ([]listedRow, error) {
+	rows, err := table.All(ctx)
+	if err != nil {
+		return nil, err
+	}
+	listed := []listedRow{}
+	for _, row := range rows {
+		if only == "" || row.Gateway == only {
+			listed = append(listed, listedOn(row.Gateway, row, known.find(ctx, row.Gateway, row.Key), p.now()))
+		}
+	}
+	return listed, nil
+}
+
+// listGateway lists the rows that concern a gateway, as they stand there.
+func (p *program) listGateway(ctx context.Context, table grantsTable, known *statuses, name string, s *session) ([]listedRow, error) {
+	where, err := p.scopeOf(ctx, name, s)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := table.ForGateway(ctx, where.gateway)
+	if err != nil {
+		return nil, err
+	}
+	listed := make([]listedRow, len(rows))
+	for i, row := range rows {
+		listed[i] = listedOn(where.key(), row, known.find(ctx, where.key(), row.Key), p.now())
+	}
+	return listed, nil
+}
+
+func (p *program) sayListed(rows []listedRow, known *statuses) error {
+	if p.settings.json() {
+		if err := p.printJSON(rows); err != nil {
+			return err
+		}
+	} else {
+		p.sayTable(rows)
+	}
+	note := p.paint(p.err).yellow("Note:")
+	if known.failed != nil {
+		fmt.Fprintln(p.err, note, "statuses are missing, as the state table could not be read:", oneLine(p.explain(known.failed)))
+	}
+	for _, gateway := range slices.Sorted(maps.Keys(known.of)) {
+		if state := known.of[gateway].Gateway; state.LastError != "" {
+			fmt.Fprintf(p.err, "%s the last reconcile of %s failed (%s): %s\n", note, shortGateway(gateway), state.LastError, oneLine(state.LastMessage))
+		}
+	}
+	return nil
+}
+
+func (p *program) sayTable(rows []listedRow) {
+	if len(rows) == 0 {
+		fmt.Fprintln(p.out, "No grants.")
+		return
+	}
+	table := tabwriter.NewWriter(p.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "GATEWAY\tGRANT\tPRINCIPAL\tEXPIRES\tSTATUS")
+	for _, row := range rows {
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n",
+			shortGateway(row.Gateway), row.Grant, dash(row.whom()), dash(row.Expires), p.status(row))
+	}
+	_ = table.Flush() // a terminal that went away ends the program anyway
+}
+
+// status is the last column, as only there colour does not shift what follows.
+func (p *program) status(row listedRow) string {
+	paint, text := p.paint(p.out), string(row.Phase)
+	switch row.Phase {
+	case grant.PhaseAdmitted:
+		text = paint.green(text)
+	case grant.PhaseInvalid, grant.PhaseLeftOut:
+		text = paint.red(text)
+	default:
+		text = paint.faint(text)
+	}
+	if row.Reason != "" {
+		text += " " + string(row.Reason)
+	}
+	if row.Message != "" {
+		text += ": " + oneLine(row.Message)
+	}
+	return text
+}
+
+// shortGateway is the id of a gateway, which is enough to tell those of one
+// table apart.
+func shortGateway(key string) string {
+	if gateway, err := grant.ParseGateway(key); err == nil {
+		return gateway.ID()
+	}
+	return dash(key)
+}
+
+func dash(text string) string {
+	if text == "" {
+		return "-"
+	}
+	return text
+}

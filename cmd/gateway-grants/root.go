@@ -1,0 +1,158 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gateway-grants/gateway-grants/pkg/tables"
+)
+
+// settings are what flags and the environment say, for any command.
+type settings struct {
+	profile, region string
+	output          string
+	noColor         bool
+	config          string // the file that gateway create writes
+	tables          tables.Names
+}
+
+const (
+	outputTable = "table"
+	outputJSON  = "json"
+)
+
+func (s settings) json() bool { return s.output == outputJSON }
+
+func (p *program) rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "gateway-grants",
+		Short: "Let other AWS accounts call your AgentCore gateways, as a table of grants says",
+		Long: `Let other AWS accounts call your AgentCore gateways, as a table of grants says.
+
+A call from another account needs two yeses: the identity policy of the caller
+(see caller-policy) and the resource policy of the gateway, which follows the
+grants table (see grant, revoke, list and reconcile).
+
+GATEWAY is the ARN of a gateway; the id of one in your own account and region;
+'*' for every managed gateway; or nothing where gateway_config.json, which
+gateway create writes, is in the current directory (see --config).
+
+PRINCIPAL is an account (444455556666), a role or user ARN, a role pattern
+(arn:aws:iam::444455556666:role/Agent*), an OU (ou-abcd-11112222, or
+ou-abcd-11112222/direct without the OUs below it), the organization
+(o-exampleorgid), or accounts with a tag (tag:Key=Value).
+
+Credentials, region and endpoint are found as by the AWS CLI: --profile,
+AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL and the shared configuration files.
+
+Exit codes: 0 done, 1 no (bad input, call denied, policy not settled), 2 failed.`,
+		Example: `  gateway-grants gateway create --name tools --role-arn ROLE --lambda-arn FUNCTION
+  gateway-grants grant 444455556666 --expires 2027-01-31
+  gateway-grants --profile account-b invoke`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          onlySubcommands,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		PersistentPreRunE: func(*cobra.Command, []string) error {
+			if p.settings.output != outputTable && !p.settings.json() {
+				return refuse("--output %s is unknown: write %s or %s", p.settings.output, outputTable, outputJSON)
+			}
+			return nil
+		},
+	}
+	flags := root.PersistentFlags()
+	flags.StringVar(&p.settings.profile, "profile", "", "profile of the AWS configuration to act with")
+	flags.StringVar(&p.settings.region, "region", "", "AWS region of the tables, and of a gateway named by its id")
+	flags.StringVarP(&p.settings.output, "output", "o", outputTable, "how to print: table or json")
+	flags.BoolVar(&p.settings.noColor, "no-color", false, "print without colour, as on anything but a terminal or with NO_COLOR set")
+	completeWith(root, "output", outputTable, outputJSON)
+
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, err.Error()) })
+	root.AddCommand(
+		p.gatewayCommand(), p.grantCommand(), p.revokeCommand(), p.listCommand(),
+		p.reconcileCommand(), p.invokeCommand(), p.callerPolicyCommand(), p.versionCommand(),
+	)
+	return root
+}
+
+// usage refuses a command line and says where the right one is explained.
+func usage(cmd *cobra.Command, problem string) error {
+	return refuse("%s: see %s --help", problem, cmd.CommandPath())
+}
+
+// between takes a number of arguments, which the text describes.
+func between(least, most int, what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) < least || len(args) > most {
+			return usage(cmd, fmt.Sprintf("%s takes %s, and was given %s", cmd.Name(), what, counted(len(args), "argument")))
+		}
+		return nil
+	}
+}
+
+// onlySubcommands refuses the name of a command that there is not.
+func onlySubcommands(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	problem := fmt.Sprintf("there is no command %q", args[0])
+	if similar := cmd.SuggestionsFor(args[0]); len(similar) > 0 {
+		problem += ", but " + strings.Join(similar, ", ")
+	}
+	return usage(cmd, problem)
+}
+
+func counted(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprint(n, " ", what, "s")
+}
+
+// The tables are named by flag, by the variable that the functions read too, or
+// by default.
+
+func (p *program) grantsTableFlag(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&p.settings.tables.Grants, "grants-table", setting("GRANTS_TABLE", tables.DefaultNames().Grants), "name of the grants table ($GRANTS_TABLE)")
+}
+
+func (p *program) accountsTableFlag(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&p.settings.tables.Accounts, "accounts-table", setting("ACCOUNTS_TABLE", tables.DefaultNames().Accounts), "name of the accounts table ($ACCOUNTS_TABLE)")
+}
+
+func (p *program) stateTableFlag(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&p.settings.tables.States, "state-table", setting("STATE_TABLE", tables.DefaultNames().States), "name of the state table ($STATE_TABLE)")
+}
+
+// configFlag lets a command read or write the file that describes a gateway.
+func (p *program) configFlag(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&p.settings.config, "config", "gateway_config.json", "file that describes the gateway")
+	if err := cmd.MarkFlagFilename("config", "json"); err != nil {
+		panic(err) // the flag was defined on the line above
+	}
+}
+
+func setting(variable, otherwise string) string {
+	if value := os.Getenv(variable); value != "" {
+		return value
+	}
+	return otherwise
+}
+
+// listSetting is a comma-separated list.
+func listSetting(variable string) []string {
+	if value := os.Getenv(variable); value != "" {
+		return strings.Split(value, ",")
+	}
+	return nil
+}
+
+func completeWith(cmd *cobra.Command, flag string, values ...string) {
+	complete := cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)
+	if err := cmd.RegisterFlagCompletionFunc(flag, complete); err != nil {
+		panic(err) // the flag was defined before
+	}
+}

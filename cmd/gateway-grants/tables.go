@@ -1,0 +1,53 @@
+package main
+
+import (
+	"context"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+
+	"github.com/gateway-grants/gateway-grants/pkg/bus"
+	"github.com/gateway-grants/gateway-grants/pkg/dynamo"
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
+	"github.com/gateway-grants/gateway-grants/pkg/tables"
+)
+
+// grantsTable is the grants table as an admin uses it.
+type grantsTable interface {
+	reconcile.Grants
+	// All reads every row, sorted by key.
+	All(ctx context.Context) ([]grant.Row, error)
+	// Put writes a row. Where onlyIfNew it fails with tables.CodeGrantExists
+	// rather than write over another.
+	Put(ctx context.Context, attributes grant.Attributes, onlyIfNew bool) error
+	// Delete removes a row, and tells whether there was one.
+	Delete(ctx context.Context, key grant.Key) (existed bool, err error)
+}
+
+// opened are the three tables of a deployment.
+type opened struct {
+	grants    grantsTable
+	states    reconcile.States
+	directory reconcile.Directory
+}
+
+// openTables opens tables of the given names.
+type openTables func(config aws.Config, names tables.Names) opened
+
+// openNotices reaches the bus of the given name.
+type openNotices func(config aws.Config, bus string) reconcile.Notices
+
+func openDynamo(config aws.Config, names tables.Names) opened {
+	client := dynamodb.NewFromConfig(config)
+	return opened{
+		grants:    dynamo.NewGrants(client, names.Grants),
+		states:    dynamo.NewStates(client, names.States),
+		directory: dynamo.NewAccounts(client, names.Accounts),
+	}
+}
+
+func openBus(config aws.Config, name string) reconcile.Notices {
+	return bus.New(eventbridge.NewFromConfig(config), name, bus.Wait)
+}
