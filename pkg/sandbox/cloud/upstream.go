@@ -24,6 +24,10 @@ const maxBody = 70 << 20
 // Upstream serves what moto serves, to callers who sign well, each in the
 // account that the key belongs to. Moto itself checks no signature.
 type Upstream struct {
+	// TableWritten, if set, is called after every call that changes items in
+	// DynamoDB, before its caller has the answer. It must not block.
+	TableWritten func()
+
 	verifier   *sigv4.Verifier
 	identities *Identities
 	proxy      *httputil.ReverseProxy
@@ -41,9 +45,9 @@ func NewUpstream(moto *Moto, verifier *sigv4.Verifier, identities *Identities) (
 		Rewrite: func(p *httputil.ProxyRequest) {
 			p.SetURL(target)
 			p.Out.Host = p.In.Host // what moto puts into the URLs that it gives out
-			p.Out.Header.Set(accountHeader, callerAccount(p.In.Context()))
+			p.Out.Header.Set(accountHeader, actingAccount(p.In.Context()))
 		},
-		ModifyResponse: u.recordAccessKey,
+		ModifyResponse: u.answered,
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
 			refuse(w, r, http.StatusServiceUnavailable, "ServiceUnavailable", "moto does not answer: "+err.Error())
 		},
@@ -65,24 +69,61 @@ func (u *Upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(w, r, http.StatusInternalServerError, "InternalFailure", err.Error())
 		return
 	}
-	ctx := context.WithValue(r.Context(), accountKey{}, identity.Caller.Account)
+	account := identity.Caller.Account
+	if scopedService(r) == "organizations" {
+		account, err = u.identities.actsIn(r.Context(), account, r.Header.Get("X-Amz-Target"))
+	}
+	if errors.Is(err, errNotForMembers) {
+		refuse(w, r, http.StatusBadRequest, "AccessDeniedException", err.Error())
+		return
+	}
+	if err != nil {
+		refuse(w, r, http.StatusInternalServerError, "InternalFailure", err.Error())
+		return
+	}
+	ctx := context.WithValue(r.Context(), accountKey{}, account)
 	u.proxy.ServeHTTP(w, r.WithContext(ctx))
 }
 
 type accountKey struct{}
 
-// callerAccount is the account of the request's verified caller.
-func callerAccount(ctx context.Context) string {
+// actingAccount is the account that a verified request acts in.
+func actingAccount(ctx context.Context) string {
 	id, _ := ctx.Value(accountKey{}).(string)
 	return id
+}
+
+// answered looks at what moto answers before the caller gets it.
+func (u *Upstream) answered(answer *http.Response) error {
+	if answer.StatusCode != http.StatusOK {
+		return nil
+	}
+	switch scopedService(answer.Request) {
+	case "iam":
+		return u.recordAccessKey(answer)
+	case "dynamodb":
+		if u.TableWritten != nil && changesItems(answer.Request.Header.Get("X-Amz-Target")) {
+			u.TableWritten()
+		}
+	}
+	return nil
+}
+
+// changesItems tells by a call's target, such as DynamoDB_20120810.PutItem.
+func changesItems(target string) bool {
+	_, operation, _ := strings.Cut(target, ".")
+	switch operation {
+	case "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems",
+		"ExecuteStatement", "BatchExecuteStatement", "ExecuteTransaction":
+		return true
+	default:
+		return false
+	}
 }
 
 // recordAccessKey keeps the secret of a key that iam:CreateAccessKey has made:
 // moto will not show it again, and without it no signature can be verified.
 func (u *Upstream) recordAccessKey(answer *http.Response) error {
-	if answer.StatusCode != http.StatusOK || scopedService(answer.Request) != "iam" {
-		return nil
-	}
 	body, err := io.ReadAll(answer.Body)
 	if err != nil {
 		return fmt.Errorf("reading moto's answer: %w", err)
@@ -98,7 +139,7 @@ func (u *Upstream) recordAccessKey(answer *http.Response) error {
 		Secret  string   `xml:"CreateAccessKeyResult>AccessKey>SecretAccessKey"`
 	}
 	if xml.Unmarshal(body, &created) == nil {
-		u.identities.Record(callerAccount(answer.Request.Context()), created.User, created.ID, created.Secret)
+		u.identities.Record(actingAccount(answer.Request.Context()), created.User, created.ID, created.Secret)
 	}
 	return nil // an answer of any other shape is another operation's
 }

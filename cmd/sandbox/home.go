@@ -1,0 +1,58 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// home is the directory of one running stand-in: its configuration for clients,
+// its logs, and the lock that keeps a second one out.
+type home struct {
+	path string // absolute
+	lock *os.File
+}
+
+// claim makes the directory, or takes over one that nobody uses any more. The
+// lock is the kernel's, so that of a stand-in that was killed is gone with it.
+func claim(directory string) (*home, error) {
+	path, err := filepath.Abs(directory)
+	if err != nil {
+		return nil, fmt.Errorf("finding directory %s: %w", directory, err)
+	}
+	if err := os.MkdirAll(filepath.Join(path, "logs"), 0o700); err != nil {
+		return nil, fmt.Errorf("making directory %s: %w", path, err)
+	}
+	lock, err := os.OpenFile(filepath.Join(path, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("locking directory %s: %w", path, err)
+	}
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		err = errors.Join(err, lock.Close())
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			return nil, fmt.Errorf("directory %s is in use by another sandbox: stop that one, or name another directory with --dir", path)
+		}
+		return nil, fmt.Errorf("locking directory %s: %w", path, err)
+	}
+	h := &home{path: path, lock: lock}
+	// What the last stand-in wrote is about keys and ports that are no more.
+	if err := os.Remove(h.config()); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, errors.Join(fmt.Errorf("removing the last sandbox's configuration: %w", err), h.release())
+	}
+	return h, nil
+}
+
+func (h *home) config() string { return filepath.Join(h.path, "aws-config") }
+
+func (h *home) log(name string) string { return filepath.Join(h.path, "logs", name+".log") }
+
+// release lets others in. The configuration goes with it, because its keys do.
+func (h *home) release() error {
+	err := os.Remove(h.config())
+	if errors.Is(err, os.ErrNotExist) {
+		err = nil
+	}
+	return errors.Join(err, h.lock.Close())
+}

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+
+	"github.com/gateway-grants/gateway-grants/pkg/sandbox/cloud"
+	"github.com/gateway-grants/gateway-grants/pkg/sandbox/control"
+	"github.com/gateway-grants/gateway-grants/pkg/sandbox/gateway"
+	"github.com/gateway-grants/gateway-grants/pkg/sandbox/iam"
+	"github.com/gateway-grants/gateway-grants/pkg/sandbox/lambda"
+	"github.com/gateway-grants/gateway-grants/pkg/sandbox/model"
+	"github.com/gateway-grants/gateway-grants/pkg/sandbox/sigv4"
+)
+
+// standIn is AWS behind one endpoint: what is ours, and moto for the rest.
+type standIn struct {
+	moto       *cloud.Moto
+	identities *cloud.Identities
+	functions  *lambda.Registry
+	invoke     *lambda.API
+	upstream   *cloud.Upstream
+	handler    http.Handler
+}
+
+func newStandIn(moto *cloud.Moto, endpoint string, quirks model.Quirks, log *slog.Logger) (*standIn, error) {
+	identities := cloud.NewIdentities(moto, region, management, []string{accountA, accountB, management}, time.Now)
+	verifier := &sigv4.Verifier{Keys: identities, Now: time.Now}
+	decider := iam.Decider{Policies: identities}
+	functions := &lambda.Registry{}
+	upstream, err := cloud.NewUpstream(moto, verifier, identities)
+	if err != nil {
+		return nil, err
+	}
+	trail := &cloud.Trail{
+		Bus: func(account string) *eventbridge.Client {
+			return eventbridge.NewFromConfig(moto.Config(account, region))
+		},
+		Log: log,
+	}
+	service := model.New(model.Options{
+		Region:     region,
+		Principals: identities,
+		GatewayURL: func(id string) string { return endpoint + gateway.Path(id) },
+		Quirks:     quirks,
+		Changed:    trail.Record,
+	})
+	dataPlane := gateway.New(gateway.Config{
+		Gateways: service, Verifier: verifier, Decider: decider, Principals: identities, Functions: functions, Region: region,
+	})
+	s := &standIn{
+		moto: moto, identities: identities, functions: functions, upstream: upstream,
+		invoke: &lambda.API{Verifier: verifier, Decider: decider, Functions: functions, Region: region},
+	}
+	services := &cloud.Front{
+		Services: map[string]http.Handler{
+			"bedrock-agentcore": control.New(service, verifier, decider, time.Now),
+			"sts":               control.Identity(verifier, &cloud.STS{Verifier: verifier, Identities: identities}),
+			"lambda":            http.HandlerFunc(s.lambda),
+		},
+		Rest: upstream,
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/", services)
+	mux.Handle(gateway.Path("{id}"), dataPlane)
+	s.handler = mux
+	return s, nil
+}
+
+// lambda keeps Lambda's registry in moto, which runs functions only in Docker:
+// calls are ours.
+func (s *standIn) lambda(w http.ResponseWriter, r *http.Request) {
+	if strings.HasSuffix(r.URL.Path, "/invocations") {
+		s.invoke.ServeHTTP(w, r)
+		return
+	}
+	s.upstream.ServeHTTP(w, r)
+}

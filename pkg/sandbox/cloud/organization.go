@@ -1,0 +1,44 @@
+package cloud
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/organizations"
+)
+
+// errNotForMembers refuses a call to Organizations that only the management
+// account, or a delegated administrator, may make.
+var errNotForMembers = errors.New("You don't have permissions to access this resource.") //nolint:revive,staticcheck // AWS's own words
+
+// actsIn is the account that moto is to serve a call to Organizations in. Moto
+// keeps an organization in its management account and shows every other account
+// an empty one, where AWS shows it to delegated administrators and refuses the
+// rest.
+// https://docs.aws.amazon.com/organizations/latest/userguide/orgs_integrate_delegated_admin.html
+func (i *Identities) actsIn(ctx context.Context, caller, target string) (string, error) {
+	_, operation, _ := strings.Cut(target, ".")
+	if caller == i.management || i.management == "" || operation == "DescribeOrganization" {
+		return caller, nil
+	}
+	if !strings.HasPrefix(operation, "List") && !strings.HasPrefix(operation, "Describe") {
+		return "", errNotForMembers
+	}
+	client := organizations.NewFromConfig(i.moto.Config(i.management, i.region))
+	pages := organizations.NewListDelegatedAdministratorsPaginator(client, &organizations.ListDelegatedAdministratorsInput{})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return "", fmt.Errorf("listing the delegated administrators: %w", err)
+		}
+		for n := range page.DelegatedAdministrators {
+			if aws.ToString(page.DelegatedAdministrators[n].Id) == caller {
+				return i.management, nil
+			}
+		}
+	}
+	return "", errNotForMembers
+}
