@@ -121,3 +121,15 @@ func TestCmpComparesDocumentsInMeaning(t *testing.T) {
 		t.Error("cmp does not see what Equal sees")
 	}
 }
+
+func TestAnAddedStatementIsNeverOverlooked(t *testing.T) {
+	d := document(policy.Allow, "*")
+	call := policy.Call{Caller: policy.User(userARN(owner)), Action: invoke, Resource: gatewayARN, ResourcePolicy: d}
+	if before := policy.Evaluate(call); !before.Allowed || !policy.Equal(d, document(policy.Allow, "*")) {
+		t.Fatal(before)
+	}
+	d.Statements = append(d.Statements, document(policy.Deny, "*").Statements...)
+	if after := policy.Evaluate(call); after.Allowed || policy.Equal(d, document(policy.Allow, "*")) {
+		t.Error(after)
+	}
+}

@@ -211,8 +211,6 @@ func (r *request) inspect(documents []*Document, names func(*statementMatcher, *
 	return found
 }
 
-func (f finding) denied() bool { return f.denies }
-
 func (f finding) deny(source Source) Decision {
 	return Decision{Reason: ExplicitDeny, Source: source, Policy: f.policy, Statement: f.statement, Index: f.index}
 }

@@ -58,7 +58,7 @@ func (m *statementMatcher) coversAction(r *request) bool {
 		return false
 	}
 	listed := slices.ContainsFunc(m.actions, func(p pattern) bool { return p.match(r.action) })
-	return listed != (m.notAction != nil)
+	return listed == (m.action != nil)
 }
 
 // coversResource takes a missing Resource in a resource policy for the resource
@@ -79,7 +79,7 @@ func (m *statementMatcher) coversResource(r *request) bool {
 		}
 		listed = ok && p.match(r.Resource)
 	}
-	return listed != (m.notResource != nil)
+	return listed == (m.resource != nil)
 }
 
 func (m *statementMatcher) meetsConditions(r *request) bool {

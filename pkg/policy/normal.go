@@ -12,6 +12,7 @@ import (
 // and evaluation both look at nothing else, so that equal documents cannot be
 // evaluated differently.
 type normalDocument struct {
+	of         []Statement // what it was made of
 	version    string
 	statements []normalStatement // in the document's order
 
@@ -48,12 +49,14 @@ type normalCondition struct {
 	values   []string
 }
 
-// normalise returns the document's normal form, made on first use.
+// normalise returns the document's normal form, made on first use. A document
+// whose list of statements is another one than then was changed against the
+// rules; that much is noticed, so that no decision is taken on what it was.
 func normalise(d *Document) *normalDocument {
-	if known := d.learned.Load(); known != nil {
+	if known := d.learned.Load(); known != nil && sameSlice(known.of, d.Statements) {
 		return known
 	}
-	n := &normalDocument{version: d.Version, statements: make([]normalStatement, len(d.Statements))}
+	n := &normalDocument{of: d.Statements, version: d.Version, statements: make([]normalStatement, len(d.Statements))}
 	if n.version == "" {
 		n.version = Version2008
 	}
@@ -62,8 +65,12 @@ func normalise(d *Document) *normalDocument {
 	}
 	n.key = sync.OnceValue(func() string { return documentKey(d, n) })
 	n.matcher = sync.OnceValue(func() []statementMatcher { return compileStatements(n) })
-	d.learned.CompareAndSwap(nil, n)
-	return d.learned.Load()
+	d.learned.Store(n)
+	return n
+}
+
+func sameSlice(a, b []Statement) bool {
+	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
 }
 
 func normaliseStatement(s *Statement) normalStatement {
