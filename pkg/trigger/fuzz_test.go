@@ -1,0 +1,42 @@
+package trigger_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
+)
+
+// Whatever arrives, no handler of events panics, fails where a retry would not
+// help, or acts on anything but a gateway or account that the payload names.
+func FuzzPayloads(f *testing.F) {
+	files, err := filepath.Glob("../../events/*.json")
+	check(f, err)
+	for _, file := range files {
+		raw, err := os.ReadFile(file)
+		check(f, err)
+		f.Add(raw)
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		w := newWorld(t)
+		w.grant(t, storyARN, "by-unit", unit)
+		check(t, w.organization.CreateAccount(member))
+
+		if answer, err := w.tableChanges().Handle(t.Context(), raw); err != nil || len(answer.BatchItemFailures) > 0 {
+			t.Errorf("table-changes: %v, %v", answer, err)
+		}
+		check(t, w.gatewayEvents().Handle(t.Context(), raw))
+		check(t, w.organizationEvents().Handle(t.Context(), raw))
+		for _, arn := range w.reconciler.reconciled() {
+			if _, err := grant.ParseGateway(arn); err != nil {
+				t.Errorf("reconciled what is no gateway: %v", err)
+			}
+		}
+		for id := range w.changed(t) {
+			if id != member && id != management {
+				t.Errorf("recorded %s, which is no member", id)
+			}
+		}
+	})
+}

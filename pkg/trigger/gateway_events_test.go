@@ -1,0 +1,140 @@
+package trigger_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
+)
+
+// callEvent is a CloudTrail call as EventBridge delivers it.
+func callEvent(detail string) []byte {
+	return []byte(`{"id":"e-1","source":"aws.bedrock-agentcore","detail-type":"AWS API Call via CloudTrail","account":"111122223333","region":"us-east-1","detail":` + detail + `}`)
+}
+
+func TestACallNamesItsGatewayInAnyOfItsWays(t *testing.T) {
+	cases := map[string]struct{ reason, detail, want string }{
+		"resource ARN":       {"calls on policies and tags", `{"eventName":"PutResourcePolicy","requestParameters":{"resourceArn":"` + storyARN + `"}}`, storyARN},
+		"escaped ARN":        {"it is part of the call's URL", `{"eventName":"PutResourcePolicy","requestParameters":{"resourceArn":"` + strings.NewReplacer("/", "%2F", ":", "%3A").Replace(storyARN) + `"}}`, storyARN},
+		"gateway ARN":        {"an identifier may be an ARN", `{"eventName":"UpdateGateway","requestParameters":{"gatewayIdentifier":"` + storyARN + `"}}`, storyARN},
+		"gateway id":         {"an id lives where the event does", `{"eventName":"UpdateGateway","requestParameters":{"gatewayIdentifier":"cross-account-test-abcde12345"}}`, storyARN},
+		"of its own region":  {"the record's region goes before the envelope's", `{"eventName":"UpdateGateway","awsRegion":"eu-west-1","requestParameters":{"gatewayIdentifier":"gw-0123456789"}}`, "arn:aws:bedrock-agentcore:eu-west-1:111122223333:gateway/gw-0123456789"},
+		"in China":           {"a region tells its partition", `{"eventName":"DeleteGateway","awsRegion":"cn-north-1","requestParameters":{"gatewayIdentifier":"gw-0123456789"}}`, "arn:aws-cn:bedrock-agentcore:cn-north-1:111122223333:gateway/gw-0123456789"},
+		"in GovCloud":        {"a region tells its partition", `{"eventName":"DeleteGateway","awsRegion":"us-gov-west-1","requestParameters":{"gatewayIdentifier":"gw-0123456789"}}`, "arn:aws-us-gov:bedrock-agentcore:us-gov-west-1:111122223333:gateway/gw-0123456789"},
+		"the answer":         {"a creation has no id before", `{"eventName":"CreateGateway","requestParameters":{"name":"***"},"responseElements":{"gatewayArn":"` + storyARN + `"}}`, storyARN},
+		"odd parameters":     {"what is odd about the rest does not matter", `{"eventName":"CreateGateway","requestParameters":"***","responseElements":{"gatewayArn":"` + storyARN + `"}}`, storyARN},
+		"no time, no caller": {"nor who and when", `{"eventName":"CreateGateway","eventTime":"just now","responseElements":{"gatewayArn":"` + storyARN + `"}}`, storyARN},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			_, err := invoke(t.Context(), w.gatewayEvents().Handle, callEvent(c.detail))
+			check(t, err)
+			if diff := cmp.Diff([]string{c.want}, w.reconciler.reconciled()); diff != "" {
+				t.Errorf("%s: -want +got\n%s\n%s", c.reason, diff, w.log.String())
+			}
+		})
+	}
+}
+
+func TestTheCauseSaysWhoDidWhat(t *testing.T) {
+	const detail = `{"eventName":"DeleteResourcePolicy","eventID":"7a72f1e2","eventTime":"2026-11-20T09:00:17Z","userAgent":"AGENT",
+		"userIdentity":{"arn":"arn:aws:sts::111122223333:assumed-role/Admin/alice"},"requestParameters":{"resourceArn":"` + storyARN + `"}}`
+	cases := map[string]struct{ reason, agent, text string }{
+		"by hand":       {"anybody else's call", "aws-cli/2.31.0", "DeleteResourcePolicy (CloudTrail event 7a72f1e2)"},
+		"our own":       {"our clients name the product", "aws-sdk-go-v2/1.47.7 os/linux app/gateway-grants m/E", "own DeleteResourcePolicy (CloudTrail event 7a72f1e2)"},
+		"resembling us": {"a name that only begins like ours is another's", "aws-sdk-go-v2/1.47.7 app/gateway-grants-other", "DeleteResourcePolicy (CloudTrail event 7a72f1e2)"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			_, err := invoke(t.Context(), w.gatewayEvents().Handle, callEvent(strings.Replace(detail, "AGENT", c.agent, 1)))
+			check(t, err)
+			want := map[string][]reconcile.Cause{storyARN: {{
+				Text: c.text, By: "arn:aws:sts::111122223333:assumed-role/Admin/alice",
+				RequestedAt: time.Date(2026, 11, 20, 9, 0, 17, 0, time.UTC),
+			}}}
+			if diff := cmp.Diff(want, w.reconciler.causes); diff != "" {
+				t.Errorf("%s: -want +got\n%s", c.reason, diff)
+			}
+		})
+	}
+}
+
+func TestEventsThatConcernNoGatewayAreCountedAndLetGo(t *testing.T) {
+	cases := map[string]struct {
+		reason string
+		raw    string
+		count  string
+	}{
+		"a call that reads":        {"it touches nothing", string(callEvent(`{"eventName":"GetGateway"}`)), "EventsIgnored"},
+		"a target":                 {"targets have no policy", string(callEvent(`{"eventName":"CreateGatewayTarget","requestParameters":{"gatewayIdentifier":"gw-0123456789"}}`)), "EventsIgnored"},
+		"a call that is new":       {"AWS adds calls", string(callEvent(`{"eventName":"FrobnicateGateway"}`)), "EventsIgnored"},
+		"a call that failed":       {"it touched nothing", string(callEvent(`{"eventName":"DeleteGateway","errorCode":"AccessDenied","requestParameters":{"gatewayIdentifier":"gw-0123456789"}}`)), "EventsIgnored"},
+		"a runtime's policy":       {"other resources have policies, too", string(callEvent(`{"eventName":"PutResourcePolicy","requestParameters":{"resourceArn":"arn:aws:bedrock-agentcore:us-east-1:111122223333:runtime/r-1"}}`)), "EventsIgnored"},
+		"another service":          {"a rule may match too much", `{"source":"aws.ec2","detail-type":"AWS API Call via CloudTrail","detail":{"eventName":"CreateGateway"}}`, "EventsIgnored"},
+		"a notice of our own":      {"notices drive nothing", `{"source":"gateway-grants","detail-type":"Policy Applied","detail":{"gateway":"` + storyARN + `"}}`, "EventsIgnored"},
+		"a request from elsewhere": {"only our own source asks", `{"source":"someone","detail-type":"Reconcile Requested","detail":{"gateway":"` + storyARN + `"}}`, "EventsIgnored"},
+		"a call without a gateway": {"it must name one", string(callEvent(`{"eventName":"PutResourcePolicy","requestParameters":{}}`)), "EventsMalformed"},
+		"an id that is none":       {"it must be one", string(callEvent(`{"eventName":"UpdateGateway","requestParameters":{"gatewayIdentifier":"a b/c"}}`)), "EventsMalformed"},
+		"a gateway that is none":   {"its ARN must be one", string(callEvent(`{"eventName":"TagResource","requestParameters":{"resourceArn":"arn:aws:bedrock-agentcore:us-east-1:1:gateway/x"}}`)), "EventsMalformed"},
+		"no detail":                {"there is nothing in it", `{"source":"aws.bedrock-agentcore","detail-type":"AWS API Call via CloudTrail"}`, "EventsMalformed"},
+		"detail of another type":   {"a detail is an object", string(callEvent(`"x"`)), "EventsMalformed"},
+		"a request for nothing":    {"it must name a gateway", `{"source":"gateway-grants","detail-type":"Reconcile Requested","detail":{}}`, "EventsMalformed"},
+		"a request for everything": {"it is for one gateway", `{"source":"gateway-grants","detail-type":"Reconcile Requested","detail":{"gateway":"*"}}`, "EventsMalformed"},
+		"a request of other types": {"a gateway is text", `{"source":"gateway-grants","detail-type":"Reconcile Requested","detail":{"gateway":["x"]}}`, "EventsMalformed"},
+		"no object":                {"an event is an object", `[]`, "EventsMalformed"},
+		"empty":                    {"an event says what it is", `{}`, "EventsMalformed"},
+		"large":                    {"an event says what it is", `{"x":"` + strings.Repeat("x", 1<<20) + `"}`, "EventsMalformed"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			if _, err := invoke(t.Context(), w.gatewayEvents().Handle, []byte(c.raw)); err != nil {
+				t.Errorf("%s: %v would come again and again", c.reason, err)
+			}
+			if diff := cmp.Diff(map[string]int{c.count: 1}, w.metrics.counts); diff != "" || len(w.reconciler.causes) > 0 {
+				t.Errorf("%s: reconciled %v, counts -want +got\n%s", c.reason, w.reconciler.reconciled(), diff)
+			}
+			if lines := strings.Count(w.log.String(), "\n"); lines != 1 || w.log.Len() > 1500 {
+				t.Errorf("%s: want one line that says so, got %d: %.2000s", c.reason, lines, w.log.String())
+			}
+		})
+	}
+}
+
+func TestAnEventFailsOnlyIfItsOutcomeIsNotRecorded(t *testing.T) {
+	cases := map[string]struct {
+		reason string
+		fault  func(*reconciler)
+		fails  bool
+		counts map[string]int
+	}{
+		"settled": {"the outcome is recorded", func(*reconciler) {}, false, map[string]int{"GatewaysReconciled": 1, "PoliciesWritten": 1}},
+		"failing": {
+			"so is a failure, which is tried again by itself", func(r *reconciler) { r.failing = &grant.Error{Code: "Throttled"} }, false,
+			map[string]int{"GatewaysReconciled": 1, "GatewaysFailing": 1, "PoliciesWritten": 1},
+		},
+		"unrecorded": {
+			"the same event may do better later", func(r *reconciler) { r.fails = map[string]error{storyARN: errors.New("no state table")} }, true,
+			map[string]int{"OutcomesLost": 1},
+		},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			c.fault(&w.reconciler)
+			if _, err := invoke(t.Context(), w.gatewayEvents().Handle, payload(t, "reconcile-requested")); (err != nil) != c.fails {
+				t.Errorf("%s: error %v", c.reason, err)
+			}
+			if diff := cmp.Diff(c.counts, w.metrics.counts); diff != "" {
+				t.Errorf("%s: -want +got\n%s", c.reason, diff)
+			}
+		})
+	}
+}

@@ -1,0 +1,95 @@
+package trigger_test
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/gateway-grants/gateway-grants/pkg/dirsync"
+	"github.com/gateway-grants/gateway-grants/pkg/memory"
+	"github.com/gateway-grants/gateway-grants/pkg/trigger"
+)
+
+func TestOnlyTheManagementAccountIsHeard(t *testing.T) {
+	for name, sender := range map[string]string{"a member": member, "a stranger": "999999999999", "nobody": ""} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			check(t, w.organization.CreateAccount(member))
+			raw := strings.Replace(string(payload(t, "organizations-move-account")), `"account": "111122223333"`, `"account": "`+sender+`"`, 1)
+			_, err := invoke(t.Context(), w.organizationEvents().Handle, []byte(raw))
+			check(t, err)
+			if got := w.changed(t); len(got) > 0 || !strings.Contains(w.log.String(), "does not come from the management account") {
+				t.Errorf("the directory holds %v, the log %s", got, w.log.String())
+			}
+		})
+	}
+}
+
+func TestAMalformedEventChangesNothingInTheDirectory(t *testing.T) {
+	for name, raw := range map[string]string{
+		"empty":      `{}`,
+		"no object":  `"MoveAccount"`,
+		"no account": strings.ReplaceAll(string(payload(t, "organizations-move-account")), `"accountId": "444455556666"`, `"accountId": 444455556666`),
+		"a sweep":    `{"sweep":"accounts"}`,
+		"large":      `{"source":"aws.organizations","detail":{"eventName":"MoveAccount","requestParameters":{"accountId":"` + strings.Repeat("4", 1<<20) + `"}}}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			check(t, w.organization.CreateAccount(member))
+			_, err := invoke(t.Context(), w.organizationEvents().Handle, []byte(raw))
+			check(t, err)
+			if got := w.changed(t); len(got) > 0 || w.log.Len() == 0 || w.log.Len() > 1500 {
+				t.Errorf("the directory holds %v, the log %.2000s", got, w.log.String())
+			}
+		})
+	}
+}
+
+func TestASchedulesOwnEventListsTheOrganization(t *testing.T) {
+	for _, source := range []string{"aws.events", "aws.scheduler"} {
+		w := newWorld(t)
+		_, err := invoke(t.Context(), w.organizationEvents().Handle, []byte(`{"source":"`+source+`","detail-type":"Scheduled Event","account":"111122223333","detail":{}}`))
+		check(t, err)
+		if diff := cmp.Diff([]string{management}, slices.Collect(maps.Keys(w.changed(t)))); diff != "" {
+			t.Errorf("%s: -want +got\n%s", source, diff)
+		}
+		if synced, err := w.accounts.Synced(t.Context()); err != nil || !synced.Equal(at) {
+			t.Errorf("%s: synced at %v, %v", source, synced, err)
+		}
+	}
+}
+
+func TestAReadingThatFailsIsTriedAgain(t *testing.T) {
+	for _, name := range []string{"organizations-move-account", "schedule-organization"} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			handler := w.organizationEvents()
+			handler.Directory = dirsync.New(throttled{w.organization}, w.accounts, func() time.Time { return at })
+			if _, err := invoke(t.Context(), handler.Handle, payload(t, name)); err == nil {
+				t.Error("no error, so nobody would try again")
+			}
+			if got := w.changed(t); len(got) > 0 || w.metrics.counts[trigger.CountUnrecorded] != 1 {
+				t.Errorf("the directory holds %v, counts are %v", got, w.metrics.counts)
+			}
+		})
+	}
+}
+
+type twin = memory.Organization // by another name, since it has a method of this one
+
+// throttled is an organization that says no more than who manages it.
+type throttled struct{ *twin }
+
+func (throttled) Member(context.Context, string) (dirsync.Member, bool, error) {
+	return dirsync.Member{}, false, errors.New("TooManyRequestsException")
+}
+
+func (throttled) Members(context.Context) ([]dirsync.Member, error) {
+	return nil, errors.New("TooManyRequestsException")
+}

@@ -1,0 +1,171 @@
+package trigger_test
+
+import (
+	"encoding/json"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/gateway-grants/gateway-grants/pkg/directory"
+)
+
+// outcome is what became of the world after one payload.
+type outcome struct {
+	Reconciled []string
+	Cause, By  string
+	Requested  []string
+	Directory  []string // accounts recorded
+	Answer     string
+}
+
+// Each payload in events/, by the function that it is for.
+var payloads = map[string]struct {
+	reason   string
+	function string
+	want     outcome
+}{
+	"dynamodb-stream-grant-inserted": {"a row is for one gateway", "table-changes", outcome{Reconciled: []string{storyARN}, Cause: "grant team-b added"}},
+	"dynamodb-stream-grant-modified": {"a row is for one gateway", "table-changes", outcome{Reconciled: []string{storyARN}, Cause: "grant team-b changed"}},
+	"dynamodb-stream-grant-removed":  {"a row is for one gateway", "table-changes", outcome{Reconciled: []string{storyARN}, Cause: "grant team-b removed"}},
+	"dynamodb-stream-grant-for-every-gateway": {
+		"every managed one is meant", "table-changes", outcome{Reconciled: arns(1, 2), Cause: "grant platform-ou added"},
+	},
+	"dynamodb-stream-account-joined": {"the account is granted by name", "table-changes", outcome{Reconciled: arns(3), Cause: "account 444455556666 joined"}},
+	"dynamodb-stream-account-moved":  {"its unit is granted", "table-changes", outcome{Reconciled: []string{storyARN}, Cause: "account 444455556666 changed"}},
+	"dynamodb-stream-account-left":   {"by name and by unit", "table-changes", outcome{Reconciled: []string{storyARN, arn(3)}, Cause: "account 444455556666 left"}},
+
+	"reconcile-requested":                   {"the request names its gateway", "gateway-events", outcome{Reconciled: []string{storyARN}, Cause: "sweep: due"}},
+	"cloudtrail-create-gateway":             {"the answer names the gateway", "gateway-events", touched("CreateGateway")},
+	"cloudtrail-update-gateway":             {"the answer names the gateway", "gateway-events", touched("UpdateGateway")},
+	"cloudtrail-delete-gateway":             {"an id lives where the event does", "gateway-events", touched("DeleteGateway")},
+	"cloudtrail-put-resource-policy":        {"the resource is the gateway", "gateway-events", touched("PutResourcePolicy")},
+	"cloudtrail-delete-resource-policy":     {"the resource is the gateway", "gateway-events", touched("DeleteResourcePolicy")},
+	"cloudtrail-tag-resource":               {"it may be managed now", "gateway-events", touched("TagResource")},
+	"cloudtrail-untag-resource":             {"it may be managed no more", "gateway-events", touched("UntagResource")},
+	"cloudtrail-put-resource-policy-failed": {"nothing was touched", "gateway-events", outcome{}},
+	"cloudtrail-put-resource-policy-own": {
+		"the product's own call is a hint, and no drift", "gateway-events",
+		outcome{
+			Reconciled: []string{storyARN}, Cause: "own PutResourcePolicy",
+			By: "arn:aws:sts::111122223333:assumed-role/gateway-grants-table-changes/gateway-grants-table-changes",
+		},
+	},
+
+	"organizations-create-account-result":        {"the account is read", "organization", outcome{Directory: []string{member}}},
+	"organizations-move-account":                 {"the account is read", "organization", outcome{Directory: []string{member}}},
+	"organizations-close-account":                {"the account is read", "organization", outcome{Directory: []string{member}}},
+	"organizations-close-account-result":         {"the account is read", "organization", outcome{Directory: []string{member}}},
+	"organizations-remove-account":               {"what the event says is not believed: the account is read", "organization", outcome{Directory: []string{member}}},
+	"organizations-account-joined":               {"the account is read", "organization", outcome{Directory: []string{member}}},
+	"organizations-account-departed":             {"what the event says is not believed: the account is read", "organization", outcome{Directory: []string{member}}},
+	"organizations-tag-resource":                 {"the account is read", "organization", outcome{Directory: []string{member}}},
+	"organizations-untag-resource":               {"the account is read", "organization", outcome{Directory: []string{member}}},
+	"tag-change-on-account":                      {"the account is read", "organization", outcome{Directory: []string{member}}},
+	"controltower-create-managed-account":        {"the account is read", "organization", outcome{Directory: []string{member}}},
+	"controltower-update-managed-account":        {"the account is read", "organization", outcome{Directory: []string{member}}},
+	"organizations-create-account":               {"there is no account yet", "organization", outcome{}},
+	"organizations-create-account-result-failed": {"there will be no account", "organization", outcome{}},
+	"organizations-move-account-failed":          {"nothing moved", "organization", outcome{}},
+	"organizations-tag-resource-on-unit":         {"units' tags select nobody", "organization", outcome{}},
+	"schedule-organization":                      {"every account is read", "organization", outcome{Directory: []string{management, member}}},
+
+	"schedule-due":      {"what is due is asked for", "sweep", outcome{Requested: []string{storyARN}}},
+	"schedule-gateways": {"every managed gateway is asked for", "sweep", outcome{Requested: arns(1, 2)}},
+
+	"echo-arguments":      {"the message comes back", "echo", outcome{Answer: `{"message":"Hello from account B"}`}},
+	"echo-client-context": {"sent along with the arguments, not instead", "", outcome{}},
+}
+
+func touched(call string) outcome {
+	return outcome{Reconciled: []string{storyARN}, Cause: call, By: "arn:aws:sts::111122223333:assumed-role/Admin/alice"}
+}
+
+func TestEveryPayloadGoesThroughItsHandler(t *testing.T) {
+	files, err := filepath.Glob("../../events/*.json")
+	check(t, err)
+	for _, file := range files {
+		name := strings.TrimSuffix(filepath.Base(file), ".json")
+		t.Run(name, func(t *testing.T) {
+			c, ok := payloads[name]
+			if !ok {
+				t.Fatal("this payload has no case")
+			}
+			w := newWorld(t)
+			w.grant(t, arn(3), "by-name", member)
+			w.grant(t, storyARN, "by-unit", unit)
+			w.states.arns = []string{storyARN}
+			check(t, w.organization.CreateAccount(member))
+			if diff := cmp.Diff(c.want, w.run(t, c.function, payload(t, name))); diff != "" {
+				t.Errorf("%s: -want +got\n%s\n%s", c.reason, diff, w.log.String())
+			}
+		})
+	}
+	if len(files) != len(payloads) {
+		t.Errorf("%d payloads and %d cases", len(files), len(payloads))
+	}
+}
+
+func (w *world) run(t *testing.T, function string, raw []byte) outcome {
+	t.Helper()
+	var got outcome
+	var err error
+	switch function {
+	case "table-changes":
+		if failed := deliver(t, t.Context(), w.tableChanges(), raw); failed != nil {
+			t.Errorf("reported as failed: %v", failed)
+		}
+	case "gateway-events":
+		_, err = invoke(t.Context(), w.gatewayEvents().Handle, raw)
+	case "organization":
+		_, err = invoke(t.Context(), w.organizationEvents().Handle, raw)
+	case "sweep":
+		_, err = invoke(t.Context(), w.sweep().Handle, raw)
+	case "echo":
+		var answer []byte
+		answer, err = invoke(echoContext(t, payload(t, "echo-client-context")), echo, raw)
+		got.Answer = string(answer)
+	}
+	check(t, err)
+	got.Reconciled, got.Requested = w.reconciler.reconciled(), w.requests.requested()
+	got.Directory = slices.Sorted(maps.Keys(w.changed(t)))
+	for _, causes := range w.reconciler.causes {
+		got.Cause, _, _ = strings.Cut(causes[0].Text, " (")
+		got.By = causes[0].By
+	}
+	return got
+}
+
+// Whatever the twin of the organization tells is what AWS would tell: the same
+// handler reads both, and the account is where it is.
+func TestTheOrganizationsOwnEventsKeepTheDirectory(t *testing.T) {
+	w := newWorld(t)
+	handler := w.organizationEvents()
+	w.organization.Listen(func(event json.RawMessage) {
+		_, err := invoke(t.Context(), handler.Handle, event)
+		check(t, err)
+	})
+	place, err := w.organization.CreateUnit(w.organization.Root())
+	check(t, err)
+	check(t, w.organization.CreateAccount(member))
+	check(t, w.organization.MoveAccount(member, place))
+	check(t, w.organization.TagAccount(member, "env", "prod"))
+	want := map[string]directory.Account{member: {
+		ID: member, State: directory.StateActive, Organization: "o-exampleorgid",
+		Path: []string{place}, Tags: map[string]string{"env": "prod"}, ReadAt: at,
+	}}
+	if diff := cmp.Diff(want, w.changed(t)); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	check(t, w.organization.CloseAccount(member))
+	if state := w.changed(t)[member].State; state != directory.StatePendingClosure {
+		t.Errorf("after closing, the state is %s", state)
+	}
+	check(t, w.organization.RemoveAccount(member)) // which two events tell
+	if got := w.changed(t); len(got) != 0 {
+		t.Errorf("after removal, the directory holds %v", got)
+	}
+}

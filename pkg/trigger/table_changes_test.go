@@ -1,0 +1,401 @@
+package trigger_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
+)
+
+func TestAChangeConcernsTheGatewaysThatItMayChange(t *testing.T) {
+	cases := map[string]struct {
+		reason     string
+		grants     [][3]string // gateway, id, principal
+		batch      []byte
+		reconciled []string
+	}{
+		"a row": {
+			reason: "a row is for one gateway",
+			batch:  batchOf(recordOf(1, arn(1), "a")), reconciled: arns(1),
+		},
+		"two rows for one gateway": {
+			reason: "a gateway is reconciled once, by what it is then",
+			batch:  batchOf(recordOf(1, arn(1), "a"), recordOf(2, arn(1), "b")), reconciled: arns(1),
+		},
+		"a row for every gateway": {
+			reason: "that is every managed one",
+			batch:  batchOf(recordOf(1, "*", "a")), reconciled: arns(1, 2),
+		},
+		"the sentinel": {
+			reason: "rows of the product's own are no grants",
+			batch:  batchOf(recordOf(1, "*", "#meta"), recordOf(2, arn(1), "#note")),
+		},
+		"an account moved": {
+			reason: "grants for the unit, for what it keeps, and directly in it",
+			grants: [][3]string{
+				{arn(1), "a", unit}, {arn(2), "b", unit + "/direct"}, {arn(3), "c", "o-exampleorgid"},
+				{arn(4), "d", "ou-ab12-99999999"}, {arn(5), "e", member},
+			},
+			batch: batchOf(accountRecord(1, member, inRoot, inUnit)), reconciled: arns(1, 2, 3),
+		},
+		"an account joined": {
+			reason: "whoever is no member is not let in by name either, so joining concerns grants within the account",
+			grants: [][3]string{
+				{arn(1), "a", member}, {arn(2), "b", "arn:aws:iam::" + member + ":role/AgentRole"},
+				{arn(3), "c", "arn:aws:iam::" + member + ":root"}, {arn(4), "d", "777788889999"}, {arn(5), "e", unit},
+			},
+			batch: batchOf(accountRecord(1, member, "", inRoot)), reconciled: arns(1, 2, 3),
+		},
+		"an account left": {
+			reason: "leaving is the same",
+			grants: [][3]string{{arn(1), "a", member}, {arn(2), "b", unit}, {arn(3), "c", "ou-ab12-99999999"}},
+			batch:  batchOf(accountRecord(1, member, inUnit, "")), reconciled: arns(1, 2),
+		},
+		"an account, granted everywhere": {
+			reason: "a grant for every gateway concerns every managed one",
+			grants: [][3]string{{"*", "a", unit}},
+			batch:  batchOf(accountRecord(1, member, inRoot, inUnit)), reconciled: arns(1, 2),
+		},
+		"an account read again": {
+			reason: "nothing changed but when",
+			grants: [][3]string{{arn(1), "a", unit}},
+			batch:  batchOf(accountRecord(1, member, inUnit, strings.Replace(inUnit, "{", `{"readAt":{"S":"2026-11-20T09:00:00Z"},`, 1))),
+		},
+		"a tag set": {
+			reason: "a tag is a selector",
+			grants: [][3]string{{arn(1), "a", "tag:env=prod"}, {arn(2), "b", "tag:env=test"}},
+			batch:  batchOf(accountRecord(1, member, inUnit, strings.Replace(inUnit, "{", `{"tags":{"M":{"env":{"S":"prod"}}},`, 1))), reconciled: arns(1),
+		},
+		"rows that are Invalid": {
+			reason: "a key that is no gateway lets nobody in anywhere",
+			grants: [][3]string{{"my-gateway", "a", unit}},
+			batch:  batchOf(recordOf(1, "my-gateway", "b"), accountRecord(2, member, inRoot, inUnit)),
+		},
+		"an item that makes accounts findable": {
+			reason: "it says nothing that the account's own does not",
+			grants: [][3]string{{arn(1), "a", unit}},
+			batch: []byte(`{"Records":[{"eventName":"INSERT","eventSourceARN":"arn:aws:dynamodb:us-east-1:111122223333:table/gateway-grants-accounts/stream/x",
+				"dynamodb":{"SequenceNumber":"1","Keys":{"pk":{"S":"OU#ou-ab12-11111111"},"sk":{"S":"444455556666"}},"NewImage":` + inUnit + `}}]}`),
+		},
+		"both tables": {
+			reason: "each record is read by its own table's rules",
+			grants: [][3]string{{arn(2), "b", unit}},
+			batch:  batchOf(recordOf(1, arn(1), "a"), accountRecord(2, member, inRoot, inUnit)), reconciled: arns(1, 2),
+		},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			for _, g := range c.grants {
+				w.grant(t, g[0], g[1], g[2])
+			}
+			if failed := deliver(t, t.Context(), w.tableChanges(), c.batch); failed != nil {
+				t.Errorf("%s: reported as failed: %v", c.reason, failed)
+			}
+			if diff := cmp.Diff(c.reconciled, w.reconciler.reconciled()); diff != "" {
+				t.Errorf("%s: -want +got\n%s\n%s", c.reason, diff, w.log.String())
+			}
+			if len(w.requests.published) > 0 {
+				t.Errorf("%s: requested %v though few", c.reason, w.requests.requested())
+			}
+		})
+	}
+}
+
+func TestManyGatewaysAreAskedForInstead(t *testing.T) {
+	managed := func(t *testing.T, w *world, n int) {
+		t.Helper()
+		w.gateways.managed = nil
+		for i := range n {
+			w.gateways.managed = append(w.gateways.managed, gateway(t, i))
+		}
+	}
+	cases := map[string]struct {
+		reason     string
+		batch      []byte
+		managed    int
+		reconciled []string
+		requested  []string
+	}{
+		"five by name": {
+			reason: "these are few", batch: batchOf(recordOf(1, arn(1), "a"), recordOf(2, arn(2), "a"), recordOf(3, arn(3), "a"), recordOf(4, arn(4), "a"), recordOf(5, arn(5), "a")),
+			reconciled: arns(1, 2, 3, 4, 5),
+		},
+		"seven by name": {
+			reason: "the first five are on the spot", batch: batchOf(recordOf(1, arn(1), "a"), recordOf(2, arn(2), "a"), recordOf(3, arn(3), "a"), recordOf(4, arn(4), "a"), recordOf(5, arn(5), "a"), recordOf(6, arn(6), "a"), recordOf(7, arn(7), "a")),
+			reconciled: arns(1, 2, 3, 4, 5), requested: arns(6, 7),
+		},
+		"seven everywhere": {
+			reason: "a wide change takes no time from those that come after it", batch: batchOf(recordOf(1, "*", "a")), managed: 7,
+			requested: arns(0, 1, 2, 3, 4, 5, 6),
+		},
+		"one by name behind seven everywhere": {
+			reason: "a row for one gateway waits behind no wide change", batch: batchOf(recordOf(1, "*", "a"), recordOf(2, arn(3), "b")), managed: 7,
+			reconciled: arns(3), requested: arns(0, 1, 2, 4, 5, 6),
+		},
+		"three by name, two everywhere": {
+			reason: "all together are few", batch: batchOf(recordOf(1, "*", "a"), recordOf(2, arn(5), "b"), recordOf(3, arn(6), "b"), recordOf(4, arn(7), "b")), managed: 2,
+			reconciled: arns(0, 1, 5, 6, 7),
+		},
+		"four by name, two everywhere": {
+			reason: "all together are not few", batch: batchOf(recordOf(1, "*", "a"), recordOf(2, arn(5), "b"), recordOf(3, arn(6), "b"), recordOf(4, arn(7), "b"), recordOf(5, arn(8), "b")), managed: 2,
+			reconciled: arns(5, 6, 7, 8), requested: arns(0, 1),
+		},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			managed(t, w, c.managed)
+			if failed := deliver(t, t.Context(), w.tableChanges(), c.batch); failed != nil {
+				t.Errorf("%s: reported as failed: %v", c.reason, failed)
+			}
+			if diff := cmp.Diff(c.reconciled, w.reconciler.reconciled()); diff != "" {
+				t.Errorf("%s: reconciled -want +got\n%s", c.reason, diff)
+			}
+			if diff := cmp.Diff(c.requested, w.requests.requested()); diff != "" {
+				t.Errorf("%s: requested -want +got\n%s", c.reason, diff)
+			}
+		})
+	}
+}
+
+func TestOnlyWhatIsLostIsReportedAsFailed(t *testing.T) {
+	unrecorded := errors.New("reconcile: outcome not recorded")
+	batch := batchOf(recordOf(10, arn(1), "a"), recordOf(11, arn(2), "b"), recordOf(12, "*", "c"), recordOf(13, arn(3), "d"), accountRecord(14, member, inRoot, inUnit))
+	cases := map[string]struct {
+		reason string
+		fault  func(*world)
+		failed []string
+	}{
+		"nothing": {"everything was recorded", func(*world) {}, nil},
+		"a gateway failed": {
+			"the failure is recorded and tried again by itself",
+			func(w *world) { w.reconciler.failing = &grant.Error{Code: "Throttled"} }, nil,
+		},
+		"an outcome was not recorded": {
+			"every record that concerns the gateway, and no other",
+			func(w *world) { w.reconciler.fails = map[string]error{arn(3): unrecorded} }, []string{"13", "14"},
+		},
+		"the gateway of a wide change": {
+			"the wide change, too",
+			func(w *world) { w.reconciler.fails = map[string]error{arn(1): unrecorded} }, []string{"10", "12"},
+		},
+		"gateways could not be listed": {
+			"whom a grant for every gateway concerns is not known",
+			func(w *world) { w.gateways.err = errors.New("AccessDenied") }, []string{"12"},
+		},
+		"requests were lost": {
+			"the bus takes some: the rest comes again",
+			func(w *world) {
+				for n := range 20 {
+					w.gateways.managed = append(w.gateways.managed, gateway(t, 100+n))
+				}
+				w.requests.loses = map[string]bool{arn(107): true}
+			}, []string{"12"},
+		},
+		"no bus": {
+			"nothing was asked for, so all of that comes again",
+			func(w *world) {
+				for n := range 20 {
+					w.gateways.managed = append(w.gateways.managed, gateway(t, 100+n))
+				}
+				w.requests.err = errors.New("ResourceNotFoundException")
+			}, []string{"12"},
+		},
+		"a panic": {
+			"a bug that one gateway brings to light fails no other",
+			func(w *world) {
+				w.reconciler.before = func(_ context.Context, g grant.Gateway) {
+					if g.ARN() == arn(2) {
+						panic("index out of range")
+					}
+				}
+			}, []string{"11", "12"},
+		},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.grant(t, arn(3), "e", unit)
+			c.fault(w)
+			failed := deliver(t, t.Context(), w.tableChanges(), batch)
+			if diff := cmp.Diff(c.failed, failed); diff != "" {
+				t.Errorf("%s: -want +got\n%s", c.reason, diff)
+			}
+			if name != "nothing" && !strings.Contains(w.log.String(), "level=") {
+				t.Errorf("%s: nothing was logged", c.reason)
+			}
+		})
+	}
+}
+
+func TestALookUpThatFailsFailsTheAccountsRecord(t *testing.T) {
+	w := newWorld(t)
+	_, err := w.grants.Delete(t.Context(), grant.Key{Gateway: grant.EveryGateway, ID: grant.SentinelID})
+	check(t, err)
+	failed := deliver(t, t.Context(), w.tableChanges(), batchOf(accountRecord(1, member, "", inRoot), recordOf(2, arn(1), "a")))
+	if diff := cmp.Diff([]string{"1"}, failed); diff != "" {
+		t.Errorf("without a sentinel nobody knows what is granted: -want +got\n%s", diff)
+	}
+	if diff := cmp.Diff(arns(1), w.reconciler.reconciled()); diff != "" {
+		t.Errorf("the row's gateway is known: -want +got\n%s", diff)
+	}
+}
+
+func TestRecordsThatCannotBeUnderstoodBlockNothing(t *testing.T) {
+	good := recordOf(99, arn(1), "good")
+	cases := map[string]struct{ reason, record string }{
+		"no object":            {"a record is an object", `"x"`},
+		"no sequence number":   {"it could not be reported", strings.Replace(recordOf(1, arn(2), "a"), `"SequenceNumber":"1",`, "", 1)},
+		"another table":        {"nothing is known about it", strings.Replace(recordOf(1, arn(2), "a"), "table/gateway-grants", "table/orders", 1)},
+		"no table":             {"nothing is known about it", strings.Replace(recordOf(1, arn(2), "a"), "eventSourceARN", "x", 1)},
+		"no keys":              {"it concerns nothing", strings.Replace(recordOf(1, arn(2), "a"), `"Keys"`, `"x"`, 1)},
+		"keys of another type": {"a key is text", strings.Replace(recordOf(1, arn(2), "a"), `{"S":"a"}`, `{"N":"1"}`, 1)},
+		"an odd value":         {"a value is an object", strings.Replace(recordOf(1, arn(2), "a"), `{"S":"a"}`, `["a"]`, 1)},
+		"a broken value":       {"text is text", strings.Replace(recordOf(1, arn(2), "a"), `{"S":"a"}`, `{"S":1}`, 1)},
+		"no gateway":           {"the row is Invalid", recordOf(1, "gateway-two", "a")},
+		"a large key":          {"and so is this one", recordOf(1, strings.Repeat("x", 1<<20), "a")},
+		"an odd account":       {"an id has twelve digits", accountRecord(1, "x", "", inRoot)},
+		"an odd image":         {"a path is a list", accountRecord(1, member, "", `{"path":{"S":"x"}}`)},
+		"an odd old image":     {"a path is a list", accountRecord(1, member, `{"path":{"M":{}}}`, inRoot)},
+		"a set of bytes":       {"no path holds them", accountRecord(1, member, "", `{"path":{"SS":[1]}}`)},
+		"a deep image":         {"DynamoDB nests 32 levels", accountRecord(1, member, "", `{"path":`+strings.Repeat(`{"L":[`, 40)+`{"S":"x"}`+strings.Repeat(`]}`, 40)+`}`)},
+		"keys only":            {"the stream shows the wrong view", accountRecord(1, member, "", "")},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			if failed := deliver(t, t.Context(), w.tableChanges(), batchOf(c.record, good)); failed != nil {
+				t.Errorf("%s: reported as failed: %v", c.reason, failed)
+			}
+			if diff := cmp.Diff(arns(1), w.reconciler.reconciled()); diff != "" {
+				t.Errorf("%s: -want +got\n%s", c.reason, diff)
+			}
+			lines := strings.Split(strings.TrimSpace(w.log.String()), "\n")
+			lines = slices.DeleteFunc(lines, func(line string) bool { return !strings.Contains(line, "level=ERROR") })
+			if len(lines) != 1 || len(lines[0]) > 1000 || w.metrics.counts["EventsMalformed"] != 1 {
+				t.Errorf("%s: want one line that says so, got %d: %.2000v", c.reason, len(lines), lines)
+			}
+		})
+	}
+}
+
+func TestABatchThatIsNoneIsLetGo(t *testing.T) {
+	for name, raw := range map[string]string{
+		"empty": `{}`, "no records": `{"Records":[]}`, "null": `null`, "text": `"x"`, "a list": `[1]`,
+		"records of another type": `{"Records":{"a":1}}`, "large": `{"x":"` + strings.Repeat("x", 1<<20) + `"}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			if failed := deliver(t, t.Context(), w.tableChanges(), []byte(raw)); failed != nil || len(w.reconciler.causes) > 0 {
+				t.Errorf("failed %v, reconciled %v", failed, w.reconciler.reconciled())
+			}
+			if !strings.Contains(w.log.String(), "level=ERROR") || w.log.Len() > 1000 {
+				t.Errorf("want one line that says so, got %.2000s", w.log.String())
+			}
+		})
+	}
+}
+
+func TestRecordsMayComeTwiceAndInAnyOrder(t *testing.T) {
+	w := newWorld(t)
+	w.grant(t, arn(2), "b", unit)
+	records := []string{
+		accountRecord(7, member, inRoot, inUnit), recordOf(3, arn(1), "a"), recordOf(9, arn(1), "a"),
+		accountRecord(7, member, inRoot, inUnit), recordOf(3, arn(1), "a"), accountRecord(5, member, inUnit, inRoot),
+	}
+	if failed := deliver(t, t.Context(), w.tableChanges(), batchOf(records...)); failed != nil {
+		t.Errorf("reported as failed: %v", failed)
+	}
+	if diff := cmp.Diff(arns(1, 2), w.reconciler.reconciled()); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	for arn, causes := range w.reconciler.causes {
+		if len(causes) != 1 {
+			t.Errorf("%s was reconciled %d times", arn, len(causes))
+		}
+	}
+}
+
+func TestGatewaysAreListedOnceForABatch(t *testing.T) {
+	w := newWorld(t)
+	w.grant(t, "*", "b", unit)
+	batch := batchOf(recordOf(1, "*", "a"), recordOf(2, "*", "b"), accountRecord(3, member, inRoot, inUnit))
+	if failed := deliver(t, t.Context(), w.tableChanges(), batch); failed != nil || w.gateways.listed != 1 {
+		t.Errorf("failed %v, listed %d times", failed, w.gateways.listed)
+	}
+}
+
+func TestGatewaysOfABatchAreReconciledAtTheSameTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.reconciler.before = func(context.Context, grant.Gateway) { time.Sleep(time.Second) }
+		started := time.Now()
+		deliver(t, t.Context(), w.tableChanges(), batchOf(recordOf(1, arn(1), "a"), recordOf(2, arn(2), "a"), recordOf(3, arn(3), "a")))
+		if took := time.Since(started); took != time.Second || w.reconciler.together != 3 {
+			t.Errorf("three took %v, %d together", took, w.reconciler.together)
+		}
+	})
+}
+
+func TestWhatIsNotReconciledInTimeIsAskedFor(t *testing.T) {
+	slow := func(ctx context.Context, g grant.Gateway) {
+		if g.ARN() == arn(1) {
+			select {
+			case <-time.After(time.Hour):
+			case <-ctx.Done():
+			}
+		}
+	}
+	batch := batchOf(recordOf(1, arn(1), "a"), recordOf(2, arn(2), "b"))
+	cases := map[string]struct {
+		reason     string
+		time       time.Duration
+		reconciled []string
+		requested  []string
+	}{
+		"one is slow":   {"ten seconds are left for asking", time.Minute, arns(2), arns(1)},
+		"no time left":  {"nothing is begun that cannot end", 9 * time.Second, nil, arns(1, 2)},
+		"no limit told": {"none is made up", 0, arns(1, 2), nil},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				w.reconciler.before = slow
+				ctx := t.Context()
+				if c.time > 0 {
+					var cancel context.CancelFunc
+					ctx, cancel = context.WithTimeout(ctx, c.time)
+					defer cancel()
+				}
+				if failed := deliver(t, ctx, w.tableChanges(), batch); failed != nil {
+					t.Errorf("%s: reported as failed: %v", c.reason, failed)
+				}
+				if diff := cmp.Diff(c.reconciled, w.reconciler.reconciled()); diff != "" {
+					t.Errorf("%s: reconciled -want +got\n%s", c.reason, diff)
+				}
+				if diff := cmp.Diff(c.requested, w.requests.requested()); diff != "" {
+					t.Errorf("%s: requested -want +got\n%s", c.reason, diff)
+				}
+			})
+		})
+	}
+}
+
+func TestAnInvocationThatEndedReportsEverythingAsFailed(t *testing.T) {
+	w := newWorld(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	failed := deliver(t, ctx, w.tableChanges(), batchOf(recordOf(1, arn(1), "a"), recordOf(2, arn(2), "b")))
+	if diff := cmp.Diff([]string{"1", "2"}, failed); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}

@@ -1,0 +1,297 @@
+package trigger_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"github.com/gateway-grants/gateway-grants/pkg/directory"
+	"github.com/gateway-grants/gateway-grants/pkg/dirsync"
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/memory"
+	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
+	"github.com/gateway-grants/gateway-grants/pkg/trigger"
+)
+
+const (
+	storyARN   = "arn:aws:bedrock-agentcore:us-east-1:111122223333:gateway/cross-account-test-abcde12345"
+	management = "111122223333"
+	member     = "444455556666"
+	unit       = "ou-ab12-11111111"
+)
+
+var at = time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC)
+
+// world is what the handlers act on: the tables' twins, and an AgentCore and a
+// bus that remember what became of them.
+type world struct {
+	grants       *memory.Grants
+	states       due
+	gateways     gateways
+	reconciler   reconciler
+	requests     requests
+	organization *memory.Organization
+	accounts     *memory.Accounts
+	metrics      metrics
+	log          bytes.Buffer
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	clock := func() time.Time { return at }
+	w := &world{
+		grants:       memory.NewGrants(memory.Config{Now: clock}),
+		accounts:     memory.NewAccounts(memory.Config{Now: clock}),
+		organization: memory.NewOrganization("o-exampleorgid", management, clock),
+		gateways:     gateways{managed: []grant.Gateway{gateway(t, 1), gateway(t, 2)}},
+	}
+	check(t, w.grants.PutSentinel(t.Context()))
+	return w
+}
+
+func (w *world) logger() *slog.Logger {
+	return slog.New(slog.NewTextHandler(&w.log, nil))
+}
+
+func (w *world) grant(t *testing.T, gateway, id, principal string) {
+	t.Helper()
+	check(t, w.grants.Put(t.Context(), grant.Attributes{"gateway": gateway, "grant": id, "principal": principal}, true))
+}
+
+func (w *world) tableChanges() *trigger.TableChanges {
+	return &trigger.TableChanges{
+		Reconciler: &w.reconciler, Gateways: &w.gateways, Grants: w.grants, Requests: &w.requests,
+		GrantsTable: "gateway-grants", AccountsTable: "gateway-grants-accounts",
+		Now: func() time.Time { return at }, Log: w.logger(), Metrics: &w.metrics,
+	}
+}
+
+func (w *world) gatewayEvents() *trigger.GatewayEvents {
+	return &trigger.GatewayEvents{Reconciler: &w.reconciler, Log: w.logger(), Metrics: &w.metrics}
+}
+
+func (w *world) organizationEvents() *trigger.Organization {
+	return &trigger.Organization{
+		Directory: dirsync.New(w.organization, w.accounts, func() time.Time { return at }),
+		Log:       w.logger(), Metrics: &w.metrics,
+	}
+}
+
+func (w *world) sweep() *trigger.Sweep {
+	return &trigger.Sweep{
+		States: &w.states, Gateways: &w.gateways, Requests: &w.requests,
+		Now: func() time.Time { return at }, Log: w.logger(), Metrics: &w.metrics,
+	}
+}
+
+// changed is the directory, by account.
+func (w *world) changed(t *testing.T) map[string]directory.Account {
+	t.Helper()
+	ids, err := w.accounts.All(t.Context())
+	check(t, err)
+	found := make(map[string]directory.Account)
+	for _, id := range ids {
+		account, _, err := w.accounts.Account(t.Context(), id)
+		check(t, err)
+		found[id] = account
+	}
+	return found
+}
+
+// reconciler remembers for each gateway what asked for it.
+type reconciler struct {
+	mu       sync.Mutex
+	causes   map[string][]reconcile.Cause
+	fails    map[string]error // outcomes that cannot be recorded
+	failing  *grant.Error     // a failure that is recorded
+	before   func(ctx context.Context, gateway grant.Gateway)
+	together int // the most that ran at the same time
+	running  int
+}
+
+func (r *reconciler) Reconcile(ctx context.Context, gateway grant.Gateway, cause reconcile.Cause) (reconcile.Result, error) {
+	r.enter(1)
+	defer r.enter(-1)
+	if r.before != nil {
+		r.before(ctx, gateway)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := errors.Join(r.fails[gateway.ARN()], ctx.Err()); err != nil {
+		return reconcile.Result{}, err
+	}
+	if r.causes == nil {
+		r.causes = make(map[string][]reconcile.Cause)
+	}
+	r.causes[gateway.ARN()] = append(r.causes[gateway.ARN()], cause)
+	return reconcile.Result{Passes: 2, Writes: 1, Failure: r.failing}, nil
+}
+
+func (r *reconciler) enter(n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.running += n
+	r.together = max(r.together, r.running)
+}
+
+func (r *reconciler) reconciled() []string { return slices.Sorted(maps.Keys(r.causes)) }
+
+type gateways struct {
+	managed []grant.Gateway
+	err     error
+	listed  int
+}
+
+func (g *gateways) Managed(context.Context) ([]grant.Gateway, error) {
+	g.listed++
+	return g.managed, g.err
+}
+
+type due struct {
+	arns []string
+	err  error
+	at   time.Time
+}
+
+func (d *due) Due(_ context.Context, before time.Time) ([]string, error) {
+	d.at = before
+	return d.arns, d.err
+}
+
+// requests is a bus that loses what it is told to.
+type requests struct {
+	published []trigger.Request
+	loses     map[string]bool
+	err       error
+}
+
+func (r *requests) Request(ctx context.Context, asked []trigger.Request) error {
+	if err := errors.Join(r.err, ctx.Err()); err != nil {
+		return err
+	}
+	lost := &trigger.Unsent{Err: errors.New("ThrottlingException")}
+	for _, request := range asked {
+		if r.loses[request.Gateway.ARN()] {
+			lost.Requests = append(lost.Requests, request)
+		} else {
+			r.published = append(r.published, request)
+		}
+	}
+	if len(lost.Requests) > 0 {
+		return lost
+	}
+	return nil
+}
+
+func (r *requests) requested() []string {
+	var arns []string
+	for _, request := range r.published {
+		arns = append(arns, request.Gateway.ARN())
+	}
+	slices.Sort(arns)
+	return arns
+}
+
+type metrics struct{ counts map[string]int }
+
+func (m *metrics) Emit(_ context.Context, counts map[string]int) {
+	if m.counts == nil {
+		m.counts = make(map[string]int)
+	}
+	for name, n := range counts {
+		m.counts[name] += n
+	}
+}
+
+// invoke runs a handler as Lambda does: bytes in, bytes out.
+func invoke(ctx context.Context, handler any, payload []byte) ([]byte, error) {
+	return lambda.NewHandler(handler).Invoke(ctx, payload)
+}
+
+// deliver hands a batch to table-changes and returns what it reports as failed.
+func deliver(t *testing.T, ctx context.Context, handler *trigger.TableChanges, payload []byte) []string { //nolint:revive // a test's t comes first
+	t.Helper()
+	answer, err := invoke(ctx, handler.Handle, payload)
+	check(t, err)
+	var response events.DynamoDBEventResponse
+	check(t, json.Unmarshal(answer, &response))
+	var failed []string
+	for _, failure := range response.BatchItemFailures {
+		failed = append(failed, failure.ItemIdentifier)
+	}
+	return failed
+}
+
+// recordOf is a record of the grants table's stream.
+func recordOf(sequence int, gateway, id string) string {
+	return fmt.Sprintf(`{"eventName":"INSERT","eventSourceARN":"arn:aws:dynamodb:us-east-1:111122223333:table/gateway-grants/stream/x",
+		"dynamodb":{"SequenceNumber":"%d","Keys":{"gateway":{"S":%q},"grant":{"S":%q}}}}`, sequence, gateway, id)
+}
+
+// accountRecord is a record of the accounts table's stream.
+func accountRecord(sequence int, id, before, after string) string {
+	images := ""
+	if before != "" {
+		images += `,"OldImage":` + before
+	}
+	if after != "" {
+		images += `,"NewImage":` + after
+	}
+	return fmt.Sprintf(`{"eventName":"MODIFY","eventSourceARN":"arn:aws:dynamodb:us-east-1:111122223333:table/gateway-grants-accounts/stream/x",
+		"dynamodb":{"SequenceNumber":"%d","Keys":{"pk":{"S":"ACCOUNT#%s"},"sk":{"S":"ACCOUNT"}}%s}}`, sequence, id, images)
+}
+
+const (
+	inRoot = `{"state":{"S":"ACTIVE"},"organization":{"S":"o-exampleorgid"}}`
+	inUnit = `{"state":{"S":"ACTIVE"},"organization":{"S":"o-exampleorgid"},"path":{"L":[{"S":"ou-ab12-11111111"}]}}`
+)
+
+func batchOf(records ...string) []byte {
+	return []byte(`{"Records":[` + strings.Join(records, ",") + `]}`)
+}
+
+func gateway(t testing.TB, n int) grant.Gateway {
+	t.Helper()
+	g, err := grant.ParseGateway(arn(n))
+	check(t, err)
+	return g
+}
+
+func arn(n int) string {
+	return fmt.Sprintf("arn:aws:bedrock-agentcore:us-east-1:111122223333:gateway/gateway-%03d", n)
+}
+
+func arns(numbers ...int) []string {
+	var all []string
+	for _, n := range numbers {
+		all = append(all, arn(n))
+	}
+	return all
+}
+
+func payload(t testing.TB, name string) []byte {
+	t.Helper()
+	raw, err := os.ReadFile("../../events/" + name + ".json")
+	check(t, err)
+	return raw
+}
+
+func check(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
