@@ -28,6 +28,7 @@ const (
 	CodeSelectsNobody   Code = "SelectsNobody"       // the selector means no active account
 	CodeOutsideOrg      Code = "OutsideOrganization" // neither a member nor on the trusted list
 	CodeOtherPartition  Code = "OtherPartition"      // the principal lives in another AWS partition
+	CodeContested       Code = "Contested"           // somebody else keeps taking it out
 	CodeHeld            Code = "Held"                // waits for somebody's approval
 )
 

@@ -23,6 +23,23 @@ func (a access) lasting() access {
 	return a
 }
 
+// principal is the ARN that Principal names for the access: the role or user
+// itself, or its account's root where it is told by name.
+func (a access) principal() string {
+	parsed, _ := splitARN(a.who)
+	if a.named {
+		return parsed.root()
+	}
+	return parsed.String()
+}
+
+// pinned tells whether IAM keeps the principal by its unique id, so that one of
+// the same name made later is another one.
+func (a access) pinned() bool {
+	parsed, _ := splitARN(a.who)
+	return !a.named && parsed.resource != "root"
+}
+
 // Condition elements of our statements.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
 const (

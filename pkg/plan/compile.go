@@ -121,18 +121,12 @@ func (c compiler) statement(g group, members []access) policy.Statement {
 	}
 }
 
-// principal is what the access puts into Principal: the role or user itself, or
-// the account whose callers are then told apart by name.
+// principal is how Principal names the access's principal.
 func (c compiler) principal(a access) string {
-	parsed, _ := splitARN(a.who)
-	switch {
-	case !a.named && parsed.resource != "root":
-		return a.who
-	case c.short:
+	if parsed, _ := splitARN(a.principal()); c.short && parsed.resource == "root" {
 		return parsed.account
-	default:
-		return parsed.root()
 	}
+	return a.principal()
 }
 
 // name is what the access puts into the condition on aws:PrincipalArn.

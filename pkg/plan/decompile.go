@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -8,25 +9,41 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/policy"
 )
 
-// decompile reads statements of ours back into the accesses they mean. What it
-// cannot read, somebody else has put under our name: those statements are
-// counted in strange.
-func decompile(statements []policy.Statement, gateway, partition string) (accesses map[access]bool, strange []policy.Statement) {
-	accesses = make(map[access]bool)
-	for _, s := range statements {
-		read, ok := readStatement(s, gateway, partition)
-		if !ok {
-			strange = append(strange, s)
-			continue
-		}
-		for _, a := range read {
-			accesses[a] = true
-		}
-	}
-	return accesses, strange
+// reading is what statements of ours were found to say.
+type reading struct {
+	accesses   map[access]bool
+	principals map[string]bool // ARNs in Principal, accounts as their roots
+	leftovers  []string        // unique ids that deleted roles and users left behind
+	strange    []policy.Statement
 }
 
-func readStatement(s policy.Statement, gateway, partition string) ([]access, bool) {
+// decompile reads statements of ours back into the accesses they mean. What it
+// cannot read, somebody else has put under our name: those statements are
+// strange.
+func decompile(statements []policy.Statement, gateway, partition string) reading {
+	r := reading{accesses: make(map[access]bool), principals: make(map[string]bool)}
+	for _, s := range statements {
+		accesses, ok := r.statement(s, gateway, partition)
+		if !ok {
+			r.strange = append(r.strange, s)
+			continue
+		}
+		for _, a := range accesses {
+			r.accesses[a] = true
+		}
+	}
+	return r
+}
+
+// AWS shows the unique id of a principal that was deleted since.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids
+var uniqueID = regexp.MustCompile(`^A[A-Z0-9]{3}[A-Z0-9]{12,124}$`)
+
+// IsUniqueID tells whether a principal is written as what a deleted role or user
+// left behind.
+func IsUniqueID(principal string) bool { return uniqueID.MatchString(principal) }
+
+func (r *reading) statement(s policy.Statement, gateway, partition string) ([]access, bool) {
 	ours := s.Effect == policy.Allow && s.Principal != nil && s.NotPrincipal == nil && !s.Principal.Everyone &&
 		len(s.Principal.AWS) > 0 && len(s.Principal.Service)+len(s.Principal.Federated)+len(s.Principal.CanonicalUser)+len(s.Principal.Other) == 0 &&
 		len(s.Action) == 1 && strings.EqualFold(s.Action[0], Action) && s.NotAction == nil &&
@@ -40,10 +57,15 @@ func readStatement(s policy.Statement, gateway, partition string) ([]access, boo
 	}
 	var accesses []access
 	for _, written := range s.Principal.AWS {
+		if IsUniqueID(written) {
+			r.leftovers = append(r.leftovers, written)
+			continue
+		}
 		who, known := fullARN(written, partition)
 		if !known {
 			return nil, false
 		}
+		r.principals[who.String()] = true
 		if names == nil {
 			a := template
 			a.who = who.String()
@@ -63,8 +85,7 @@ func readStatement(s policy.Statement, gateway, partition string) ([]access, boo
 	return accesses, true
 }
 
-// fullARN reads a principal as it may stand in a policy. A unique id left behind
-// by a deleted role is none that we wrote.
+// fullARN reads a principal as it may stand in a policy.
 func fullARN(written, partition string) (arn, bool) {
 	if isAccountID(written) {
 		return arn{partition, written, "root"}, true

@@ -7,11 +7,33 @@ import (
 	"time"
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
-	"github.com/gateway-grants/gateway-grants/pkg/policy"
 )
 
+// verdict is what was decided about accesses, ends aside.
+type verdict struct {
+	admitted  map[access]bool
+	refused   map[string]Refusal // by principal
+	contested time.Time          // until when nothing is put back; zero for not contested
+	now       time.Time
+}
+
+// against says why a claimed access is not admitted.
+func (v verdict) against(a access) (grant.Code, string) {
+	refusal, known := v.refused[a.principal()]
+	switch {
+	case !v.contested.IsZero():
+		return grant.CodeContested, "somebody keeps taking it out of the policy; it is put back at " + v.contested.UTC().Format(time.RFC3339)
+	case !known || !refusal.holds(v.now):
+		return grant.CodePolicyFull, "the gateway's policy has no room for it"
+	case refusal.Code == grant.CodeRecreated:
+		return refusal.Code, a.who + " was deleted since it was let in, and may be somebody else's by now; confirm it with `gateway-grants confirm`, or revoke the grant"
+	default:
+		return refusal.Code, "AWS does not know " + a.principal() + "; it is tried again at " + refusal.NextTry.UTC().Format(time.RFC3339)
+	}
+}
+
 // changes says what becomes of each principal, and because of which grants.
-func changes(claims []claim, standing, admitted map[access]bool, strange []policy.Statement) []Change {
+func changes(claims []claim, standing map[access]bool, v verdict, said reading) []Change {
 	because := make(map[access][]grant.Key)
 	for _, c := range claims {
 		for _, a := range c.accesses {
@@ -22,7 +44,7 @@ func changes(claims []claim, standing, admitted map[access]bool, strange []polic
 	say := func(verb Verb, a access) {
 		all = append(all, Change{Verb: verb, Principal: a.who, Under: a.describe(), Grants: because[a]})
 	}
-	for a := range admitted {
+	for a := range v.admitted {
 		if standing[a] {
 			say(Keep, a)
 		} else {
@@ -30,14 +52,14 @@ func changes(claims []claim, standing, admitted map[access]bool, strange []polic
 		}
 	}
 	for a := range standing {
-		if !admitted[a] {
+		if !v.admitted[a] {
 			say(Remove, a)
 		}
 	}
 	for a, keys := range because {
-		if !admitted[a] {
-			all = append(all, Change{Verb: LeaveOut, Principal: a.who, Under: a.describe(), Grants: keys,
-				Reason: grant.CodePolicyFull, Message: "the policy has no room for it"})
+		if !v.admitted[a] {
+			code, message := v.against(a)
+			all = append(all, Change{Verb: LeaveOut, Principal: a.who, Under: a.describe(), Grants: keys, Reason: code, Message: message})
 		}
 	}
 	for _, c := range claims {
@@ -46,7 +68,10 @@ func changes(claims []claim, standing, admitted map[access]bool, strange []polic
 				Reason: c.reason, Message: c.message})
 		}
 	}
-	for _, s := range strange {
+	for _, id := range said.leftovers {
+		all = append(all, Change{Verb: Remove, Principal: id, Message: "the unique id of a role or user that was deleted"})
+	}
+	for _, s := range said.strange {
 		all = append(all, Change{Verb: Remove, Principal: "statement " + s.Sid, Message: "somebody else wrote it under this installation's name"})
 	}
 	slices.SortFunc(all, func(a, b Change) int {
@@ -56,7 +81,7 @@ func changes(claims []claim, standing, admitted map[access]bool, strange []polic
 }
 
 // statuses says where every row stands.
-func statuses(world World, claims []claim, admitted map[access]bool) map[grant.Key]grant.Status {
+func statuses(world World, claims []claim, v verdict) map[grant.Key]grant.Status {
 	all := make(map[grant.Key]grant.Status, len(world.Rows))
 	for _, row := range world.Rows {
 		switch {
@@ -67,7 +92,7 @@ func statuses(world World, claims []claim, admitted map[access]bool) map[grant.K
 		}
 	}
 	for _, c := range claims {
-		all[c.row.Key] = c.status(admitted)
+		all[c.row.Key] = c.status(v)
 	}
 	for _, row := range world.Rows {
 		status := all[row.Key]
@@ -82,34 +107,46 @@ func statuses(world World, claims []claim, admitted map[access]bool) map[grant.K
 }
 
 // status is where a live grant stands: wholly or partly in the policy, or not.
-func (c claim) status(admitted map[access]bool) grant.Status {
-	var in []string
+func (c claim) status(v verdict) grant.Status {
+	if c.reason != "" {
+		return grant.Status{Phase: grant.PhaseLeftOut, Reason: c.reason, Message: c.message}
+	}
+	var status grant.Status
 	for _, a := range c.accesses {
-		if admitted[a] {
-			in = append(in, a.who)
+		if v.admitted[a] {
+			status.Admitted = append(status.Admitted, a.who)
+			continue
+		}
+		code, message := v.against(a)
+		if status.Reason == "" || code != grant.CodePolicyFull && status.Reason == grant.CodePolicyFull {
+			status.Reason, status.Message = code, message
 		}
 	}
-	slices.Sort(in)
-	switch {
-	case c.reason != "":
-		return grant.Status{Phase: grant.PhaseLeftOut, Reason: c.reason, Message: c.message}
-	case len(in) == 0:
-		return grant.Status{Phase: grant.PhaseLeftOut, Reason: grant.CodePolicyFull, Message: "the gateway's policy has no room left"}
-	case len(in) < len(c.accesses):
-		return grant.Status{Phase: grant.PhaseAdmitted, Reason: grant.CodePolicyFull, Admitted: in,
-			Message: fmt.Sprintf("the gateway's policy has room for %d of %d principals", len(in), len(c.accesses))}
-	default:
-		return grant.Status{Phase: grant.PhaseAdmitted, Admitted: in}
+	slices.Sort(status.Admitted)
+	status.Phase = grant.PhaseAdmitted
+	if len(status.Admitted) == 0 {
+		status.Phase = grant.PhaseLeftOut
 	}
+	if left := len(c.accesses) - len(status.Admitted); left > 0 && len(c.accesses) > 1 {
+		status.Message = fmt.Sprintf("%d of %d principals are left out, such as: %s", left, len(c.accesses), status.Message)
+	}
+	return status
 }
 
-// nextExpiry is when the first of the claims ends; zero for never.
-func nextExpiry(claims []claim) time.Time {
+// nextDue is when the first of the claims ends or the first refused principal is
+// tried again; zero for never.
+func nextDue(claims []claim, refused map[string]Refusal, now time.Time) time.Time {
 	var next time.Time
-	for _, c := range claims {
-		if ends := c.row.Grant.Expires; !ends.IsZero() && (next.IsZero() || ends.Before(next)) {
-			next = ends
+	soonest := func(t time.Time) {
+		if !t.IsZero() && t.After(now) && (next.IsZero() || t.Before(next)) {
+			next = t
 		}
+	}
+	for _, c := range claims {
+		soonest(c.row.Grant.Expires)
+	}
+	for _, refusal := range refused {
+		soonest(refusal.NextTry)
 	}
 	return next
 }

@@ -17,15 +17,20 @@ import (
 // CodeProofFailed, only if what it compiled does not do what the grants say.
 func Make(world World, limits Limits) (Plan, error) {
 	owned, foreign := split(world.Gateway.Policy, limits.Installation)
-	said, strange := decompile(owned, world.Gateway.Gateway.ARN(), world.Gateway.Gateway.Partition())
+	said := decompile(owned, world.Gateway.Gateway.ARN(), world.Gateway.Gateway.Partition())
 	if blocked := unfit(world.Gateway, limits); blocked != nil {
-		return leaveAlone(world, limits, blocked, said, strange), nil
+		return leaveAlone(world, limits, blocked, said), nil
 	}
 
-	standing := lasting(said)
+	standing := lasting(said.accesses)
 	r := &resolver{world: world, limits: limits, standing: standing, selected: map[string][]string{}}
 	claims := r.claims()
+	refused := refusals(world, claims, said)
 	wanted := ends(claims)
+	maps.DeleteFunc(wanted, func(a access, _ int64) bool {
+		refusal, known := refused[a.principal()]
+		return known && refusal.holds(world.Now)
+	})
 	c := compiler{
 		resource:  world.Gateway.Gateway.ARN(),
 		partition: world.Gateway.Gateway.Partition(),
@@ -34,31 +39,39 @@ func Make(world World, limits Limits) (Plan, error) {
 	}
 	c.short = c.mustBeShort(world.Gateway.Policy, foreign, standing, wanted)
 	ordered := byPrecedence(wanted, standing, claims)
-	admitted := fit(c, world.Gateway.Policy, foreign, wanted, ordered, standing)
-	want := document(world.Gateway.Policy, foreign, c.compile(slices.Collect(maps.Keys(admitted))))
-	if err := prove(c, want, foreign, admitted); err != nil {
+	d := draft{compiler: c, base: world.Gateway.Policy, foreign: foreign, claims: claims, said: said}
+	d.admitted = fit(c, d.base, foreign, wanted, ordered, standing)
+	want, err := d.document(d.admitted)
+	if err != nil {
 		return Plan{}, err
 	}
 
 	plan := Plan{
 		Want:     want,
 		Write:    !policy.Equal(want, world.Gateway.Policy),
-		Hash:     hash(admitted, nil),
-		Changes:  changes(claims, standing, lasting(admitted), strange),
-		Status:   statuses(world, claims, lasting(admitted)),
+		Hash:     hash(d.admitted, nil),
 		Selected: r.selected,
-		Due:      nextExpiry(claims),
+		Refused:  refused,
+		Due:      nextDue(claims, refused, world.Now),
 	}
 	if want != nil {
 		plan.Size = measure(want, limits.Accounting)
 	}
-	plan.Drift = plan.Write && drifted(hash(said, strange), world.Gateway.Recorded.Gateway)
+	recorded := world.Gateway.Recorded.Gateway
+	plan.Drift = plan.Write && len(said.leftovers) == 0 && drifted(hash(said.accesses, said.strange), recorded)
+	d.verdict = verdict{admitted: lasting(d.admitted), refused: refused, now: world.Now}
+	plan.draft = d
+	plan.Changes = changes(claims, standing, d.verdict, said)
+	if until := recorded.ContestedUntil(); plan.Drift && world.Now.Before(until) && !plan.Revokes() {
+		plan.yield(until, standing)
+	}
+	plan.Status = statuses(world, claims, plan.draft.verdict)
 	plan.Notices = notices(world, plan)
 	return plan, nil
 }
 
 // leaveAlone is the plan for a gateway that no grant can be applied to.
-func leaveAlone(world World, limits Limits, blocked *grant.Error, said map[access]bool, strange []policy.Statement) Plan {
+func leaveAlone(world World, limits Limits, blocked *grant.Error, said reading) Plan {
 	r := resolver{world: world, limits: limits}
 	var claims []claim
 	for _, row := range r.live() {
@@ -66,26 +79,19 @@ func leaveAlone(world World, limits Limits, blocked *grant.Error, said map[acces
 	}
 	plan := Plan{
 		Want:     world.Gateway.Policy,
-		Hash:     hash(said, strange),
-		Changes:  changes(claims, nil, nil, nil),
-		Status:   statuses(world, claims, nil),
+		Hash:     hash(said.accesses, said.strange),
+		Changes:  changes(claims, nil, verdict{}, reading{}),
+		Status:   statuses(world, claims, verdict{}),
 		Selected: world.Gateway.Recorded.Gateway.Selected,
+		Refused:  world.Gateway.Recorded.Gateway.Refused,
 		Blocked:  blocked,
-		Due:      nextExpiry(claims),
+		Due:      nextDue(claims, nil, world.Now),
+		draft:    draft{claims: claims},
 	}
 	if world.Gateway.Policy != nil {
 		plan.Size = measure(world.Gateway.Policy, limits.Accounting)
 	}
 	return plan
-}
-
-// document puts our statements behind the foreign ones; with neither there is
-// no policy, because an empty Statement is invalid.
-func document(base *policy.Document, foreign, owned []policy.Statement) *policy.Document {
-	if len(foreign)+len(owned) == 0 {
-		return nil
-	}
-	return base.WithStatements(append(slices.Clone(foreign), owned...)...)
 }
 
 // mustBeShort tells whether accounts have to be written as ids: where the
@@ -112,13 +118,17 @@ func lasting(accesses map[access]bool) map[access]bool {
 	return all
 }
 
+// Trials is the pending hash while bad principals are looked for: what is found
+// then may be any part of the plan.
+const Trials = "trials"
+
 // nothing is the hash of a policy without a statement of ours.
 const nothing = "none"
 
 // drifted tells whether what was found is neither what was last seen right nor
 // what was last about to be written. A gateway never seen held nothing of ours.
 func drifted(found string, recorded GatewayState) bool {
-	return found != cmp.Or(recorded.AppliedHash, nothing) && found != recorded.PendingHash
+	return recorded.PendingHash != Trials && found != recorded.PendingHash && found != cmp.Or(recorded.AppliedHash, nothing)
 }
 
 // hash names what our statements mean: the same accesses have the same hash,

@@ -10,11 +10,13 @@ import (
 // NoticeType is the detail-type of an event on the bus.
 type NoticeType string
 
-// The notices of a plan.
+// The notices of a reconcile.
 const (
-	PolicyApplied NoticeType = "Policy Applied"
-	DriftRepaired NoticeType = "Drift Repaired"
-	PolicyFull    NoticeType = "Policy Full"
+	PolicyApplied    NoticeType = "Policy Applied"
+	DriftRepaired    NoticeType = "Drift Repaired"
+	GrantQuarantined NoticeType = "Grant Quarantined"
+	PolicyFull       NoticeType = "Policy Full"
+	Contested        NoticeType = "Contested"
 )
 
 // Notice is an event for people and their tools: something changed or wants
@@ -27,50 +29,80 @@ type Notice struct {
 
 // AppliedDetail is the detail of Policy Applied and of Drift Repaired.
 type AppliedDetail struct {
-	Gateway    string   `json:"gateway"`
-	PlanHash   string   `json:"planHash"` // "none" where nothing of ours is left
-	Bytes      int      `json:"bytes"`
-	Statements int      `json:"statements"`
-	Added      []string `json:"added"`
-	Removed    []string `json:"removed"`
+	Gateway     string   `json:"gateway"`
+	PlanHash    string   `json:"planHash"` // "none" where nothing of ours is left
+	Bytes       int      `json:"bytes"`
+	Statements  int      `json:"statements"`
+	Added       []string `json:"added"`
+	Removed     []string `json:"removed"`
+	Cause       string   `json:"cause"`
+	By          string   `json:"by,omitempty"`          // ARN of who did what led to it, where CloudTrail told
+	Interrupted []string `json:"interrupted,omitempty"` // principals that were out while bad ones were looked for
 }
 
-// FullDetail is the detail of Policy Full: a grant that newly lacks room.
-type FullDetail struct {
+// GrantDetail is the detail of Grant Quarantined and of Policy Full: a grant that
+// is newly not, or not wholly, in the policy.
+type GrantDetail struct {
+	Gateway string     `json:"gateway"`
+	Scope   string     `json:"scope"` // the gateway's ARN or "*", as the row says
+	Grant   string     `json:"grant"`
+	Reason  grant.Code `json:"reason"`
+	Message string     `json:"message"`
+}
+
+// ContestedDetail is the detail of Contested.
+type ContestedDetail struct {
 	Gateway string `json:"gateway"`
-	Scope   string `json:"scope"` // the gateway's ARN or "*", as the row says
-	Grant   string `json:"grant"`
-	Message string `json:"message"`
-	Bytes   int    `json:"bytes"`
+	Times   int    `json:"times"` // our statements were changed by somebody else in a row
+	By      string `json:"by,omitempty"`
+	Until   string `json:"until"` // when they are put back again, RFC 3339
 }
 
-// notices are those of the write, if there is one; what lacks room is told by
-// the plan that finds the policy settled.
+// noticeOf is which notice tells of a reason; reasons without one only stand in
+// the status.
+var noticeOf = map[grant.Code]NoticeType{
+	grant.CodePolicyFull:  PolicyFull,
+	grant.CodeQuarantined: GrantQuarantined,
+	grant.CodeRecreated:   GrantQuarantined,
+}
+
+// notices tell of each grant that newly has a reason which somebody should know.
 func notices(world World, p Plan) []Notice {
 	arn := world.Gateway.Gateway.ARN()
-	var all []Notice
-	if p.Write {
-		detail := AppliedDetail{
-			Gateway: arn, PlanHash: p.Hash, Bytes: p.Size.Bytes, Statements: p.Size.Statements,
-			Added: principals(p.Changes, Add), Removed: principals(p.Changes, Remove),
-		}
-		all = append(all, Notice{Type: PolicyApplied, Gateway: arn, Detail: detail})
-		if p.Drift {
-			all = append(all, Notice{Type: DriftRepaired, Gateway: arn, Detail: detail})
-		}
-		return all
-	}
+	var keys []grant.Key
 	for key, status := range p.Status {
-		if status.Reason == grant.CodePolicyFull && world.Gateway.Recorded.Grants[key].Reason != grant.CodePolicyFull {
-			all = append(all, Notice{Type: PolicyFull, Gateway: arn, Detail: FullDetail{
-				Gateway: arn, Scope: key.Gateway, Grant: key.ID, Message: status.Message, Bytes: p.Size.Bytes,
-			}})
+		if noticeOf[status.Reason] != "" && world.Gateway.Recorded.Grants[key].Reason != status.Reason {
+			keys = append(keys, key)
 		}
 	}
-	slices.SortFunc(all, func(a, b Notice) int {
-		left, right := a.Detail.(FullDetail), b.Detail.(FullDetail)
-		return cmp.Or(cmp.Compare(left.Scope, right.Scope), cmp.Compare(left.Grant, right.Grant))
-	})
+	slices.SortFunc(keys, func(a, b grant.Key) int { return cmp.Or(cmp.Compare(a.Gateway, b.Gateway), cmp.Compare(a.ID, b.ID)) })
+	var all []Notice
+	for _, key := range keys {
+		status := p.Status[key]
+		all = append(all, Notice{Type: noticeOf[status.Reason], Gateway: arn, Detail: GrantDetail{
+			Gateway: arn, Scope: key.Gateway, Grant: key.ID, Reason: status.Reason, Message: status.Message,
+		}})
+	}
+	return all
+}
+
+// Since says what happened between an earlier plan and this one, which found it
+// settled.
+func (p Plan) Since(first Plan) []Change {
+	return changes(p.draft.claims, lasting(first.draft.said.accesses), p.draft.verdict, first.draft.said)
+}
+
+// Applied are the notices of writes that led from what the first plan observed to
+// what this one found settled. Detail holds what the caller knows besides.
+func (p Plan) Applied(first Plan, detail AppliedDetail) []Notice {
+	net := p.Since(first)
+	detail.Gateway, detail.PlanHash = p.draft.compiler.resource, p.Hash
+	detail.Bytes, detail.Statements = p.Size.Bytes, p.Size.Statements
+	detail.Added, detail.Removed = principals(net, Add), principals(net, Remove)
+	all := []Notice{{Type: PolicyApplied, Gateway: detail.Gateway, Detail: detail}}
+	if first.Drift {
+		all = append(all, Notice{Type: DriftRepaired, Gateway: detail.Gateway, Detail: detail})
+	}
 	return all
 }
 

@@ -19,9 +19,12 @@ type Plan struct {
 	Changes  []Change                   // sorted by principal
 	Status   map[grant.Key]grant.Status // of every row
 	Selected map[string][]string        // whom each selector in use means, by SelectionKey
+	Refused  map[string]Refusal         // what stays known of principals that AWS would not take
 	Blocked  *grant.Error               // why nothing may be written to this gateway now; nil if nothing is in the way
-	Due      time.Time                  // when the next grant expires; zero for never
+	Due      time.Time                  // when the next grant expires or is tried again; zero for never
 	Notices  []Notice                   // to publish once the plan is applied
+
+	draft draft
 }
 
 // Verb is what becomes of a principal's access.

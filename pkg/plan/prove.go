@@ -71,16 +71,16 @@ func proveOwned(c compiler, owned []policy.Statement, admitted map[access]bool) 
 			}
 		}
 	}
-	said, strange := decompile(owned, c.resource, c.partition)
-	if len(strange) > 0 {
-		return disproved("statement " + strange[0].Sid + " cannot be read back")
+	said := decompile(owned, c.resource, c.partition)
+	if len(said.strange)+len(said.leftovers) > 0 {
+		return disproved("its statements cannot be read back")
 	}
 	for a := range admitted {
-		if !said[a] {
+		if !said.accesses[a] {
 			return disproved(a.who + " would be missing")
 		}
 	}
-	for a := range said {
+	for a := range said.accesses {
 		if !admitted[a] {
 			return disproved(a.who + " would be let in by no grant")
 		}

@@ -52,11 +52,28 @@ type GatewayState struct {
 	LastMessage string
 	Failures    int       // runs failed in a row
 	Due         time.Time // when to look again; zero for never
+	// Overwritten counts how often in a row our statements were found changed by
+	// somebody else, and OverwrittenAt says when last.
+	Overwritten   int
+	OverwrittenAt time.Time
+	// Refused are the principals, by ARN, that AWS would not take.
+	Refused map[string]Refusal
 	// Selected is whom each selector in use was last known to mean: account ids,
 	// sorted, by SelectionKey. It is recorded before the write that lets them in,
 	// so that a directory that cannot be read later never removes access.
 	Selected map[string][]string
 }
+
+// Refusal is what is known of a principal that AWS would not take.
+type Refusal struct {
+	Code    grant.Code // CodeQuarantined or CodeRecreated
+	Since   time.Time
+	Tries   int       // puts refused because of it, one a run
+	NextTry time.Time // zero for held until somebody confirms it
+}
+
+// holds tells whether the principal is still to be left out.
+func (r Refusal) holds(now time.Time) bool { return r.NextTry.IsZero() || now.Before(r.NextTry) }
 
 // Intent is what is recorded before a write, so that a crash in the middle of
 // it is understood afterwards.

@@ -9,6 +9,8 @@ const (
 	CodeThrottled        grant.Code = "Throttled"        // try again later
 	CodeAccessDenied     grant.Code = "AccessDenied"     // the deployment lacks a permission
 	CodeInvalidPrincipal grant.Code = "PrincipalRefused" // AWS does not know a principal of the document
+	CodeIsolating        grant.Code = "Isolating"        // refused principals are still being looked for
+	CodeBlockedByForeign grant.Code = "BlockedByForeign" // AWS refuses somebody else's statement
 	CodeInvalidPolicy    grant.Code = "PolicyRefused"    // AWS refuses the document for another reason
 	CodeUnknownOutcome   grant.Code = "UnknownOutcome"   // the write may or may not have taken effect
 	CodeContended        grant.Code = "Contended"        // others kept writing; given up for now

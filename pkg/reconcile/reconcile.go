@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"time"
 
 	"github.com/gateway-grants/gateway-grants/pkg/directory"
@@ -60,7 +61,7 @@ type Cause struct {
 // Result is how a run ended for its gateway.
 type Result struct {
 	Plan    plan.Plan     // of the last pass
-	Changes []plan.Change // what the writes of this run changed, or would not change
+	Changes []plan.Change // what the run changed, kept and left out
 	Passes  int
 	Writes  int
 	Failure *grant.Error // why the policy may not be what the grants say; nil if it is
@@ -71,7 +72,7 @@ type Result struct {
 // the result's Failure. The error is not nil only if the outcome could not be
 // recorded, so that whoever asked must ask again.
 func (r *Reconciler) Reconcile(ctx context.Context, gateway grant.Gateway, cause Cause) (Result, error) {
-	run := &run{Reconciler: r, gateway: gateway, cause: cause}
+	run := &run{Reconciler: r, gateway: gateway, cause: cause, refused: map[string]plan.Refusal{}}
 	for run.result.Passes < maxPasses {
 		run.result.Passes++
 		settled, err := run.pass(ctx)
@@ -104,7 +105,10 @@ type run struct {
 	cause   Cause
 	world   plan.World
 	result  Result
-	notices []plan.Notice
+	first   plan.Plan // of the pass that wrote first, or of the last if none did
+
+	refused    map[string]plan.Refusal // found in this run, not recorded yet
+	interrupts []string                // principals that were out for a moment
 }
 
 // pass reads everything afresh, decides, and writes if something differs. It is
@@ -119,7 +123,7 @@ func (r *run) pass(ctx context.Context) (settled bool, err error) {
 	}
 	r.result.Plan = p
 	if r.result.Writes == 0 {
-		r.result.Changes = p.Changes
+		r.first = p
 	}
 	if !p.Write {
 		return true, nil
@@ -134,6 +138,7 @@ func (r *run) observe(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("%w: read the recorded state: %w", errUnrecorded, err)
 	}
+	state.Gateway.Refused = merged(state.Gateway.Refused, r.refused)
 	r.world = plan.World{Now: r.Now(), Gateway: plan.Observed{Gateway: r.gateway, Recorded: state}}
 	rows, err := r.Grants.ForGateway(ctx, r.gateway)
 	if err != nil {
@@ -195,10 +200,15 @@ func (r *run) apply(ctx context.Context, p plan.Plan) error {
 		return nil // somebody was faster: look again
 	}
 	err = r.write(ctx, p.Want)
-	r.journal(ctx, p, err)
+	if grant.CodeOf(err) == CodeInvalidPrincipal {
+		if err = r.isolate(ctx, p); errors.Is(err, errMoved) {
+			return nil
+		}
+		return err
+	}
+	r.journal(ctx, p.Want, err)
 	if err == nil || grant.CodeOf(err) == CodeUnknownOutcome {
 		r.result.Writes++
-		r.notices = append(r.notices, p.Notices...)
 		return nil
 	}
 	return err
@@ -219,10 +229,11 @@ func (r *run) write(ctx context.Context, want *policy.Document) error {
 
 // journal keeps what a write did. A journal that cannot be written is logged: it
 // must not turn a write that happened into one that seems not to have.
-func (r *run) journal(ctx context.Context, p plan.Plan, outcome error) {
+func (r *run) journal(ctx context.Context, written *policy.Document, outcome error) {
+	p := r.result.Plan
 	entry := Entry{
 		At: r.Now(), Cause: r.cause.Text, By: r.cause.By, PlanHash: p.Hash,
-		Observed: text(r.world.Gateway.Policy), Written: text(p.Want), Outcome: "written",
+		Observed: text(r.world.Gateway.Policy), Written: text(written), Outcome: "written",
 	}
 	if outcome != nil {
 		entry.Outcome = string(codeOf(outcome))
@@ -232,6 +243,16 @@ func (r *run) journal(ctx context.Context, p plan.Plan, outcome error) {
 	if err := r.States.Journal(ctx, r.gateway, entry); err != nil {
 		r.Log.ErrorContext(ctx, "journal not written", "gateway", r.gateway.ARN(), "error", err)
 	}
+}
+
+func merged(known, found map[string]plan.Refusal) map[string]plan.Refusal {
+	if len(found) == 0 {
+		return known
+	}
+	all := make(map[string]plan.Refusal, len(known)+len(found))
+	maps.Copy(all, known)
+	maps.Copy(all, found)
+	return all
 }
 
 func text(document *policy.Document) string {

@@ -24,15 +24,27 @@ const notReadyAfter = time.Minute
 // it concerns.
 func (r *run) settle(ctx context.Context) (Result, error) {
 	p, recorded := r.result.Plan, r.world.Gateway.Recorded
-	r.publish(ctx, append(r.notices, p.Notices...))
-
+	r.result.Changes = p.Since(r.first)
+	notices := p.Notices
 	next := plan.GatewayState{
 		Authorizer:  r.world.Gateway.Authorizer,
 		AppliedHash: p.Hash,
 		Size:        p.Size,
 		Due:         p.Due,
 		Selected:    p.Selected,
+		Refused:     p.Refused,
+
+		Overwritten:   recorded.Gateway.Overwritten,
+		OverwrittenAt: recorded.Gateway.OverwrittenAt,
 	}
+	if r.result.Writes > 0 {
+		next.Due = earlier(next.Due, r.Now().Add(recheckAfter))
+		notices = append(notices, p.Applied(r.first, plan.AppliedDetail{Cause: r.cause.Text, By: r.cause.By, Interrupted: r.interrupts})...)
+		if r.first.Drift && next.Overwrite(r.Now()) {
+			notices = append(notices, r.contested(next))
+		}
+	}
+	r.publish(ctx, notices)
 	if p.Blocked != nil {
 		next.AppliedHash, next.PendingHash = recorded.Gateway.AppliedHash, recorded.Gateway.PendingHash
 		next.LastError, next.LastMessage = p.Blocked.Code, p.Blocked.Hint
@@ -46,7 +58,7 @@ func (r *run) settle(ctx context.Context) (Result, error) {
 		next.Due = earlier(next.Due, r.Now().Add(backoff(next.Failures)))
 	}
 	if pending := recorded.Gateway.Due; pending.After(r.Now()) {
-		next.Due = earlier(next.Due, pending) // a write, ours or another's, is still to be rechecked
+		next.Due = earlier(next.Due, pending) // another run's write is still to be rechecked
 	}
 	if err := r.record(ctx, next, p.Status); err != nil {
 		return r.result, err
@@ -54,12 +66,17 @@ func (r *run) settle(ctx context.Context) (Result, error) {
 	return r.result, nil
 }
 
+func (r *run) contested(state plan.GatewayState) plan.Notice {
+	return plan.Notice{Type: plan.Contested, Gateway: r.gateway.ARN(), Detail: plan.ContestedDetail{
+		Gateway: r.gateway.ARN(), Times: state.Overwritten, By: r.cause.By, Until: state.ContestedUntil().UTC().Format(time.RFC3339),
+	}}
+}
+
 // fail records why the run could not end well, and when it is tried again.
 func (r *run) fail(ctx context.Context, cause error) (Result, error) {
 	failure := coded(cause)
 	r.result.Failure = failure
 	r.Log.WarnContext(ctx, "reconcile failed", "gateway", r.gateway.ARN(), "code", failure.Code, "error", cause)
-	r.publish(ctx, r.notices)
 
 	// What this run itself marked before a write must survive the record of its
 	// failure, so the state is read again.
@@ -69,8 +86,12 @@ func (r *run) fail(ctx context.Context, cause error) (Result, error) {
 	}
 	next := recorded.Gateway
 	next.LastError, next.LastMessage = failure.Code, cause.Error()
+	next.Refused = merged(next.Refused, r.refused)
 	next.Failures++
 	next.Due = r.Now().Add(backoff(next.Failures))
+	if failure.Code == CodeIsolating {
+		next.Due = r.Now().Add(backoff(1))
+	}
 	if pending := recorded.Gateway.Due; pending.After(r.Now()) {
 		next.Due = earlier(next.Due, pending)
 	}
@@ -93,7 +114,7 @@ func (r *run) record(ctx context.Context, next plan.GatewayState, statuses map[g
 			gone = append(gone, key)
 		}
 	}
-	if len(changed)+len(gone) == 0 && sameState(next, recorded.Gateway) {
+	if len(changed)+len(gone)+len(r.refused) == 0 && sameState(next, recorded.Gateway) {
 		return nil
 	}
 	if err := r.States.Record(ctx, r.gateway, next, changed, gone); err != nil {
@@ -106,7 +127,13 @@ func sameState(a, b plan.GatewayState) bool {
 	return a.Authorizer == b.Authorizer && a.AppliedHash == b.AppliedHash && a.PendingHash == b.PendingHash &&
 		a.Size == b.Size && a.LastError == b.LastError && a.LastMessage == b.LastMessage &&
 		a.Failures == b.Failures && a.Due.Equal(b.Due) &&
-		maps.EqualFunc(a.Selected, b.Selected, slices.Equal[[]string])
+		a.Overwritten == b.Overwritten && a.OverwrittenAt.Equal(b.OverwrittenAt) &&
+		maps.EqualFunc(a.Selected, b.Selected, slices.Equal[[]string]) &&
+		maps.EqualFunc(a.Refused, b.Refused, sameRefusal)
+}
+
+func sameRefusal(a, b plan.Refusal) bool {
+	return a.Code == b.Code && a.Tries == b.Tries && a.Since.Equal(b.Since) && a.NextTry.Equal(b.NextTry)
 }
 
 // publish tells people and their tools. The policy is right without it, so a bus

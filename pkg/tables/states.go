@@ -50,6 +50,17 @@ type gatewayItem struct {
 	Failures    int        `dynamodbav:"failures,omitempty"`
 	DueShard    string     `dynamodbav:"dueShard,omitempty"`
 	Due         time.Time  `dynamodbav:"due,omitempty"`
+
+	Overwritten   int                    `dynamodbav:"overwritten,omitempty"`
+	OverwrittenAt time.Time              `dynamodbav:"overwrittenAt,omitempty"`
+	Refused       map[string]refusalItem `dynamodbav:"refused,omitempty"`
+}
+
+type refusalItem struct {
+	Code    grant.Code `dynamodbav:"code"`
+	Since   time.Time  `dynamodbav:"since,omitempty"`
+	Tries   int        `dynamodbav:"tries,omitempty"`
+	NextTry time.Time  `dynamodbav:"nextTry,omitempty"`
 }
 
 type statusItem struct {
@@ -84,7 +95,14 @@ func GatewayItem(gateway grant.Gateway, state plan.GatewayState) Item {
 		Authorizer: state.Authorizer, AppliedHash: state.AppliedHash, PendingHash: state.PendingHash,
 		Bytes: state.Size.Bytes, Statements: state.Size.Statements,
 		LastError: state.LastError, LastMessage: state.LastMessage, Failures: state.Failures,
-		Due: state.Due,
+		Due:         state.Due,
+		Overwritten: state.Overwritten, OverwrittenAt: state.OverwrittenAt,
+	}
+	for principal, refusal := range state.Refused {
+		if item.Refused == nil {
+			item.Refused = make(map[string]refusalItem, len(state.Refused))
+		}
+		item.Refused[principal] = refusalItem(refusal)
 	}
 	if !state.Due.IsZero() {
 		item.DueShard = DueShard
@@ -168,6 +186,13 @@ func parseGateway(state *plan.State, item Item) error {
 		Size:      plan.Size{Bytes: read.Bytes, Statements: read.Statements},
 		LastError: read.LastError, LastMessage: read.LastMessage, Failures: read.Failures,
 		Due: read.Due, Selected: state.Gateway.Selected,
+		Overwritten: read.Overwritten, OverwrittenAt: read.OverwrittenAt,
+	}
+	for principal, refusal := range read.Refused {
+		if state.Gateway.Refused == nil {
+			state.Gateway.Refused = make(map[string]plan.Refusal, len(read.Refused))
+		}
+		state.Gateway.Refused[principal] = plan.Refusal(refusal)
 	}
 	return nil
 }

@@ -1,0 +1,55 @@
+package plan
+
+import (
+	"maps"
+	"time"
+
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
+)
+
+const (
+	// contestedFrom is how many overwrites in a row make a gateway contested.
+	contestedFrom = 3
+	// inARow is how close together they must be.
+	inARow = time.Hour
+	// contestedWait is for how long nothing is put back, doubled each time.
+	contestedWait = 5 * time.Minute
+)
+
+// Overwrite counts one more repair of what somebody else did to our statements,
+// and tells whether the gateway is contested from now on.
+func (s *GatewayState) Overwrite(now time.Time) (contested bool) {
+	if now.Sub(s.OverwrittenAt) > inARow {
+		s.Overwritten = 0
+	}
+	s.Overwritten++
+	s.OverwrittenAt = now
+	return s.Overwritten >= contestedFrom
+}
+
+// ContestedUntil is until when a contested gateway is left to whoever keeps
+// overwriting it: two automations that undo each other's work without end help
+// nobody. Zero for a gateway that is not contested.
+func (s GatewayState) ContestedUntil() time.Time {
+	if s.Overwritten < contestedFrom {
+		return time.Time{}
+	}
+	return s.OverwrittenAt.Add(contestedWait << min(s.Overwritten-contestedFrom, 3))
+}
+
+// yield puts the write off. What stands is still told as admitted, the rest not.
+func (p *Plan) yield(until time.Time, standing map[access]bool) {
+	v := &p.draft.verdict
+	v.contested = until
+	v.admitted = maps.Clone(v.admitted)
+	maps.DeleteFunc(v.admitted, func(a access, _ bool) bool { return !standing[a] })
+	p.Write = false
+	p.Blocked = &grant.Error{
+		Code: grant.CodeContested, Op: "put the resource policy",
+		Hint: "somebody keeps overwriting the statements of this installation; find out who by CloudTrail or the notices, they are put back at " + until.UTC().Format(time.RFC3339),
+	}
+	if p.Due.IsZero() || until.Before(p.Due) {
+		p.Due = until
+	}
+	p.Changes = changes(p.draft.claims, standing, *v, p.draft.said)
+}
