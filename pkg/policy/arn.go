@@ -1,6 +1,9 @@
 package policy
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // arnFields is how many fields an ARN has; the last may contain colons.
 const arnFields = 6
@@ -20,20 +23,26 @@ func resourcePattern(value string, variables bool) pattern {
 		case text:
 			colons += strings.Count(t.text, ":")
 		case anyText:
-			if i+1 < len(p.tokens) && !(p.tokens[i+1].kind == text && p.tokens[i+1].text[0] == ':') {
+			if !endsField(p.tokens[i+1:]) {
 				t.kind = within
 			}
 		case anyRune:
 			t.kind = oneOf
+		default:
 		}
 	}
 	return p
 }
 
+// endsField reports whether a field of an ARN ends before these tokens.
+func endsField(rest []token) bool {
+	return len(rest) == 0 || rest[0].kind == text && rest[0].text[0] == ':'
+}
+
 // matchARN compares ARNs field by field: no wildcard covers a colon, except in
 // the last field. What is no ARN matches nothing.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html#Conditions_ARN
-func (p pattern) matchARN(value string) bool {
+func (p *pattern) matchARN(value string) bool {
 	tokens := p.tokens
 	for field := range arnFields - 1 {
 		head, rest, ok := cutField(tokens)
@@ -59,8 +68,8 @@ func cutField(tokens []token) (head, rest []token, ok bool) {
 		if before == "" && after == "" {
 			return tokens[:i:i], tokens[i+1:], true
 		}
-		head = append(tokens[:i:i], token{kind: text, text: before})
-		rest = append([]token{{kind: text, text: after}}, tokens[i+1:]...)
+		head = slices.Concat(tokens[:i], []token{{kind: text, text: before}})
+		rest = slices.Concat([]token{{kind: text, text: after}}, tokens[i+1:])
 		return head, rest, true
 	}
 	return nil, nil, false

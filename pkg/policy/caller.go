@@ -74,9 +74,9 @@ func (c Caller) String() string {
 
 // isIAM reports whether the caller is a user or a role, which is who can have
 // policies of its own.
-func (c *Caller) isIAM() bool { return c.Kind == IAMUser || c.Kind == RoleSession }
+func (c Caller) isIAM() bool { return c.Kind == IAMUser || c.Kind == RoleSession }
 
-func (c *Caller) principalType() string {
+func (c Caller) principalType() string {
 	switch c.Kind {
 	case RootUser:
 		return "Account"
@@ -86,11 +86,12 @@ func (c *Caller) principalType() string {
 		return "AssumedRole"
 	case Anonymous:
 		return "Anonymous"
+	default:
+		return ""
 	}
-	return ""
 }
 
-func (c *Caller) userID() string {
+func (c Caller) userID() string {
 	switch {
 	case c.Kind == Anonymous:
 		return "anonymous"
@@ -104,7 +105,7 @@ func (c *Caller) userID() string {
 	return ""
 }
 
-func (c *Caller) userName() string {
+func (c Caller) userName() string {
 	if c.Kind != IAMUser {
 		return ""
 	}

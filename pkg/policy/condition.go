@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"strings"
@@ -31,11 +32,11 @@ func compileCondition(c normalCondition, variables bool) conditionMatcher {
 			m.addPattern(value, true, variables)
 		case binaryEquals, null:
 			m.exact = append(m.exact, value)
-		case numberEquals, numberLess, numberLessEquals, numberGreater, numberGreaterEquals:
+		case number:
 			if n, ok := parseNumber(value); ok {
 				m.numbers = append(m.numbers, n)
 			}
-		case dateEquals, dateLess, dateLessEquals, dateGreater, dateGreaterEquals:
+		case date:
 			if t, ok := parseDate(value); ok {
 				m.times = append(m.times, t)
 			}
@@ -43,6 +44,7 @@ func compileCondition(c normalCondition, variables bool) conditionMatcher {
 			if prefix, ok := parsePrefix(value); ok {
 				m.ranges = append(m.ranges, prefix)
 			}
+		case unknownComparison:
 		}
 	}
 	slices.Sort(m.exact)
@@ -85,13 +87,14 @@ func (m *conditionMatcher) test(r *request, effect Effect) bool {
 			return false
 		}
 		return slices.ContainsFunc(values, func(value string) bool { return m.testValue(r, value) })
-	}
-	if len(values) > 1 {
+	default:
 		// Several values need a set operator, so that without one nothing
 		// matches them.
-		return m.negated
+		if len(values) > 1 {
+			return m.negated
+		}
+		return m.testValue(r, values[0])
 	}
-	return m.testValue(r, values[0])
 }
 
 var isNull = map[bool]string{true: "true", false: "false"}
@@ -125,13 +128,16 @@ func (m *conditionMatcher) matches(r *request, value string) bool {
 		value = fold(value)
 	case binaryEquals:
 		value = normalValue(binaryEquals, value)
-	case numberEquals, numberLess, numberLessEquals, numberGreater, numberGreaterEquals:
-		return m.matchesNumber(value)
-	case dateEquals, dateLess, dateLessEquals, dateGreater, dateGreaterEquals:
-		return m.matchesDate(value)
+	case number:
+		n, ok := parseNumber(value)
+		return ok && slices.ContainsFunc(m.numbers, func(limit float64) bool { return m.relation.holds(cmp.Compare(n, limit)) })
+	case date:
+		t, ok := parseDate(value)
+		return ok && slices.ContainsFunc(m.times, func(limit time.Time) bool { return m.relation.holds(t.Compare(limit)) })
 	case ipAddress:
 		address, ok := parseAddress(value)
 		return ok && slices.ContainsFunc(m.ranges, func(p netip.Prefix) bool { return p.Contains(address) })
+	default:
 	}
 	if _, found := slices.BinarySearch(m.exact, value); found {
 		return true
@@ -157,40 +163,6 @@ func (m *conditionMatcher) matchesPattern(r *request, p pattern, value string) b
 		}
 	}
 	return p.match(value)
-}
-
-func (m *conditionMatcher) matchesNumber(value string) bool {
-	n, ok := parseNumber(value)
-	return ok && slices.ContainsFunc(m.numbers, func(limit float64) bool {
-		switch m.compare {
-		case numberLess:
-			return n < limit
-		case numberLessEquals:
-			return n <= limit
-		case numberGreater:
-			return n > limit
-		case numberGreaterEquals:
-			return n >= limit
-		}
-		return n == limit
-	})
-}
-
-func (m *conditionMatcher) matchesDate(value string) bool {
-	t, ok := parseDate(value)
-	return ok && slices.ContainsFunc(m.times, func(limit time.Time) bool {
-		switch m.compare {
-		case dateLess:
-			return t.Before(limit)
-		case dateLessEquals:
-			return !t.After(limit)
-		case dateGreater:
-			return t.After(limit)
-		case dateGreaterEquals:
-			return !t.Before(limit)
-		}
-		return t.Equal(limit)
-	})
 }
 
 func isARN(value string) bool {

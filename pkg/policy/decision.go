@@ -98,6 +98,7 @@ func (d Decision) where() string {
 		return fmt.Sprintf("%s of the caller's identity policy %d", name, d.Policy+1)
 	case ServiceControl:
 		return fmt.Sprintf("%s of a service control policy of level %d", name, d.Policy+1)
+	default:
+		return fmt.Sprintf("%s of the %s", name, d.Source)
 	}
-	return fmt.Sprintf("%s of the %s", name, d.Source)
 }

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -99,36 +100,30 @@ func pairStatements(a, b *Document) []pair {
 		}
 		onlyB = append(onlyB, j)
 	}
-	partner := make(map[int]int) // of statements of a: in b, -1 yet
+	var onlyA []int
 	for _, rest := range left {
-		for _, i := range rest {
-			partner[i] = -1
-		}
+		onlyA = append(onlyA, rest...)
 	}
-	taken := make(map[int]bool)
-	for _, alike := range [...]func(x, y *Statement) bool{sameSid, mostlyAlike} {
-		for i := range a.Statements {
-			if now, differs := partner[i]; !differs || now >= 0 {
-				continue
-			}
-			for _, j := range onlyB {
-				if !taken[j] && alike(&a.Statements[i], &b.Statements[j]) {
-					partner[i], taken[j] = j, true
-					break
-				}
-			}
-		}
-	}
+	slices.Sort(onlyA)
+
 	var pairs []pair
-	for i := range a.Statements {
-		if j, differs := partner[i]; differs {
-			pairs = append(pairs, pair{i, j})
-		}
+	for _, alike := range [...]func(x, y *Statement) bool{sameSid, mostlyAlike} {
+		onlyA = slices.DeleteFunc(onlyA, func(i int) bool {
+			at := slices.IndexFunc(onlyB, func(j int) bool { return alike(&a.Statements[i], &b.Statements[j]) })
+			if at < 0 {
+				return false
+			}
+			pairs = append(pairs, pair{i, onlyB[at]})
+			onlyB = slices.Delete(onlyB, at, at+1)
+			return true
+		})
 	}
+	for _, i := range onlyA {
+		pairs = append(pairs, pair{i, -1})
+	}
+	slices.SortFunc(pairs, func(x, y pair) int { return x.a - y.a })
 	for _, j := range onlyB {
-		if !taken[j] {
-			pairs = append(pairs, pair{-1, j})
-		}
+		pairs = append(pairs, pair{-1, j})
 	}
 	return pairs
 }

@@ -131,7 +131,8 @@ func TestEvaluateAgreesWithIAMSimulate(t *testing.T) {
 			excused[strings.Join(odd[i], " + ")]++
 			continue
 		}
-		if disagreements++; disagreements <= 5 {
+		disagreements++
+		if disagreements <= 5 {
 			t.Errorf("case %d: they say %s; %s\n%s", i, theirs, ours, describe(call))
 		}
 	}

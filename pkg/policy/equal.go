@@ -20,9 +20,9 @@ func (d *Document) Equal(other *Document) bool {
 // Equal reports whether two statements mean the same and have the same Sid.
 func (s Statement) Equal(other Statement) bool { return s.key() == other.key() }
 
-func (s *Statement) key() string {
-	n := normaliseStatement(s)
-	return string(appendStatementKey(nil, s, &n))
+func (s Statement) key() string {
+	n := normaliseStatement(&s)
+	return string(appendStatementKey(nil, &s, &n))
 }
 
 // normalJSON gives JSON values that differ only in the order of members or in

@@ -1,6 +1,7 @@
 package policy_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"testing"
 
@@ -30,7 +31,7 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			t.Fatalf("printed, it cannot be parsed: %v: %s", err, printed)
 		}
-		if string(again.Bytes()) != string(printed) {
+		if !bytes.Equal(again.Bytes(), printed) {
 			t.Fatalf("printed again, it differs:\n%s\n%s", printed, again)
 		}
 		if !policy.Equal(d, again) || !policy.Equal(again, d) || len(policy.Diff(d, again)) > 0 {

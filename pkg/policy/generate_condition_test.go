@@ -1,6 +1,7 @@
 package policy_test
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -202,8 +203,6 @@ func fullContext(call policy.Call) map[string][]string {
 		add("aws:PrincipalType", "Anonymous")
 		add("aws:userid", "anonymous")
 	}
-	for key, held := range call.Context {
-		context[key] = held
-	}
+	maps.Copy(context, call.Context)
 	return context
 }

@@ -145,6 +145,7 @@ func (n *normalPrincipals) names(r *request) naming {
 		if contains(n.aws, caller.PrincipalARN) || contains(n.aws, caller.UniqueID) {
 			return byRole
 		}
+	default:
 	}
 	if contains(n.aws, caller.Account) {
 		return byAccount

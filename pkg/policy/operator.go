@@ -8,6 +8,7 @@ type operator struct {
 	name     string // in lower case, as written
 	set      setOperator
 	compare  comparison
+	relation relation
 	negated  bool
 	ifExists bool
 }
@@ -31,16 +32,8 @@ const (
 	stringEquals
 	stringEqualsIgnoreCase
 	stringLike
-	numberEquals
-	numberLess
-	numberLessEquals
-	numberGreater
-	numberGreaterEquals
-	dateEquals
-	dateLess
-	dateLessEquals
-	dateGreater
-	dateGreaterEquals
+	number
+	date
 	boolean
 	binaryEquals
 	ipAddress
@@ -48,55 +41,82 @@ const (
 	null
 )
 
-var comparisons = map[string]struct {
-	compare comparison
-	negated bool
-}{
-	"stringequals":              {stringEquals, false},
-	"stringnotequals":           {stringEquals, true},
-	"stringequalsignorecase":    {stringEqualsIgnoreCase, false},
-	"stringnotequalsignorecase": {stringEqualsIgnoreCase, true},
-	"stringlike":                {stringLike, false},
-	"stringnotlike":             {stringLike, true},
-	"numericequals":             {numberEquals, false},
-	"numericnotequals":          {numberEquals, true},
-	"numericlessthan":           {numberLess, false},
-	"numericlessthanequals":     {numberLessEquals, false},
-	"numericgreaterthan":        {numberGreater, false},
-	"numericgreaterthanequals":  {numberGreaterEquals, false},
-	"dateequals":                {dateEquals, false},
-	"datenotequals":             {dateEquals, true},
-	"datelessthan":              {dateLess, false},
-	"datelessthanequals":        {dateLessEquals, false},
-	"dategreaterthan":           {dateGreater, false},
-	"dategreaterthanequals":     {dateGreaterEquals, false},
-	"bool":                      {boolean, false},
-	"binaryequals":              {binaryEquals, false},
-	"ipaddress":                 {ipAddress, false},
-	"notipaddress":              {ipAddress, true},
+// relation is how numbers and dates must relate.
+type relation uint8
+
+const (
+	equal relation = iota
+	less
+	lessOrEqual
+	greater
+	greaterOrEqual
+)
+
+// holds reports whether the relation holds for values that compare as order
+// says, which is negative when the context's value is less than the policy's.
+func (r relation) holds(order int) bool {
+	switch r {
+	case less:
+		return order < 0
+	case lessOrEqual:
+		return order <= 0
+	case greater:
+		return order > 0
+	case greaterOrEqual:
+		return order >= 0
+	default:
+		return order == 0
+	}
+}
+
+// operators are the operators without what may stand around them, in lower
+// case.
+var operators = map[string]operator{
+	"stringequals":              {compare: stringEquals},
+	"stringnotequals":           {compare: stringEquals, negated: true},
+	"stringequalsignorecase":    {compare: stringEqualsIgnoreCase},
+	"stringnotequalsignorecase": {compare: stringEqualsIgnoreCase, negated: true},
+	"stringlike":                {compare: stringLike},
+	"stringnotlike":             {compare: stringLike, negated: true},
+	"numericequals":             {compare: number},
+	"numericnotequals":          {compare: number, negated: true},
+	"numericlessthan":           {compare: number, relation: less},
+	"numericlessthanequals":     {compare: number, relation: lessOrEqual},
+	"numericgreaterthan":        {compare: number, relation: greater},
+	"numericgreaterthanequals":  {compare: number, relation: greaterOrEqual},
+	"dateequals":                {compare: date},
+	"datenotequals":             {compare: date, negated: true},
+	"datelessthan":              {compare: date, relation: less},
+	"datelessthanequals":        {compare: date, relation: lessOrEqual},
+	"dategreaterthan":           {compare: date, relation: greater},
+	"dategreaterthanequals":     {compare: date, relation: greaterOrEqual},
+	"bool":                      {compare: boolean},
+	"binaryequals":              {compare: binaryEquals},
+	"ipaddress":                 {compare: ipAddress},
+	"notipaddress":              {compare: ipAddress, negated: true},
 	// The Arn…Equals and Arn…Like operators behave identically.
-	"arnequals":    {arnLike, false},
-	"arnlike":      {arnLike, false},
-	"arnnotequals": {arnLike, true},
-	"arnnotlike":   {arnLike, true},
-	"null":         {null, false},
+	"arnequals":    {compare: arnLike},
+	"arnlike":      {compare: arnLike},
+	"arnnotequals": {compare: arnLike, negated: true},
+	"arnnotlike":   {compare: arnLike, negated: true},
+	"null":         {compare: null},
 }
 
 // parseOperator takes an operator apart; of one that IAM does not have, compare
 // is unknownComparison.
 func parseOperator(written string) operator {
-	op := operator{name: strings.ToLower(written)}
-	name := op.name
-	if rest, ok := strings.CutPrefix(name, "foranyvalue:"); ok {
-		op.set, name = forAnyValue, rest
-	} else if rest, ok := strings.CutPrefix(name, "forallvalues:"); ok {
-		op.set, name = forAllValues, rest
+	name := strings.ToLower(written)
+	bare, ifExists := strings.CutSuffix(name, "ifexists")
+	set := oneValue
+	if rest, ok := strings.CutPrefix(bare, "foranyvalue:"); ok {
+		set, bare = forAnyValue, rest
+	} else if rest, ok := strings.CutPrefix(bare, "forallvalues:"); ok {
+		set, bare = forAllValues, rest
 	}
-	name, op.ifExists = strings.CutSuffix(name, "ifexists")
-	known := comparisons[name]
-	if known.compare == null && (op.ifExists || op.set != oneValue) {
-		return op
+	op := operators[bare]
+	if op.compare == null && (ifExists || set != oneValue) {
+		op = operator{}
 	}
-	op.compare, op.negated = known.compare, known.negated
+	op.name, op.set, op.ifExists = name, set, ifExists
 	return op
 }

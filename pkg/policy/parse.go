@@ -71,7 +71,8 @@ func (p *parser) document() (*Document, *ParseError) {
 	if err != nil {
 		return nil, err
 	}
-	if p.next(); p.pos < len(p.text) {
+	p.next()
+	if p.pos < len(p.text) {
 		return nil, p.fail("something follows the end of the document")
 	}
 	return d, nil

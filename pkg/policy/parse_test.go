@@ -59,8 +59,8 @@ func TestWhatIsParsedIsPrintedWithoutALoss(t *testing.T) {
 		},
 		"UnknownElements": {
 			reason: "What AWS may add one day is kept.",
-			text:   `{"Statement":[{"Effect":"Allow","New":{"a":[1,null,{"b":false}]}}],"Other": [ 1 ]}`,
-			want:   `{"Statement":[{"Effect":"Allow","New":{"a":[1,null,{"b":false}]}}],"Other":[1]}`,
+			text:   `{"Statement":[{"Effect":"Allow","New":{"a":[1,null,{"b":false}]}}],"Other": [ "a \" b", 1 ]}`,
+			want:   `{"Statement":[{"Effect":"Allow","New":{"a":[1,null,{"b":false}]}}],"Other":["a \" b",1]}`,
 		},
 		"SameSidTwice": {
 			reason: "Some services accept it, so somebody has it.",

@@ -109,9 +109,9 @@ func (p *pattern) addVariable(value string) int {
 
 // resolve puts values for variables. It reports false if one has no value:
 // nothing is then equal to the pattern or like it.
-func (p pattern) resolve(r *request) (pattern, bool) {
+func (p *pattern) resolve(r *request) (pattern, bool) {
 	if !p.variable {
-		return p, true
+		return *p, true
 	}
 	var resolved pattern
 	for _, t := range p.tokens {
@@ -133,7 +133,7 @@ func (p pattern) resolve(r *request) (pattern, bool) {
 }
 
 // match reports whether the resolved pattern covers value.
-func (p pattern) match(value string) bool { return matchTokens(p.tokens, value) }
+func (p *pattern) match(value string) bool { return matchTokens(p.tokens, value) }
 
 // matchTokens is a glob match. When it fails it goes back to the last star of
 // each kind and lets that cover one character more: what an earlier star of the
@@ -158,6 +158,7 @@ func matchTokens(tokens []token, value string) bool {
 				near = star{t, at}
 				t++
 				continue
+			default:
 			}
 			if size, ok := tokens[t].take(value[at:]); ok {
 				t, at = t+1, at+size

@@ -58,7 +58,7 @@ func (s Statement) Bytes() []byte { return s.append(make([]byte, 0, s.sizeHint()
 // String is Bytes as text.
 func (s Statement) String() string { return string(s.Bytes()) }
 
-func (s *Statement) sizeHint() int {
+func (s Statement) sizeHint() int {
 	if s.source != "" {
 		return len(s.source) + 1
 	}
@@ -71,7 +71,7 @@ func (s *Statement) sizeHint() int {
 	return size
 }
 
-func (s *Statement) append(out []byte) []byte {
+func (s Statement) append(out []byte) []byte {
 	if s.source != "" && s.unchanged() {
 		return append(out, s.source...)
 	}
@@ -98,7 +98,7 @@ func (s *Statement) append(out []byte) []byte {
 }
 
 // unchanged reports whether the fields still say what the source says.
-func (s *Statement) unchanged() bool {
+func (s Statement) unchanged() bool {
 	p := parser{scanner{text: s.source}}
 	parsed, err := p.statement()
 	return err == nil && parsed.Sid == s.Sid && parsed.Effect == s.Effect &&

@@ -1,6 +1,7 @@
 package policy_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -34,7 +35,7 @@ func TestPrintingAndParsingAreInverse(t *testing.T) {
 		if !policy.Equal(d, parsed) {
 			t.Fatalf("%s: parsed, it means something else: %v", text, policy.Diff(d, parsed))
 		}
-		if again := parsed.Bytes(); string(again) != string(text) {
+		if again := parsed.Bytes(); !bytes.Equal(again, text) {
 			t.Fatalf("printed again:\n%s\n%s", text, again)
 		}
 	})

@@ -66,8 +66,9 @@ func (r *request) derived(key string) string {
 			return "true"
 		case Anonymous:
 			return ""
+		default:
+			return "false"
 		}
-		return "false"
 	case "aws:principalservicename":
 		return r.Caller.Service
 	case "aws:resourceaccount":

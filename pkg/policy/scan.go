@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf16"
@@ -337,10 +338,8 @@ type names struct {
 // add reports whether name is new.
 func (n *names) add(name string) bool {
 	if n.many == nil {
-		for _, have := range n.few {
-			if have == name {
-				return false
-			}
+		if slices.Contains(n.few, name) {
+			return false
 		}
 		if n.few = append(n.few, name); len(n.few) > 16 {
 			n.many = make(map[string]bool, 2*len(n.few))

@@ -23,11 +23,11 @@ func normalValue(compare comparison, value string) string {
 	switch compare {
 	case stringEqualsIgnoreCase, boolean, null:
 		return fold(value)
-	case numberEquals, numberLess, numberLessEquals, numberGreater, numberGreaterEquals:
+	case number:
 		if n, ok := parseNumber(value); ok {
 			return strconv.FormatFloat(n, 'g', -1, 64)
 		}
-	case dateEquals, dateLess, dateLessEquals, dateGreater, dateGreaterEquals:
+	case date:
 		if t, ok := parseDate(value); ok {
 			return t.Format(time.RFC3339Nano)
 		}
@@ -39,6 +39,7 @@ func normalValue(compare comparison, value string) string {
 		if prefix, ok := parsePrefix(value); ok {
 			return prefix.String()
 		}
+	default:
 	}
 	return value
 }
