@@ -1,0 +1,129 @@
+package boot
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambdacontext"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/gateway-grants/gateway-grants/pkg/plan"
+	"github.com/gateway-grants/gateway-grants/pkg/trigger"
+)
+
+func environmentOf(variables map[string]string) *Environment {
+	return &Environment{lookup: func(name string) (string, bool) { value, ok := variables[name]; return value, ok }}
+}
+
+func TestAnEnvironmentThatSaysNothingMeansTheDefaults(t *testing.T) {
+	e := environmentOf(nil)
+	want := Tables{Grants: "gateway-grants", Accounts: "gateway-grants-accounts", States: "gateway-grants-state"}
+	if diff := cmp.Diff(want, e.Tables()); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	if diff := cmp.Diff(plan.DefaultLimits(), e.Limits()); diff != "" || e.Bus() != "gateway-grants" {
+		t.Errorf("bus %s, -want +got\n%s", e.Bus(), diff)
+	}
+	if err := e.Err(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAnEnvironmentIsReadIntoLimits(t *testing.T) {
+	e := environmentOf(map[string]string{
+		"TRUSTED_ACCOUNTS": " 777788889999, 999999999999,,777788889999", "OWNER_ACCOUNTS": "111122223333",
+		"GATEWAY_REGIONS": "us-east-1,us-gov-west-1", "SIZE_ACCOUNTING": "submitted", "INSTALLATION_ID": "dev2",
+		"EVENT_BUS": "arn:aws:events:us-east-1:111122223333:event-bus/x", "GRANTS_TABLE": "g", "ACCOUNTS_TABLE": "a", "STATE_TABLE": "s",
+	})
+	want := plan.DefaultLimits()
+	want.Trusted, want.Owners = []string{"777788889999", "999999999999"}, []string{"111122223333"}
+	want.Regions, want.Accounting, want.Installation = []string{"us-east-1", "us-gov-west-1"}, plan.SubmittedSize, "dev2"
+	if diff := cmp.Diff(want, e.Limits()); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	if diff := cmp.Diff(Tables{"g", "a", "s"}, e.Tables()); diff != "" || e.Bus() != "arn:aws:events:us-east-1:111122223333:event-bus/x" {
+		t.Errorf("bus %s, -want +got\n%s", e.Bus(), diff)
+	}
+	if err := e.Err(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestEverythingWrongIsSaidAtOnce(t *testing.T) {
+	e := environmentOf(map[string]string{
+		"TRUSTED_ACCOUNTS": "11112222333", "OWNER_ACCOUNTS": "x", "GATEWAY_REGIONS": "everywhere",
+		"SIZE_ACCOUNTING": "guessed", "INSTALLATION_ID": "Not-This", "LOG_LEVEL": "LOUD",
+	})
+	e.Limits()
+	e.Log(&bytes.Buffer{})
+	err := e.Err()
+	if err == nil {
+		t.Fatal("no error")
+	}
+	for _, name := range []string{"TRUSTED_ACCOUNTS", "OWNER_ACCOUNTS", "GATEWAY_REGIONS", "SIZE_ACCOUNTING", "INSTALLATION_ID", "LOG_LEVEL"} {
+		if !strings.Contains(err.Error(), name) {
+			t.Errorf("%v does not name %s", err, name)
+		}
+	}
+}
+
+func TestALogLineBelongsToItsRequest(t *testing.T) {
+	var out bytes.Buffer
+	ctx := lambdacontext.NewContext(t.Context(), &lambdacontext.LambdaContext{AwsRequestID: "05be9129"})
+	log := environmentOf(map[string]string{"LOG_LEVEL": "warn"}).Log(&out)
+	log.InfoContext(ctx, "not of interest")
+	log.With("gateway", "gw").WithGroup("g").WarnContext(ctx, "of interest", "error", "x")
+
+	var line map[string]any
+	if err := json.Unmarshal(out.Bytes(), &line); err != nil {
+		t.Fatalf("%v: want exactly one line of JSON, got %s", err, out.String())
+	}
+	if line["level"] != "WARN" || line["msg"] != "of interest" || line["gateway"] != "gw" || !strings.Contains(out.String(), `"requestId":"05be9129"`) {
+		t.Errorf("got %s", out.String())
+	}
+}
+
+func TestCountsAreMetricsInTheEmbeddedFormat(t *testing.T) {
+	var out bytes.Buffer
+	m := NewMetrics(&out, "table-changes", func() time.Time { return time.UnixMilli(1795165200123) })
+	ctx := lambdacontext.NewContext(t.Context(), &lambdacontext.LambdaContext{AwsRequestID: "05be9129"})
+	m.Emit(ctx, map[string]int{"PoliciesWritten": 2, "GatewaysReconciled": 3})
+	m.Emit(ctx, nil)
+
+	want := `{"FunctionName":"table-changes","GatewaysReconciled":3,"PoliciesWritten":2,"_aws":{"Timestamp":1795165200123,` +
+		`"CloudWatchMetrics":[{"Namespace":"GatewayGrants","Dimensions":[["FunctionName"]],"Metrics":[` +
+		`{"Name":"GatewaysReconciled","Unit":"Count"},{"Name":"PoliciesWritten","Unit":"Count"}]}]},"requestId":"05be9129"}` + "\n"
+	if diff := cmp.Diff(want, out.String()); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
+// CloudTrail tells the product's own calls by what its clients say of themselves.
+func TestEveryCallNamesTheProduct(t *testing.T) {
+	var agent string
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { agent = r.UserAgent() }))
+	defer server.Close()
+	for name, value := range map[string]string{
+		"AWS_CA_BUNDLE": "", "AWS_REGION": "us-east-1", "AWS_ENDPOINT_URL": server.URL, "AWS_PROFILE": "", "AWS_CONFIG_FILE": "none",
+		"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_SESSION_TOKEN": "",
+	} {
+		t.Setenv(name, value)
+	}
+	loaded, err := loadAWS(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := dynamodb.NewFromConfig(loaded).ListTables(t.Context(), &dynamodb.ListTablesInput{}); err == nil {
+		t.Log("an empty answer passed for a list of tables") // what is answered does not matter here
+	}
+	if !slices.Contains(strings.Fields(agent), "app/"+trigger.AppID) {
+		t.Errorf("the user agent is %q", agent)
+	}
+}

@@ -1,0 +1,131 @@
+package boot_test
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gateway-grants/gateway-grants/pkg/sandbox/lambda"
+)
+
+// build makes the functions as the Makefile does, for this machine.
+func build(t *testing.T, names ...string) map[string]string {
+	t.Helper()
+	paths := make(map[string]string)
+	for _, name := range names {
+		paths[name] = filepath.Join(t.TempDir(), "bootstrap")
+		command := exec.Command("go", "build", "-trimpath", "-tags", "lambda.norpc", "-o", paths[name], "../../"+name)
+		command.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if output, err := command.CombinedOutput(); err != nil {
+			t.Fatalf("build %s: %v\n%s", name, err, output)
+		}
+	}
+	return paths
+}
+
+func start(t *testing.T, name, path string, env map[string]string, log *logged) *lambda.Process {
+	t.Helper()
+	process := lambda.NewProcess(lambda.Bootstrap{
+		Settings: lambda.Settings{
+			ARN: "arn:aws:lambda:us-east-1:111122223333:function:" + name, Timeout: 20 * time.Second, Log: log,
+		},
+		Path: path, Env: env,
+	})
+	t.Cleanup(process.Stop)
+	return process
+}
+
+func payload(t *testing.T, name string) []byte {
+	t.Helper()
+	raw, err := os.ReadFile("../../../events/" + name + ".json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
+
+// logged is what a function printed.
+type logged struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *logged) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *logged) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// credentials let the SDK start; nothing is called with them.
+var credentials = map[string]string{"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret"}
+
+func TestEveryFunctionRunsAsLambdaRunsIt(t *testing.T) {
+	cases := map[string]struct {
+		reason, payload, context string
+		want, fails              string
+	}{
+		"echo":           {"the message comes back", string(payload(t, "echo-arguments")), string(payload(t, "echo-client-context")), `{"message":"Hello from account B"}`, ""},
+		"table-changes":  {"a batch of nothing fails nothing", `{"Records":[]}`, "", `{"batchItemFailures":[]}`, ""},
+		"gateway-events": {"a call that failed touched nothing", string(payload(t, "cloudtrail-put-resource-policy-failed")), "", `null`, ""},
+		"organization":   {"a creation under way is about no account", string(payload(t, "organizations-create-account")), "", `null`, ""},
+		"sweep":          {"a sweep that is unknown is somebody's mistake", `{"sweep":"chimneys"}`, "", "", `there is no sweep \"chimneys\" here`},
+	}
+	var names []string
+	for name := range cases {
+		names = append(names, name)
+	}
+	paths := build(t, names...)
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			var log logged
+			process := start(t, name, paths[name], credentials, &log)
+			var context []byte
+			if c.context != "" {
+				context = []byte(c.context)
+			}
+			result, err := process.Invoke(t.Context(), []byte(c.payload), context)
+			if err != nil {
+				t.Fatal(err)
+			}
+			process.Stop()
+			if got := string(result.Payload); (result.FunctionError != "") != (c.fails != "") || c.fails == "" && got != c.want || !strings.Contains(got, c.fails) {
+				t.Errorf("%s: got %s %s, want %s%s\n%s", c.reason, result.FunctionError, got, c.want, c.fails, log.String())
+			}
+		})
+	}
+}
+
+func TestAFunctionThatIsConfiguredWronglySaysSoAndDoesNotStart(t *testing.T) {
+	var log logged
+	env := map[string]string{"SIZE_ACCOUNTING": "guessed", "TRUSTED_ACCOUNTS": "11112222333"}
+	for name, value := range credentials {
+		env[name] = value
+	}
+	process := start(t, "table-changes", build(t, "table-changes")["table-changes"], env, &log)
+	result, err := process.Invoke(t.Context(), []byte(`{}`), nil)
+	process.Stop()
+	if err != nil || result.FunctionError == "" {
+		t.Fatalf("got %s, %v", result.Payload, err)
+	}
+	for line := range strings.Lines(log.String()) {
+		var said struct{ Msg, Error string }
+		if json.Unmarshal([]byte(line), &said) == nil && said.Msg == "function cannot start" {
+			if !strings.Contains(said.Error, "SIZE_ACCOUNTING") || !strings.Contains(said.Error, "TRUSTED_ACCOUNTS") {
+				t.Errorf("it says %q", said.Error)
+			}
+			return
+		}
+	}
+	t.Errorf("nothing says why:\n%s", log.String())
+}
