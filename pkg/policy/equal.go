@@ -2,6 +2,7 @@ package policy
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 )
 
@@ -14,7 +15,7 @@ func (d *Document) Equal(other *Document) bool {
 	if d == nil || other == nil {
 		return d == other
 	}
-	return normalise(d).key() == normalise(other).key()
+	return slices.Equal(normalise(d).keys(), normalise(other).keys())
 }
 
 // Equal reports whether two statements mean the same and have the same Sid.

@@ -16,7 +16,7 @@ type normalDocument struct {
 	version    string
 	statements []normalStatement // in the document's order
 
-	key     func() string
+	keys    func() []string
 	matcher func() []statementMatcher
 }
 
@@ -63,7 +63,7 @@ func normalise(d *Document) *normalDocument {
 	for i := range d.Statements {
 		n.statements[i] = normaliseStatement(&d.Statements[i])
 	}
-	n.key = sync.OnceValue(func() string { return documentKey(d, n) })
+	n.keys = sync.OnceValue(func() []string { return documentKeys(d, n) })
 	n.matcher = sync.OnceValue(func() []statementMatcher { return compileStatements(n) })
 	d.learned.Store(n)
 	return n
@@ -190,20 +190,27 @@ func normaliseCondition(condition Condition) []normalCondition {
 	})
 }
 
-// documentKey is a text that two documents share exactly if they are equal.
-func documentKey(d *Document, n *normalDocument) string {
-	keys := make([]string, len(n.statements))
+// documentKeys are texts that two documents share exactly if they are equal.
+func documentKeys(d *Document, n *normalDocument) []string {
 	size := 64
+	for i := range d.Statements {
+		size += d.Statements[i].sizeHint() * 9 / 8
+	}
+	all := appendText(make([]byte, 0, size), n.version)
+	all = appendText(all, d.ID)
+	all = appendUnknown(all, d.unknown)
+	ends := []int{len(all)}
 	for i := range n.statements {
-		s := &d.Statements[i]
-		keys[i] = string(appendStatementKey(make([]byte, 0, s.sizeHint()*9/8), s, &n.statements[i]))
-		size += len(keys[i]) + 8
+		all = appendStatementKey(all, &d.Statements[i], &n.statements[i])
+		ends = append(ends, len(all))
+	}
+	text := string(all)
+	keys := make([]string, len(n.statements))
+	for i := range keys {
+		keys[i] = text[ends[i]:ends[i+1]]
 	}
 	slices.Sort(keys)
-	key := appendText(make([]byte, 0, size), n.version)
-	key = appendText(key, d.ID)
-	key = appendSet(key, keys)
-	return string(appendUnknown(key, d.unknown))
+	return append(keys, text[:ends[0]])
 }
 
 func appendStatementKey(key []byte, s *Statement, n *normalStatement) []byte {

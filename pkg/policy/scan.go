@@ -213,7 +213,7 @@ func unescape(text string) (rune, int) {
 	return r, 12
 }
 
-// codeUnit reads \uXXXX.
+// codeUnit reads \u and four hexadecimal digits.
 func codeUnit(text string) (rune, bool) {
 	if len(text) < 6 || text[:2] != `\u` {
 		return 0, false
