@@ -10,3 +10,11 @@ import (
 func TestTheGrantsTableKeepsItsContract(t *testing.T) {
 	tabletest.Grants(t, func(*testing.T) tabletest.GrantsTable { return memory.NewGrants(memory.Config{}) })
 }
+
+func TestTheAccountsTableKeepsItsContract(t *testing.T) {
+	tabletest.Accounts(t, func(*testing.T) tabletest.AccountsTable { return memory.NewAccounts(memory.Config{}) })
+}
+
+func TestTheStateTableKeepsItsContract(t *testing.T) {
+	tabletest.States(t, func(*testing.T) tabletest.StatesTable { return memory.NewStates(memory.Config{}) })
+}

@@ -1,0 +1,413 @@
+package tabletest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/gateway-grants/gateway-grants/pkg/directory"
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
+)
+
+// AccountsTable is the accounts table: what the reconciler reads, and what keeps
+// it in line with the organization.
+type AccountsTable interface {
+	reconcile.Directory
+	Account(ctx context.Context, id string) (account directory.Account, found bool, err error)
+	All(ctx context.Context) (ids []string, err error)
+	Write(ctx context.Context, account directory.Account) (changed bool, err error)
+	Remove(ctx context.Context, id string, readAt time.Time) (removed bool, err error)
+	MarkSynced(ctx context.Context, at time.Time) error
+	Synced(ctx context.Context) (time.Time, error)
+}
+
+// Accounts holds an accounts table to its contract. Each table that open returns
+// is empty.
+func Accounts(t *testing.T, open func(t *testing.T) AccountsTable) {
+	for name, holds := range map[string]func(*testing.T, AccountsTable){
+		"until a listing has ended there is no directory":               noDirectory,
+		"a listing that ended earlier does not count":                   listingsAdvance,
+		"an account is read as it was written":                          accountsAreFaithful,
+		"a selector finds whom it matches":                              selectorsMatch,
+		"those asked for by id are found if they are members":           membersAreFound,
+		"an older reading never replaces a newer":                       newerReadingsStay,
+		"a reading that says nothing new writes nothing":                sameReadingsChangeNothing,
+		"an account that changes is found only where it is":             changesLeaveNothingBehind,
+		"an account may change every one of its tags at once":           everyTagChanges,
+		"an account that was removed is found nowhere":                  removedIsGone,
+		"of many who write one account the newest reading stays, whole": newestWriterStays,
+		"accounts of many pages are all found":                          manyAccounts,
+		"a call that was cancelled is an error, and nothing besides":    accountsCancelled,
+	} {
+		t.Run(name, func(t *testing.T) { holds(t, open(t)) })
+	}
+}
+
+// Places of a small organization: upper is below the root, lower below upper.
+const (
+	organization = "o-exampleorgid"
+	upper        = "ou-abcd-11111111"
+	lower        = "ou-abcd-22222222"
+	other        = "ou-abcd-33333333"
+)
+
+func account(id string, path []string, tags ...string) directory.Account {
+	a := directory.Account{ID: id, State: directory.StateActive, Organization: organization, Path: path, ReadAt: at(0)}
+	for _, tag := range tags {
+		key, value, _ := strings.Cut(tag, "=")
+		if a.Tags == nil {
+			a.Tags = make(map[string]string)
+		}
+		a.Tags[key] = value
+	}
+	return a
+}
+
+func write(t *testing.T, table AccountsTable, accounts ...directory.Account) {
+	t.Helper()
+	for _, account := range accounts {
+		if changed, err := table.Write(t.Context(), account); err != nil || !changed {
+			t.Fatalf("write %v: changed %v, %v", account, changed, err)
+		}
+	}
+}
+
+// finds tells which of the accounts in the table each selector matches.
+func finds(t *testing.T, table AccountsTable, selectors ...string) map[string][]string {
+	t.Helper()
+	must(t, table.MarkSynced(t.Context(), at(0)))
+	found := make(map[string][]string)
+	parsed := principals(t, selectors...)
+	snapshot, err := table.Lookup(t.Context(), parsed, nil)
+	must(t, err)
+	for i, selector := range parsed {
+		ids, known := snapshot.Select(selector, grant.Exclusion{})
+		if !known {
+			t.Errorf("the snapshot does not know %s", selectors[i])
+		}
+		if len(ids) > 0 {
+			found[selectors[i]] = ids
+		}
+	}
+	return found
+}
+
+// everywhere lists the selectors that could ever match one of the accounts.
+func everywhere(accounts ...directory.Account) []string {
+	selectors := []string{organization}
+	for _, a := range accounts {
+		for _, unit := range a.Path {
+			selectors = append(selectors, unit, unit+"/direct")
+		}
+		for key, value := range a.Tags {
+			selectors = append(selectors, "tag:"+key+"="+value)
+		}
+	}
+	slices.Sort(selectors)
+	return slices.Compact(selectors)
+}
+
+// expected tells whom each selector matches of the accounts, by the directory's
+// own rules.
+func expected(t *testing.T, accounts []directory.Account, selectors []string) map[string][]string {
+	t.Helper()
+	want := make(map[string][]string)
+	for i, selector := range principals(t, selectors...) {
+		for _, a := range accounts {
+			if directory.Selects(selector, grant.Exclusion{}, a) {
+				want[selectors[i]] = append(want[selectors[i]], a.ID)
+			}
+		}
+		slices.Sort(want[selectors[i]])
+	}
+	maps.DeleteFunc(want, func(_ string, ids []string) bool { return len(ids) == 0 })
+	return want
+}
+
+func noDirectory(t *testing.T, table AccountsTable) {
+	write(t, table, account("444455556666", []string{upper}))
+	lookup := func() directory.Availability {
+		t.Helper()
+		snapshot, err := table.Lookup(t.Context(), principals(t, upper), []string{"444455556666"})
+		must(t, err)
+		if snapshot.IsMember("444455556666") != (snapshot.Availability() == directory.Known) {
+			t.Errorf("with availability %d the account is a member: %v", snapshot.Availability(), snapshot.IsMember("444455556666"))
+		}
+		return snapshot.Availability()
+	}
+	same(t, "availability before a listing", directory.Absent, lookup())
+	must(t, table.MarkSynced(t.Context(), at(1)))
+	same(t, "availability after a listing", directory.Known, lookup())
+}
+
+func listingsAdvance(t *testing.T, table AccountsTable) {
+	for _, step := range []struct{ mark, want time.Time }{
+		{mark: at(5), want: at(5)}, {mark: at(3), want: at(5)}, {mark: at(5), want: at(5)}, {mark: at(7).In(time.FixedZone("", 3600)), want: at(7)},
+	} {
+		must(t, table.MarkSynced(t.Context(), step.mark))
+		synced, err := table.Synced(t.Context())
+		must(t, err)
+		same(t, "the end of the last listing", step.want, synced)
+	}
+}
+
+func accountsAreFaithful(t *testing.T, table AccountsTable) {
+	synced, err := table.Synced(t.Context())
+	must(t, err)
+	if !synced.IsZero() {
+		t.Errorf("a table that nothing was listed into says %s", synced)
+	}
+	whole := filled[directory.Account]()
+	whole.ID = "123456789012"
+	accounts := []directory.Account{
+		whole,
+		{ID: "111122223333", State: directory.StateActive, ReadAt: at(0)},
+		account("222233334444", []string{upper, lower}, "Équipe=Zürich 🙂", "empty="),
+	}
+	write(t, table, accounts...)
+	for _, want := range accounts {
+		got, found, err := table.Account(t.Context(), want.ID)
+		must(t, err)
+		same(t, "found", true, found)
+		same(t, "account", want, got)
+	}
+	_, found, err := table.Account(t.Context(), "999999999999")
+	must(t, err)
+	same(t, "found", false, found)
+	ids, err := table.All(t.Context())
+	must(t, err)
+	same(t, "ids", []string{"111122223333", "123456789012", "222233334444"}, ids)
+}
+
+func selectorsMatch(t *testing.T, table AccountsTable) {
+	suspended := account("555566667777", []string{upper}, "team=red")
+	suspended.State = directory.StateSuspended
+	elsewhere := account("666677778888", []string{other})
+	elsewhere.Organization = "o-anotherorgid"
+	accounts := []directory.Account{
+		account("111122223333", nil, "team=red"), account("222233334444", []string{upper}, "team=blue"),
+		account("333344445555", []string{upper, lower}, "team=red", "stage=a=b"), account("444455556666", []string{upper, lower}, "Team=red", "team=Red"),
+		suspended, elsewhere,
+	}
+	write(t, table, accounts...)
+	selectors := append(everywhere(accounts...), "o-anotherorgid", "ou-abcd-99999999", "tag:team=green")
+	same(t, "whom each selector matches", expected(t, accounts, selectors), finds(t, table, selectors...))
+
+	snapshot, err := table.Lookup(t.Context(), principals(t, upper), nil)
+	must(t, err)
+	if !snapshot.IsMember("555566667777") || snapshot.IsMember("666677778888") {
+		t.Error("a lookup holds all that a selector matches, whatever their state, and nobody else")
+	}
+	snapshot, err = table.Lookup(t.Context(), nil, nil)
+	must(t, err)
+	same(t, "availability of a lookup of nothing", directory.Known, snapshot.Availability())
+}
+
+func membersAreFound(t *testing.T, table AccountsTable) {
+	var members, asked []string
+	for i := range 150 { // more than one batch holds
+		id := fmt.Sprintf("%012d", i)
+		asked = append(asked, id, id)
+		if i%40 == 0 {
+			members = append(members, id)
+			write(t, table, account(id, []string{upper}))
+		}
+	}
+	must(t, table.MarkSynced(t.Context(), at(0)))
+	for _, selectors := range [][]string{nil, {upper}, {other}} {
+		snapshot, err := table.Lookup(t.Context(), principals(t, selectors...), asked)
+		must(t, err)
+		var found []string
+		for _, id := range slices.Compact(slices.Clone(asked)) {
+			if snapshot.IsMember(id) {
+				found = append(found, id)
+			}
+		}
+		same(t, "members", members, found)
+	}
+}
+
+func newerReadingsStay(t *testing.T, table AccountsTable) {
+	newer := account("444455556666", []string{upper})
+	newer.ReadAt = at(10)
+	older := account("444455556666", []string{other}, "team=red")
+	older.ReadAt = at(9)
+	write(t, table, newer)
+	changed, err := table.Write(t.Context(), older)
+	must(t, err)
+	same(t, "changed", false, changed)
+	got, _, err := table.Account(t.Context(), newer.ID)
+	must(t, err)
+	same(t, "account", newer, got)
+	same(t, "where it is found", expected(t, []directory.Account{newer}, everywhere(older, newer)), finds(t, table, everywhere(older, newer)...))
+
+	removed, err := table.Remove(t.Context(), newer.ID, at(9))
+	must(t, err)
+	same(t, "removed", false, removed)
+	moved := older
+	moved.ReadAt = newer.ReadAt // of the same moment the later word counts
+	write(t, table, moved)
+}
+
+func sameReadingsChangeNothing(t *testing.T, table AccountsTable) {
+	first := account("444455556666", []string{upper, lower}, "team=red")
+	write(t, table, first)
+	again := first
+	again.ReadAt = at(5)
+	changed, err := table.Write(t.Context(), again)
+	must(t, err)
+	same(t, "changed", false, changed)
+	got, _, err := table.Account(t.Context(), first.ID)
+	must(t, err)
+	same(t, "account", first, got)
+	for name, change := range map[string]func(*directory.Account){
+		"state":        func(a *directory.Account) { a.State = directory.StateSuspended },
+		"organization": func(a *directory.Account) { a.Organization = "o-anotherorgid" },
+		"path":         func(a *directory.Account) { a.Path = []string{lower, upper} },
+		"tags":         func(a *directory.Account) { a.Tags = map[string]string{"team": "Red"} },
+		"missing":      func(a *directory.Account) { a.MissingSince = at(5) },
+	} {
+		again.ReadAt = again.ReadAt.Add(time.Second)
+		next := again
+		change(&next)
+		changed, err := table.Write(t.Context(), next)
+		must(t, err)
+		same(t, "changed by "+name, true, changed)
+	}
+}
+
+func changesLeaveNothingBehind(t *testing.T, table AccountsTable) {
+	states := []directory.Account{
+		account("444455556666", []string{upper, lower}, "team=red", "stage=test"),
+		account("444455556666", []string{other}, "team=red", "stage=prod"),
+		account("444455556666", nil),
+		account("444455556666", []string{other, upper}, "team=blue", "stage=test"),
+		account("444455556666", []string{upper}),
+	}
+	bystander := account("777788889999", []string{upper, lower}, "team=red")
+	write(t, table, bystander)
+	selectors := everywhere(append(states, bystander)...)
+	for i, state := range states {
+		state.ReadAt = at(i)
+		write(t, table, state)
+		same(t, fmt.Sprintf("whom each selector matches after change %d", i),
+			expected(t, []directory.Account{state, bystander}, selectors), finds(t, table, selectors...))
+	}
+}
+
+// everyTagChanges needs more writes than one transaction takes: an account has 50
+// tags at most.
+func everyTagChanges(t *testing.T, table AccountsTable) {
+	tagged := func(value string, path ...string) directory.Account {
+		a := account("444455556666", path)
+		a.Tags = make(map[string]string)
+		for i := range 50 {
+			a.Tags[fmt.Sprintf("key-%d", i)] = value
+		}
+		return a
+	}
+	before := tagged("before", upper, lower, "ou-abcd-44444444", "ou-abcd-55555555", "ou-abcd-66666666")
+	after := tagged("after", other, "ou-abcd-77777777", "ou-abcd-88888888", "ou-abcd-99999999", "ou-abcd-aaaaaaaa")
+	after.ReadAt = at(1)
+	write(t, table, before, after)
+	got, _, err := table.Account(t.Context(), after.ID)
+	must(t, err)
+	same(t, "account", after, got)
+	selectors := []string{organization, upper, "ou-abcd-66666666", other, "ou-abcd-aaaaaaaa/direct", "tag:key-0=before", "tag:key-49=before", "tag:key-0=after", "tag:key-49=after"}
+	same(t, "where it is found", expected(t, []directory.Account{after}, selectors), finds(t, table, selectors...))
+}
+
+func removedIsGone(t *testing.T, table AccountsTable) {
+	gone, stays := account("444455556666", []string{upper, lower}, "team=red"), account("777788889999", []string{upper}, "team=red")
+	write(t, table, gone, stays)
+	for _, want := range []bool{true, false} {
+		removed, err := table.Remove(t.Context(), gone.ID, at(0))
+		must(t, err)
+		same(t, "removed", want, removed)
+	}
+	_, found, err := table.Account(t.Context(), gone.ID)
+	must(t, err)
+	same(t, "found", false, found)
+	selectors := everywhere(gone, stays)
+	same(t, "whom each selector matches", expected(t, []directory.Account{stays}, selectors), finds(t, table, selectors...))
+	snapshot, err := table.Lookup(t.Context(), nil, []string{gone.ID, stays.ID})
+	must(t, err)
+	if snapshot.IsMember(gone.ID) || !snapshot.IsMember(stays.ID) {
+		t.Error("the wrong account was removed")
+	}
+	write(t, table, gone) // it may come back
+}
+
+func newestWriterStays(t *testing.T, table AccountsTable) {
+	readings := make([]directory.Account, 8)
+	for i := range readings {
+		readings[i] = account("444455556666", []string{fmt.Sprintf("ou-abcd-0000000%d", i%3)}, fmt.Sprintf("reading=%d", i), fmt.Sprintf("odd=%d", i%2))
+		readings[i].ReadAt = at(i)
+	}
+	var writers sync.WaitGroup
+	for _, reading := range readings {
+		writers.Go(func() {
+			if _, err := table.Write(t.Context(), reading); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	writers.Wait()
+	newest := readings[len(readings)-1]
+	got, _, err := table.Account(t.Context(), newest.ID)
+	must(t, err)
+	same(t, "account", newest, got)
+	selectors := everywhere(readings...)
+	same(t, "where it is found", expected(t, []directory.Account{newest}, selectors), finds(t, table, selectors...))
+}
+
+// manyAccounts are more than anybody reads at once who reads page by page.
+func manyAccounts(t *testing.T, table AccountsTable) {
+	var accounts []directory.Account
+	var ids []string
+	for i := range 20 {
+		accounts = append(accounts, account(fmt.Sprintf("%012d", i), []string{upper, lower}))
+		ids = append(ids, accounts[i].ID)
+	}
+	write(t, table, accounts...)
+	all, err := table.All(t.Context())
+	must(t, err)
+	same(t, "ids", ids, all)
+	want := map[string][]string{upper: ids, lower: ids, lower + "/direct": ids, organization: ids}
+	same(t, "whom each selector matches", want, finds(t, table, upper, lower, lower+"/direct", organization, other))
+}
+
+func accountsCancelled(t *testing.T, table AccountsTable) {
+	write(t, table, account("444455556666", []string{upper}))
+	must(t, table.MarkSynced(t.Context(), at(0)))
+	check := func(what string, nothing bool, err error) {
+		t.Helper()
+		if !errors.Is(err, context.Canceled) || grant.CodeOf(err) == "" || !nothing {
+			t.Errorf("%s: want nothing but a coded error that wraps context.Canceled, got %v", what, err)
+		}
+	}
+	snapshot, err := table.Lookup(cancelled(), principals(t, upper), nil)
+	check("Lookup", snapshot.Availability() != directory.Known, err)
+	got, found, err := table.Account(cancelled(), "444455556666")
+	check("Account", !found && cmp.Equal(got, directory.Account{}), err)
+	ids, err := table.All(cancelled())
+	check("All", len(ids) == 0, err)
+	changed, err := table.Write(cancelled(), account("444455556666", nil))
+	check("Write", !changed, err)
+	removed, err := table.Remove(cancelled(), "444455556666", at(1))
+	check("Remove", !removed, err)
+	check("MarkSynced", true, table.MarkSynced(cancelled(), at(1)))
+	synced, err := table.Synced(cancelled())
+	check("Synced", synced.IsZero(), err)
+
+	same(t, "where it is found", map[string][]string{upper: {"444455556666"}}, finds(t, table, upper))
+}

@@ -1,0 +1,309 @@
+package tabletest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/plan"
+	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
+)
+
+// StatesTable is the state table: what the reconciler keeps, what the sweep asks
+// for and what the CLI shows.
+type StatesTable interface {
+	reconcile.States
+	Due(ctx context.Context, before time.Time) (gateways []string, err error)
+	History(ctx context.Context, gateway grant.Gateway, limit int) ([]reconcile.Entry, error)
+}
+
+// States holds a state table to its contract. Each table that open returns is
+// empty.
+func States(t *testing.T, open func(t *testing.T) StatesTable) {
+	for name, holds := range map[string]func(*testing.T, StatesTable){
+		"nothing recorded is the zero state":                         nothingRecorded,
+		"everything recorded is loaded":                              statesAreFaithful,
+		"a record replaces the gateway's own and selected accounts":  recordsReplace,
+		"statuses stay until they are replaced or their row is gone": statusesStay,
+		"hundreds of statuses are recorded at once":                  manyStatuses,
+		"every row has a status of its own, whatever its id":         oddRows,
+		"of two due times the earlier counts":                        earlierDueCounts,
+		"selected accounts are added before a write":                 selectedAdded,
+		"of many who mark a gateway as due nobody is forgotten":      manyMarkers,
+		"selectors may mean more accounts than an item holds":        manySelected,
+		"a gateway is due from its time on, the longest due first":   dueInOrder,
+		"the journal keeps every entry, the newest first":            journalKeeps,
+		"a call that was cancelled is an error, and nothing besides": statesCancelled,
+	} {
+		t.Run(name, func(t *testing.T) { holds(t, open(t)) })
+	}
+}
+
+func load(t *testing.T, table StatesTable, gateway grant.Gateway) plan.State {
+	t.Helper()
+	state, err := table.Load(t.Context(), gateway)
+	must(t, err)
+	return state
+}
+
+func key(gateway, id string) grant.Key { return grant.Key{Gateway: gateway, ID: id} }
+
+func nothingRecorded(t *testing.T, table StatesTable) {
+	must(t, table.Record(t.Context(), beta, filled[plan.GatewayState](), nil, nil))
+	must(t, table.Journal(t.Context(), alpha, filled[reconcile.Entry]()))
+	same(t, "state", plan.State{}, load(t, table, alpha))
+
+	must(t, table.Record(t.Context(), alpha, plan.GatewayState{}, nil, []grant.Key{key("*", "never there")}))
+	same(t, "state after a record of nothing", plan.State{}, load(t, table, alpha))
+}
+
+// statesAreFaithful fills every field that there is, so that one that a table
+// forgets shows.
+func statesAreFaithful(t *testing.T, table StatesTable) {
+	want := filled[plan.State]()
+	slices.Sort(want.Gateway.Selected[firstOf(want.Gateway.Selected)])
+	other := plan.State{
+		Gateway: plan.GatewayState{LastMessage: "🚪 \" \n", Selected: map[string][]string{"o-exampleorgid": {"111122223333", "444455556666"}, "ou-abcd-11112222 except ou-abcd-33334444": nil}},
+		Grants:  map[grant.Key]grant.Status{key("*", "日本語"): {Phase: grant.PhaseAdmitted}, key(beta.ARN(), "a#b"): {Phase: grant.PhaseInvalid, Since: at(1)}},
+	}
+	must(t, table.Record(t.Context(), alpha, want.Gateway, want.Grants, nil))
+	must(t, table.Record(t.Context(), beta, other.Gateway, other.Grants, nil))
+	same(t, "state of alpha", want, load(t, table, alpha))
+	same(t, "state of beta", other, load(t, table, beta))
+}
+
+func firstOf[K comparable, V any](m map[K]V) K {
+	for key := range m {
+		return key
+	}
+	panic("an empty map has no first key")
+}
+
+func recordsReplace(t *testing.T, table StatesTable) {
+	must(t, table.Record(t.Context(), alpha, filled[plan.GatewayState](), nil, nil))
+	for _, next := range []plan.GatewayState{
+		{Authorizer: "AWS_IAM", Selected: map[string][]string{"ou-abcd-11111111": {"111122223333", "222233334444"}, "ou-abcd-22222222": {"333344445555"}}},
+		{Failures: 3, Selected: map[string][]string{"ou-abcd-11111111": {"222233334444", "444455556666"}, "o-exampleorgid": {"333344445555"}}},
+		{Due: at(3), Selected: map[string][]string{"ou-abcd-11111111": nil}},
+		{AppliedHash: "abc"},
+		{},
+	} {
+		must(t, table.Record(t.Context(), alpha, next, nil, nil))
+		same(t, "state", plan.State{Gateway: next}, load(t, table, alpha))
+	}
+	due, err := table.Due(t.Context(), at(1000))
+	must(t, err)
+	same(t, "what is due", 0, len(due))
+}
+
+func statusesStay(t *testing.T, table StatesTable) {
+	admitted, expired := grant.Status{Phase: grant.PhaseAdmitted}, grant.Status{Phase: grant.PhaseExpired}
+	one, two, three := key(alpha.ARN(), "one"), key(alpha.ARN(), "two"), key("*", "one")
+	record := func(statuses map[grant.Key]grant.Status, gone ...grant.Key) {
+		t.Helper()
+		must(t, table.Record(t.Context(), alpha, plan.GatewayState{}, statuses, gone))
+	}
+	record(map[grant.Key]grant.Status{one: admitted, two: admitted, three: admitted})
+	record(map[grant.Key]grant.Status{two: expired}, one, one, key("*", "never there"))
+	same(t, "statuses", map[grant.Key]grant.Status{two: expired, three: admitted}, load(t, table, alpha).Grants)
+	record(map[grant.Key]grant.Status{one: admitted}, one)
+	same(t, "statuses", map[grant.Key]grant.Status{one: admitted, two: expired, three: admitted}, load(t, table, alpha).Grants)
+}
+
+func manyStatuses(t *testing.T, table StatesTable) {
+	state := plan.State{Gateway: plan.GatewayState{AppliedHash: "abc"}, Grants: make(map[grant.Key]grant.Status)}
+	var gone []grant.Key
+	for i := range 300 {
+		key := key([]string{"*", alpha.ARN()}[i%2], fmt.Sprintf("grant-%d", i))
+		state.Grants[key] = grant.Status{Phase: grant.PhaseAdmitted, Message: fmt.Sprint(i), Admitted: []string{"arn:aws:iam::444455556666:root"}}
+		gone = append(gone, key)
+	}
+	must(t, table.Record(t.Context(), alpha, state.Gateway, state.Grants, nil))
+	same(t, "state", state, load(t, table, alpha))
+	must(t, table.Record(t.Context(), alpha, state.Gateway, nil, gone))
+	same(t, "state without them", plan.State{Gateway: state.Gateway}, load(t, table, alpha))
+}
+
+func oddRows(t *testing.T, table StatesTable) {
+	want := make(map[grant.Key]grant.Status)
+	long := strings.Repeat("🚪", 254)
+	for i, id := range []string{"a", "a#b", "#", "##", " ", "*", long + "a", long + "b", strings.Repeat("x", 1024)} {
+		for _, scope := range []string{"*", alpha.ARN()} {
+			want[key(scope, id)] = grant.Status{Phase: grant.PhaseInvalid, Message: fmt.Sprint(i, scope)}
+		}
+	}
+	must(t, table.Record(t.Context(), alpha, plan.GatewayState{}, want, nil))
+	same(t, "statuses", want, load(t, table, alpha).Grants)
+
+	gone := []grant.Key{key(alpha.ARN(), long+"a"), key("*", "a#b")}
+	must(t, table.Record(t.Context(), alpha, plan.GatewayState{}, nil, gone))
+	delete(want, gone[0])
+	delete(want, gone[1])
+	same(t, "statuses", want, load(t, table, alpha).Grants)
+}
+
+func earlierDueCounts(t *testing.T, table StatesTable) {
+	for _, step := range []struct {
+		reason string
+		mark   plan.Intent
+		due    time.Time
+		hash   string
+	}{
+		{"a gateway never seen", plan.Intent{Due: at(10), Hash: "one"}, at(10), "one"},
+		{"later", plan.Intent{Due: at(11), Hash: "two"}, at(10), "two"},
+		{"earlier", plan.Intent{Due: at(9).In(time.FixedZone("", 3600)), Hash: "two"}, at(9), "two"},
+		{"earlier by less than a second, to delete", plan.Intent{Due: at(9).Add(-time.Nanosecond)}, at(9).Add(-time.Nanosecond), ""},
+		{"never", plan.Intent{Hash: "three"}, at(9).Add(-time.Nanosecond), "three"},
+	} {
+		must(t, table.MarkDue(t.Context(), alpha, step.mark))
+		got := load(t, table, alpha).Gateway
+		same(t, "due after "+step.reason, step.due, got.Due)
+		same(t, "pending after "+step.reason, step.hash, got.PendingHash)
+	}
+	eventually(t, "what is due", []string{alpha.ARN()}, func() ([]string, error) { return table.Due(t.Context(), at(9)) })
+}
+
+func selectedAdded(t *testing.T, table StatesTable) {
+	before := plan.GatewayState{
+		AppliedHash: "abc", Failures: 2, LastError: "X",
+		Selected: map[string][]string{"ou-abcd-11111111": {"111122223333"}, "ou-abcd-22222222": {"444455556666"}},
+	}
+	statuses := map[grant.Key]grant.Status{key("*", "one"): {Phase: grant.PhaseAdmitted}}
+	must(t, table.Record(t.Context(), alpha, before, statuses, nil))
+	must(t, table.MarkDue(t.Context(), alpha, plan.Intent{Due: at(2), Hash: "def", Selected: map[string][]string{
+		"ou-abcd-11111111": {"222233334444", "111122223333", "222233334444"}, "o-exampleorgid": {"999900001111"}, "tag:team=red": nil,
+	}}))
+	after := before
+	after.Due, after.PendingHash = at(2), "def"
+	after.Selected = map[string][]string{
+		"ou-abcd-11111111": {"111122223333", "222233334444"}, "ou-abcd-22222222": {"444455556666"},
+		"o-exampleorgid": {"999900001111"}, "tag:team=red": nil,
+	}
+	same(t, "state", plan.State{Gateway: after, Grants: statuses}, load(t, table, alpha))
+	must(t, table.Record(t.Context(), alpha, before, nil, nil))
+	same(t, "state", plan.State{Gateway: before, Grants: statuses}, load(t, table, alpha))
+}
+
+func manyMarkers(t *testing.T, table StatesTable) {
+	want := make([]string, 10)
+	var markers sync.WaitGroup
+	for i := range want {
+		want[i] = fmt.Sprintf("%012d", i)
+		markers.Go(func() {
+			intent := plan.Intent{Due: at(10 + (i+3)%len(want)), Hash: "abc", Selected: map[string][]string{"o-exampleorgid": {want[i]}}}
+			if err := table.MarkDue(t.Context(), alpha, intent); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	markers.Wait()
+	same(t, "state", plan.State{Gateway: plan.GatewayState{
+		Due: at(10), PendingHash: "abc", Selected: map[string][]string{"o-exampleorgid": want},
+	}}, load(t, table, alpha))
+}
+
+// manySelected needs 600 KB, where an item holds 400.
+func manySelected(t *testing.T, table StatesTable) {
+	accounts := make([]string, 6000)
+	for i := range accounts {
+		accounts[i] = fmt.Sprintf("%012d", i)
+	}
+	half := len(accounts) / 2
+	first, both := make(map[string][]string), make(map[string][]string)
+	for i := range 8 {
+		selection := fmt.Sprintf("tag:team=%s%d", strings.Repeat("🚪", 250), i) // longer than a key may be
+		first[selection], both[selection] = accounts[:half], accounts
+	}
+	second := make(map[string][]string)
+	for selection := range first {
+		second[selection] = accounts[half:]
+	}
+	must(t, table.Record(t.Context(), alpha, plan.GatewayState{Selected: first}, nil, nil))
+	same(t, "selected", first, load(t, table, alpha).Gateway.Selected)
+	must(t, table.MarkDue(t.Context(), alpha, plan.Intent{Selected: second}))
+	same(t, "selected", both, load(t, table, alpha).Gateway.Selected)
+}
+
+func dueInOrder(t *testing.T, table StatesTable) {
+	gamma := gateway("gamma-0123456789")
+	statuses := map[grant.Key]grant.Status{key("*", "one"): {Phase: grant.PhaseAdmitted}}
+	must(t, table.Record(t.Context(), alpha, plan.GatewayState{Due: at(20)}, statuses, nil))
+	must(t, table.Record(t.Context(), beta, plan.GatewayState{Due: at(10)}, nil, nil))
+	must(t, table.Record(t.Context(), gamma, plan.GatewayState{}, nil, nil))
+	var many []string
+	for i := range 7 {
+		gateway := gateway(fmt.Sprintf("many%d-0123456789", i))
+		must(t, table.MarkDue(t.Context(), gateway, plan.Intent{Due: at(30 + i)}))
+		many = append(many, gateway.ARN())
+	}
+	for _, step := range []struct {
+		reason string
+		before time.Time
+		want   []string
+	}{
+		{"nothing is due yet", at(10).Add(-time.Nanosecond), []string{}},
+		{"due at this very moment", at(10), []string{beta.ARN()}},
+		{"two are due", at(20), []string{beta.ARN(), alpha.ARN()}},
+		{"all that will ever be due", at(10_000), append([]string{beta.ARN(), alpha.ARN()}, many...)},
+	} {
+		eventually(t, step.reason, step.want, func() ([]string, error) {
+			due, err := table.Due(t.Context(), step.before)
+			return append([]string{}, due...), err
+		})
+	}
+	must(t, table.Record(t.Context(), beta, plan.GatewayState{}, nil, nil))
+	eventually(t, "one was looked at", []string{alpha.ARN()}, func() ([]string, error) { return table.Due(t.Context(), at(20)) })
+}
+
+func journalKeeps(t *testing.T, table StatesTable) {
+	first, large := filled[reconcile.Entry](), filled[reconcile.Entry]()
+	first.At, large.At = at(1), at(2)
+	large.Observed, large.Written = strings.Repeat("é", 20_000), strings.Repeat("🚪", 20_000)
+	twin := large
+	twin.Cause = "another cause in the same moment"
+	deletion := reconcile.Entry{At: at(3).In(time.FixedZone("", -3600)), Outcome: "written"}
+	entries := []reconcile.Entry{deletion, twin, large, first}
+	for _, entry := range slices.Backward(entries) {
+		must(t, table.Journal(t.Context(), alpha, entry))
+		must(t, table.Journal(t.Context(), alpha, entry)) // as after an answer that was lost
+	}
+	must(t, table.Journal(t.Context(), beta, first))
+	for _, limit := range []int{0, 1, 3, 4, 100} {
+		history, err := table.History(t.Context(), alpha, limit)
+		must(t, err)
+		same(t, fmt.Sprintf("journal, at most %d", limit), append([]reconcile.Entry{}, entries[:min(limit, len(entries))]...), append([]reconcile.Entry{}, history...))
+	}
+	history, err := table.History(t.Context(), gateway("gamma-0123456789"), 10)
+	must(t, err)
+	same(t, "journal of another gateway", 0, len(history))
+	same(t, "state", plan.State{}, load(t, table, alpha))
+}
+
+func statesCancelled(t *testing.T, table StatesTable) {
+	want := plan.State{Gateway: plan.GatewayState{AppliedHash: "abc", Due: at(1)}}
+	must(t, table.Record(t.Context(), alpha, want.Gateway, nil, nil))
+	check := func(what string, nothing bool, err error) {
+		t.Helper()
+		if !errors.Is(err, context.Canceled) || grant.CodeOf(err) == "" || !nothing {
+			t.Errorf("%s: want nothing but a coded error that wraps context.Canceled, got %v", what, err)
+		}
+	}
+	state, err := table.Load(cancelled(), alpha)
+	check("Load", cmp.Equal(state, plan.State{}), err)
+	due, err := table.Due(cancelled(), at(1000))
+	check("Due", len(due) == 0, err)
+	history, err := table.History(cancelled(), alpha, 1)
+	check("History", len(history) == 0, err)
+	check("MarkDue", true, table.MarkDue(cancelled(), alpha, plan.Intent{Due: at(0)}))
+	check("Record", true, table.Record(cancelled(), alpha, plan.GatewayState{}, map[grant.Key]grant.Status{key("*", "one"): {}}, nil))
+	check("Journal", true, table.Journal(cancelled(), alpha, filled[reconcile.Entry]()))
+	same(t, "state", want, load(t, table, alpha))
+}
