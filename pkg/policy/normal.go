@@ -199,15 +199,17 @@ func documentKeys(d *Document, n *normalDocument) []string {
 	all := appendText(make([]byte, 0, size), n.version)
 	all = appendText(all, d.ID)
 	all = appendUnknown(all, d.unknown)
-	ends := []int{len(all)}
+	ends := make([]int, 0, 1+len(n.statements))
 	for i := range n.statements {
-		all = appendStatementKey(all, &d.Statements[i], &n.statements[i])
 		ends = append(ends, len(all))
+		all = appendStatementKey(all, &d.Statements[i], &n.statements[i])
 	}
+	ends = append(ends, len(all))
+
 	text := string(all)
-	keys := make([]string, len(n.statements))
-	for i := range keys {
-		keys[i] = text[ends[i]:ends[i+1]]
+	keys := make([]string, 0, len(ends))
+	for i := range n.statements {
+		keys = append(keys, text[ends[i]:ends[i+1]])
 	}
 	slices.Sort(keys)
 	return append(keys, text[:ends[0]])
