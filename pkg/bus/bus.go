@@ -55,7 +55,7 @@ func Wait(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// Request publishes requests to reconcile. It fails with *trigger.Unsent, which
+// Request publishes requests to reconcile. It fails with *trigger.UnsentError, which
 // names those that were not published; all others were.
 func (b *Bus) Request(ctx context.Context, requests []trigger.Request) error {
 	outcomes := make([]error, len(requests))
@@ -64,7 +64,7 @@ func (b *Bus) Request(ctx context.Context, requests []trigger.Request) error {
 		entries[i], outcomes[i] = b.entry(trigger.ReconcileRequested, request.Gateway.ARN(), request)
 	}
 	b.put(ctx, entries, outcomes)
-	failure := &trigger.Unsent{Err: errors.Join(distinct(outcomes)...)}
+	failure := &trigger.UnsentError{Err: errors.Join(distinct(outcomes)...)}
 	for i, err := range outcomes {
 		if err != nil {
 			failure.Requests = append(failure.Requests, requests[i])

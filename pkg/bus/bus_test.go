@@ -126,7 +126,7 @@ func TestWhatCannotBePublishedIsNamed(t *testing.T) {
 				return ""
 			}
 			err := w.bus.Request(t.Context(), requests(t, 4))
-			var unsent *trigger.Unsent
+			var unsent *trigger.UnsentError
 			if !errors.As(err, &unsent) || len(unsent.Requests) != 1 || unsent.Requests[0].Gateway != gateway(t, 2) {
 				t.Fatalf("%s: got %v, want the third named", c.reason, err)
 			}
@@ -150,7 +150,7 @@ func TestACallThatFailsFailsAllItsEntries(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld()
 			w.err = c.err
-			var unsent *trigger.Unsent
+			var unsent *trigger.UnsentError
 			if err := w.bus.Request(t.Context(), requests(t, 3)); !errors.As(err, &unsent) || len(unsent.Requests) != 3 {
 				t.Errorf("%s: got %v, want all three named", c.reason, err)
 			}
@@ -174,7 +174,7 @@ func TestNobodyWaitsBeyondTheContext(t *testing.T) {
 	w.answer = func(int, types.PutEventsRequestEntry) string { return "ThrottlingException" }
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	var unsent *trigger.Unsent
+	var unsent *trigger.UnsentError
 	if err := w.bus.Request(ctx, requests(t, 1)); !errors.As(err, &unsent) || len(w.calls) != 1 {
 		t.Errorf("got %v after %d calls, want it named after one", err, len(w.calls))
 	}

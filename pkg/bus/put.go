@@ -48,7 +48,7 @@ func (b *Bus) put(ctx context.Context, entries []*types.PutEventsRequestEntry, o
 	}
 	pause := firstPause
 	for attempt := 1; ; attempt++ {
-		var again []int
+		again := make([]int, 0, len(todo))
 		for _, batch := range batches(entries, todo) {
 			again = append(again, b.putBatch(ctx, entries, batch, outcomes)...)
 		}

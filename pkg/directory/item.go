@@ -3,6 +3,7 @@ package directory
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"time"
 )
@@ -36,11 +37,7 @@ func (a Account) Item() Attributes {
 		item[AttrPath] = append([]string(nil), a.Path...)
 	}
 	if len(a.Tags) > 0 {
-		tags := make(map[string]string, len(a.Tags))
-		for key, value := range a.Tags {
-			tags[key] = value
-		}
-		item[AttrTags] = tags
+		item[AttrTags] = maps.Clone(a.Tags)
 	}
 	if !a.MissingSince.IsZero() {
 		item[AttrMissingSince] = a.MissingSince.UTC().Format(time.RFC3339Nano)
@@ -129,15 +126,13 @@ func (r *itemReader) list(name string) []string {
 }
 
 func (r *itemReader) texts(name string) map[string]string {
-	texts := make(map[string]string)
 	switch values := r.item[name].(type) {
 	case nil:
 		return nil
 	case map[string]string:
-		for key, value := range values {
-			texts[key] = value
-		}
+		return maps.Clone(values)
 	case map[string]any:
+		texts := make(map[string]string, len(values))
 		for key, value := range values {
 			text, ok := value.(string)
 			if !ok {
@@ -146,9 +141,9 @@ func (r *itemReader) texts(name string) map[string]string {
 			}
 			texts[key] = text
 		}
+		return texts
 	default:
 		r.fail(name, "is no map of strings")
 		return nil
 	}
-	return texts
 }

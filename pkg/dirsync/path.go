@@ -50,7 +50,7 @@ func (s *Syncer) parent(ctx context.Context, child string) (string, error) {
 	}
 	parent, err := s.organizations.Parent(ctx, child)
 	if err != nil || !isUnit {
-		return parent, err //nolint:wrapcheck // the caller says what was being done
+		return parent, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -3,6 +3,7 @@ package memory
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"time"
 )
 
@@ -32,13 +33,11 @@ func (o *Organization) serviceEvent(name string, details map[string]any) json.Ra
 func (o *Organization) event(detailType string, detail map[string]any) json.RawMessage {
 	o.sent++
 	at := o.now().UTC().Format(time.RFC3339)
-	for name, value := range map[string]any{
+	maps.Copy(detail, map[string]any{
 		"eventVersion": "1.08", "eventTime": at, "eventSource": "organizations.amazonaws.com", "awsRegion": "us-east-1",
 		"eventID":  fmt.Sprintf("00000000-0000-4000-8000-%012d", o.sent),
 		"readOnly": false, "managementEvent": true, "recipientAccountId": o.management, "eventCategory": "Management",
-	} {
-		detail[name] = value
-	}
+	})
 	event, err := json.Marshal(map[string]any{
 		"version": "0", "id": fmt.Sprintf("00000000-0000-4000-9000-%012d", o.sent),
 		"detail-type": detailType, "source": "aws.organizations",

@@ -50,8 +50,7 @@ func (c *Client) Organization(ctx context.Context) (dirsync.Organization, error)
 // Member describes one account; false where the organization has none of that id.
 func (c *Client) Member(ctx context.Context, id string) (dirsync.Member, bool, error) {
 	out, err := c.api.DescribeAccount(ctx, &organizations.DescribeAccountInput{AccountId: &id})
-	var absent *types.AccountNotFoundException
-	if errors.As(err, &absent) {
+	if _, absent := errors.AsType[*types.AccountNotFoundException](err); absent {
 		return dirsync.Member{}, false, nil
 	}
 	if err != nil {

@@ -53,7 +53,7 @@ func (o *Organization) Handle(ctx context.Context, payload json.RawMessage) erro
 	}
 	organization, err := o.Directory.Organization(ctx)
 	if err != nil {
-		return err //nolint:wrapcheck // it says what was being done
+		return err
 	}
 	if hint.Sender != organization.Management {
 		o.Log.ErrorContext(ctx, "event let go: it does not come from the management account",

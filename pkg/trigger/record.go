@@ -127,7 +127,7 @@ func (i image) account(id string) (*directory.Account, error) {
 	}
 	account, err := directory.ParseItem(id, item)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // it names the account
+		return nil, err
 	}
 	return &account, nil
 }

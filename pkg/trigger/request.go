@@ -26,21 +26,21 @@ type Request struct {
 
 // Requests publishes requests on the bus.
 type Requests interface {
-	// Request publishes all requests, or fails with *Unsent.
+	// Request publishes all requests, or fails with *UnsentError.
 	Request(ctx context.Context, requests []Request) error
 }
 
-// Unsent is the failure of some requests; all others were published.
-type Unsent struct {
+// UnsentError is the failure of some requests; all others were published.
+type UnsentError struct {
 	Requests []Request
 	Err      error
 }
 
-func (u *Unsent) Error() string {
+func (u *UnsentError) Error() string {
 	return fmt.Sprintf("%d reconcile requests, the first for %s, could not be published: %v", len(u.Requests), u.Requests[0].Gateway, u.Err)
 }
 
-func (u *Unsent) Unwrap() error { return u.Err }
+func (u *UnsentError) Unwrap() error { return u.Err }
 
 type requestDetail struct {
 	Gateway     string    `json:"gateway"`
@@ -66,7 +66,7 @@ func (r *Request) UnmarshalJSON(raw []byte) error {
 	}
 	gateway, err := grant.ParseGateway(detail.Gateway)
 	if err != nil {
-		return err //nolint:wrapcheck // it says what is wrong with the gateway
+		return err
 	}
 	*r = Request{Gateway: gateway, Cause: clip(detail.Cause), At: detail.RequestedAt}
 	return nil
@@ -78,8 +78,7 @@ func unsent(requests []Request, err error) map[grant.Gateway]error {
 	if err == nil {
 		return nil
 	}
-	var some *Unsent
-	if errors.As(err, &some) {
+	if some, ok := errors.AsType[*UnsentError](err); ok {
 		requests = some.Requests
 	}
 	lost := make(map[grant.Gateway]error, len(requests))

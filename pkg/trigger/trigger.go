@@ -81,7 +81,7 @@ func reconcileNow(ctx context.Context, r Reconciler, log *slog.Logger, gateway g
 	default:
 		log.InfoContext(ctx, "gateway reconciled", attributes...)
 	}
-	return result, err //nolint:wrapcheck // a Reconciler says which gateway it was
+	return result, err
 }
 
 func (c *counts) reconciled(result reconcile.Result) {

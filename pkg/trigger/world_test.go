@@ -182,7 +182,7 @@ func (r *requests) Request(ctx context.Context, asked []trigger.Request) error {
 	if err := errors.Join(r.err, ctx.Err()); err != nil {
 		return err
 	}
-	lost := &trigger.Unsent{Err: errors.New("ThrottlingException")}
+	lost := &trigger.UnsentError{Err: errors.New("ThrottlingException")}
 	for _, request := range asked {
 		if r.loses[request.Gateway.ARN()] {
 			lost.Requests = append(lost.Requests, request)

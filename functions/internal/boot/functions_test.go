@@ -2,6 +2,7 @@ package boot_test
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -109,9 +110,7 @@ func TestEveryFunctionRunsAsLambdaRunsIt(t *testing.T) {
 func TestAFunctionThatIsConfiguredWronglySaysSoAndDoesNotStart(t *testing.T) {
 	var log logged
 	env := map[string]string{"SIZE_ACCOUNTING": "guessed", "TRUSTED_ACCOUNTS": "11112222333"}
-	for name, value := range credentials {
-		env[name] = value
-	}
+	maps.Copy(env, credentials)
 	process := start(t, "table-changes", build(t, "table-changes")["table-changes"], env, &log)
 	result, err := process.Invoke(t.Context(), []byte(`{}`), nil)
 	process.Stop()
