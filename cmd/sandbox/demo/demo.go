@@ -23,11 +23,15 @@ type Options struct {
 
 // Play tells the whole story. It fails if any of it does not end as it should.
 func Play(ctx context.Context, options Options) error {
-	echo := filepath.Join(options.Functions, "echo", "bootstrap")
-	if _, err := os.Stat(echo); err != nil {
-		return fmt.Errorf("the echo function is not built: %w; run it by `make demo`, which builds it", err)
+	// Lambda starts a function in the function's own directory.
+	functions, err := filepath.Abs(options.Functions)
+	if err != nil {
+		return fmt.Errorf("find the functions: %w", err)
 	}
-	stage, err := newStage(options.Functions, slog.New(slog.NewJSONHandler(options.Log, nil)))
+	if _, err := os.Stat(filepath.Join(functions, "echo", "bootstrap")); err != nil {
+		return fmt.Errorf("the echo function is not built: %w; start with `make demo`, which builds it", err)
+	}
+	stage, err := newStage(functions, slog.New(slog.NewJSONHandler(options.Log, nil)))
 	if err != nil {
 		return err
 	}
