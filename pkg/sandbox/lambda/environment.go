@@ -53,8 +53,7 @@ func startEnvironment(bootstrap Bootstrap) (*environment, error) {
 	e.command.Dir = filepath.Dir(bootstrap.Path)
 	e.command.Env = e.variables(listener.Addr().String())
 	e.command.Stdout, e.command.Stderr = log.File, log.File
-	// A group of its own, so that its children end with it.
-	e.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	e.command.SysProcAttr = ownGroup()
 	if err := e.command.Start(); err != nil {
 		_ = e.server.Close()
 		_ = log.Close()

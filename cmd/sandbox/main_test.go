@@ -1,0 +1,186 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gateway-grants/gateway-grants/pkg/sandbox/cloud/cloudtest"
+)
+
+// asSandbox has the test's own executable be the sandbox, so that tests can
+// start, signal and kill one.
+const asSandbox = "GATEWAY_GRANTS_TEST_AS_SANDBOX"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asSandbox) != "" {
+		main()
+		return
+	}
+	code := m.Run()
+	if err := shared.stop(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// sandbox is a stand-in that runs as a process of its own.
+type sandbox struct {
+	command   *exec.Cmd
+	directory string
+	ready     string // the line that it printed
+	endpoint  string
+	stdout    *bufio.Reader
+	stderr    *strings.Builder
+}
+
+// launch starts a sandbox with a directory of its own, unless the arguments name
+// one, on a free port, and waits until it says that it is ready.
+func launch(python, directory string, arguments ...string) (*sandbox, error) {
+	functions, err := builtFunctions()
+	if err != nil {
+		return nil, err
+	}
+	s := &sandbox{directory: directory, stderr: &strings.Builder{}}
+	s.command = exec.Command(os.Args[0], append([]string{"up", "--port", "0", "--dir", directory, "--functions", functions, "--python", python}, arguments...)...)
+	s.command.Env = append(os.Environ(), asSandbox+"=1")
+	s.command.Stderr = s.stderr
+	stdout, err := s.command.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	s.stdout = bufio.NewReader(stdout)
+	if err := s.command.Start(); err != nil {
+		return nil, err
+	}
+	s.ready, _ = s.stdout.ReadString('\n') // without a line there is an exit status
+	if !strings.HasPrefix(s.ready, "ready: ") {
+		return s, fmt.Errorf("sandbox up: %w: %s%s", s.command.Wait(), s.ready, s.stderr)
+	}
+	s.endpoint, _, _ = strings.Cut(strings.TrimPrefix(s.ready, "ready: "), ",")
+	return s, nil
+}
+
+func (s *sandbox) config() string { return filepath.Join(s.directory, "aws-config") }
+
+// end asks the sandbox to stop and waits until it has.
+func (s *sandbox) end(signal os.Signal) error {
+	if err := s.command.Process.Signal(signal); err != nil {
+		return err
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- s.command.Wait() }()
+	select {
+	case err := <-ended:
+		return err
+	case <-time.After(30 * time.Second):
+		return fmt.Errorf("sandbox did not stop within 30 s of %s: %w", signal, s.command.Process.Kill())
+	}
+}
+
+// builtFunctions builds the product's functions for this machine, once.
+var builtFunctions = sync.OnceValues(func() (string, error) {
+	repository, err := filepath.Abs(filepath.Join("..", ".."))
+	if err != nil {
+		return "", err
+	}
+	directory, err := os.MkdirTemp("", "functions-")
+	if err != nil {
+		return "", err
+	}
+	shared.built = directory
+	for _, f := range productFunctions() {
+		build := exec.Command("go", "build", "-tags", "lambda.norpc", "-o", filepath.Join(directory, f.name, "bootstrap"), "./functions/"+f.name)
+		build.Dir = repository
+		build.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if output, err := build.CombinedOutput(); err != nil {
+			return "", fmt.Errorf("building function %s: %w\n%s", f.name, err, output)
+		}
+	}
+	return directory, nil
+})
+
+// shared is the stand-in that most tests use together.
+var shared sharedSandbox
+
+type sharedSandbox struct {
+	start sync.Once
+	*sandbox
+	err   error
+	built string
+}
+
+func (s *sharedSandbox) stop() error {
+	var err error
+	if s.sandbox != nil {
+		err = s.end(os.Interrupt)
+	}
+	for _, directory := range []string{s.built, s.directoryOf()} {
+		if directory != "" {
+			_ = os.RemoveAll(directory)
+		}
+	}
+	return err
+}
+
+func (s *sharedSandbox) directoryOf() string {
+	if s.sandbox == nil {
+		return ""
+	}
+	return s.directory
+}
+
+// standInFor gives the test the shared stand-in.
+func standInFor(t *testing.T) *sandbox {
+	t.Helper()
+	python := cloudtest.Python(t)
+	shared.start.Do(func() {
+		directory, err := os.MkdirTemp("", "sandbox-")
+		if err != nil {
+			shared.err = err
+			return
+		}
+		shared.sandbox, shared.err = launch(python, directory)
+	})
+	if shared.err != nil {
+		t.Fatal(shared.err)
+	}
+	return shared.sandbox
+}
+
+// environment is what a client gets to use the stand-in as a profile: nothing of
+// the machine's own AWS settings.
+func (s *sandbox) environment(profile string) []string {
+	env := []string{
+		"AWS_CONFIG_FILE=" + s.config(), "AWS_SHARED_CREDENTIALS_FILE=" + os.DevNull, "AWS_PROFILE=" + profile,
+		"AWS_EC2_METADATA_DISABLED=true", "AWS_PAGER=", "AWS_MAX_ATTEMPTS=1", "NO_PROXY=127.0.0.1",
+	}
+	for _, name := range []string{"PATH", "HOME", "TMPDIR", "LANG"} {
+		if value, ok := os.LookupEnv(name); ok {
+			env = append(env, name+"="+value)
+		}
+	}
+	return env
+}
+
+// eventually waits for at most 30 seconds.
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	for !holds() {
+		select {
+		case <-ctx.Done():
+			t.Fatalf("not within 30 s: %s", what)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
