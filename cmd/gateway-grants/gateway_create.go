@@ -125,15 +125,11 @@ func (p *program) checkConfigIsFree(name, account, region string) error {
 	return refuse("%s describes another gateway, %s: name another file with --config, or remove that one", p.settings.config, config.GatewayARN)
 }
 
-// recordGateway writes the file, with the target that it had if the gateway is
-// the same.
+// recordGateway writes the file unless the gateway is on record already.
 func (p *program) recordGateway(config gatewayConfig) error {
 	known, err := readGatewayConfig(p.settings.config)
-	if err != nil {
+	if err != nil || known != nil && known.GatewayARN == config.GatewayARN {
 		return err
-	}
-	if known != nil && known.GatewayARN == config.GatewayARN {
-		config.TargetID = known.TargetID
 	}
 	return config.write(p.settings.config)
 }

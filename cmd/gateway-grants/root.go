@@ -99,6 +99,7 @@ func onlySubcommands(cmd *cobra.Command, args []string) error {
 		return nil
 	}
 	problem := fmt.Sprintf("there is no command %q", args[0])
+	cmd.SuggestionsMinimumDistance = 2 // letters, as cobra's own message has it
 	if similar := cmd.SuggestionsFor(args[0]); len(similar) > 0 {
 		problem += ", but " + strings.Join(similar, ", ")
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gateway-grants/gateway-grants/pkg/agentcore"
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
 )
 
 // What a run ends with.
@@ -50,10 +51,19 @@ func (p *program) run(ctx context.Context, args []string) int {
 		return exitNo
 	}
 	fmt.Fprintln(p.err, p.paint(p.err).red("gateway-grants:"), oneLine(p.explain(err)))
-	if _, refused := errors.AsType[*refusal](err); refused {
+	if isNo(err) {
 		return exitNo
 	}
 	return exitFailed
+}
+
+// isNo tells a refusal from a failure.
+func isNo(err error) bool {
+	if _, refused := errors.AsType[*refusal](err); refused {
+		return true
+	}
+	code := grant.CodeOf(err)
+	return code == grant.CodeWrongAuthorizer || code == agentcore.CodeOtherTarget
 }
 
 func (p *program) now() time.Time { return p.clock.Now() }

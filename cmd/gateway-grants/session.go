@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go/logging"
 )
 
 // session is how a command acts in AWS: as whom, and where.
@@ -27,7 +28,8 @@ type identity struct {
 
 // session finds configuration and credentials as the AWS CLI does.
 func (p *program) session(ctx context.Context) (*session, error) {
-	var options []func(*config.LoadOptions) error
+	// What goes wrong is said once, by the error of the call.
+	options := []func(*config.LoadOptions) error{config.WithLogger(logging.Nop{})}
 	if p.settings.profile != "" {
 		options = append(options, config.WithSharedConfigProfile(p.settings.profile))
 	}

@@ -58,8 +58,9 @@ type world struct {
 	accounts  *memory.Accounts
 	bus       *published
 
-	mu    sync.Mutex
-	ahead time.Duration // of the machine's clock
+	mu      sync.Mutex
+	ahead   time.Duration // of the machine's clock
+	written []string      // method and path of every change asked of the control plane
 }
 
 // published are the notices that a bus was given.
@@ -124,9 +125,36 @@ func (w *world) serve() {
 		case strings.HasPrefix(r.URL.Path, strings.TrimSuffix(gateway.Path("x"), "x/mcp")):
 			calls.ServeHTTP(rw, r)
 		default:
+			w.note(r)
 			administration.ServeHTTP(rw, r)
 		}
 	})
+}
+
+func (w *world) note(r *http.Request) {
+	if r.Method == http.MethodGet {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.written = append(w.written, r.Method+" "+strings.Split(r.URL.Path, "/")[1]+kindOf(r.URL.Path))
+}
+
+// kindOf tells a target from its gateway.
+func kindOf(path string) string {
+	if strings.Contains(path, "/targets/") {
+		return "/targets"
+	}
+	return ""
+}
+
+// changes are the changes asked of the control plane since the last look.
+func (w *world) changes() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	written := w.written
+	w.written = nil
+	return written
 }
 
 // environment is the shell that the command runs in: an empty directory and the
@@ -201,13 +229,19 @@ type said struct {
 // run runs the command line in the world.
 func (w *world) run(args ...string) said {
 	w.t.Helper()
+	return w.with(func(aws.Config, tables.Names) opened {
+		return opened{grants: w.grants, states: w.states, directory: w.accounts}
+	}, args...)
+}
+
+// with runs the command line in the world, but on other tables.
+func (w *world) with(open openTables, args ...string) said {
+	w.t.Helper()
 	var out, err bytes.Buffer
 	p := &program{
 		in: strings.NewReader(""), out: &out, err: &err,
-		clock: agentcore.Clock{Now: w.now, Sleep: w.sleep},
-		open: func(aws.Config, tables.Names) opened {
-			return opened{grants: w.grants, states: w.states, directory: w.accounts}
-		},
+		clock:   agentcore.Clock{Now: w.now, Sleep: w.sleep},
+		open:    open,
 		notices: func(aws.Config, string) reconcile.Notices { return w.bus },
 	}
 	code := p.run(w.t.Context(), args)

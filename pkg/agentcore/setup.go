@@ -11,6 +11,7 @@ import (
 	control "github.com/aws/aws-sdk-go-v2/service/bedrockagentcorecontrol"
 	"github.com/aws/aws-sdk-go-v2/service/bedrockagentcorecontrol/types"
 
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
 )
 
@@ -70,8 +71,9 @@ type SetUp struct {
 }
 
 // Gateway makes the gateway, or finds the one of that name, and returns when it
-// is READY. Authentication is AWS_IAM, the protocol MCP. It refuses a gateway
-// with another authorizer: a gateway keeps the one that it was created with.
+// is READY. Authentication is AWS_IAM, the protocol MCP. A gateway with another
+// authorizer fails with grant.CodeWrongAuthorizer: it keeps the one that it was
+// created with.
 func (s Setup) Gateway(ctx context.Context, spec GatewaySpec) (SetUp, error) {
 	id, err := s.gatewayNamed(ctx, spec.Name)
 	if err != nil {
@@ -88,7 +90,10 @@ func (s Setup) Gateway(ctx context.Context, spec GatewaySpec) (SetUp, error) {
 		return SetUp{}, err
 	}
 	if gateway.AuthorizerType != types.AuthorizerTypeAwsIam {
-		return SetUp{}, fmt.Errorf("gateway %s authenticates callers with %s and cannot change that; choose another name, or delete it first", id, gateway.AuthorizerType)
+		return SetUp{}, &grant.Error{
+			Code: grant.CodeWrongAuthorizer, Op: "set up gateway " + id,
+			Hint: "it authenticates callers with " + string(gateway.AuthorizerType) + " and cannot change that: choose another name, or delete it first",
+		}
 	}
 	tagged, err := s.tag(ctx, aws.ToString(gateway.GatewayArn))
 	if err != nil {

@@ -7,6 +7,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	control "github.com/aws/aws-sdk-go-v2/service/bedrockagentcorecontrol"
 	"github.com/aws/aws-sdk-go-v2/service/bedrockagentcorecontrol/types"
+
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
 )
 
 // TargetSpec is a Lambda target to be.
@@ -16,9 +18,12 @@ type TargetSpec struct {
 	Tools     []types.ToolDefinition
 }
 
+// CodeOtherTarget is the failure of a target whose name is taken by one that
+// calls another function.
+const CodeOtherTarget grant.Code = "OtherTarget"
+
 // Target gives the gateway the target, unless it has one of that name, and
-// returns its id when it is READY. It refuses a target of that name which calls
-// another function.
+// returns its id when it is READY. It fails with CodeOtherTarget.
 func (s Setup) Target(ctx context.Context, gatewayID string, spec TargetSpec) (id string, created bool, err error) {
 	targets, err := s.Targets(ctx, gatewayID)
 	if err != nil {
@@ -40,7 +45,10 @@ func (s Setup) Target(ctx context.Context, gatewayID string, spec TargetSpec) (i
 		return "", false, err
 	}
 	if calls := lambdaOf(target); calls != spec.LambdaARN {
-		return "", false, fmt.Errorf("target %s of gateway %s calls %s instead of %s; choose another target name, or delete that target first", spec.Name, gatewayID, calls, spec.LambdaARN)
+		return "", false, &grant.Error{
+			Code: CodeOtherTarget, Op: "set up target " + spec.Name + " of gateway " + gatewayID,
+			Hint: "it calls " + calls + " instead of " + spec.LambdaARN + ": choose another target name, or delete that target first",
+		}
 	}
 	return id, created, nil
 }

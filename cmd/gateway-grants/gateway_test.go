@@ -1,0 +1,304 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/gateway-grants/gateway-grants/pkg/plan"
+	"github.com/gateway-grants/gateway-grants/pkg/sandbox/model"
+)
+
+var inA = model.Caller{Account: accountA}
+
+const lots = time.Minute // more than a gateway or target takes for anything
+
+func create(more ...string) []string {
+	return append([]string{"gateway", "create", "--name", "cross-account-test", "--role-arn", roleARN, "--lambda-arn", echoARN}, more...)
+}
+
+func TestAGatewayIsMadeManagedWithIAMAndTheEchoToolAndPutOnRecord(t *testing.T) {
+	w := newWorld(t)
+	made := w.done(create()...)
+	config := w.config()
+
+	gateway, err := w.model.GetGateway(inA, config.GatewayID)
+	w.must(err)
+	if gateway.AuthorizerType != model.AWSIAM || gateway.ProtocolType != "MCP" || gateway.RoleARN != roleARN || gateway.Status != model.Ready {
+		t.Errorf("gateway %+v", gateway)
+	}
+	tags, err := w.model.ListTagsForResource(inA, config.GatewayARN)
+	w.must(err)
+	if diff := cmp.Diff(map[string]string{plan.ManagedTag: plan.ManagedValue}, tags); diff != "" {
+		t.Errorf("tags: -want +got\n%s", diff)
+	}
+	want := gatewayConfig{
+		GatewayID: gateway.ID, GatewayURL: gateway.URL, GatewayARN: gateway.ARN,
+		TargetID: w.model.ReadyTargets(gateway.ID)[0].ID, LambdaARN: echoARN, AccountID: accountA, Region: region,
+	}
+	if diff := cmp.Diff(want, config); diff != "" {
+		t.Errorf("gateway_config.json: -want +got\n%s", diff)
+	}
+	said := "Gateway ID: " + want.GatewayID + "\nGateway URL: " + want.GatewayURL + "\nGateway ARN: " + want.GatewayARN +
+		"\nTarget ID: " + want.TargetID + "\nConfiguration saved to: gateway_config.json\n"
+	if diff := cmp.Diff(said, made.out); diff != "" {
+		t.Errorf("said: -want +got\n%s", diff)
+	}
+	progress := "Waiting for gateway " + want.GatewayID + ": CREATING.. READY.\nCreated gateway " + want.GatewayID +
+		"\nWaiting for target echo-tools: CREATING.. READY.\nCreated target echo-tools\n"
+	if diff := cmp.Diff(progress, made.err); diff != "" {
+		t.Errorf("showed meanwhile: -want +got\n%s", diff)
+	}
+}
+
+func TestMakingAGatewayAgainChangesNothing(t *testing.T) {
+	w := newWorld(t)
+	first := w.created()
+	w.changes()
+	again := w.done(create()...)
+	if changes := w.changes(); len(changes) > 0 {
+		t.Errorf("asked for %v", changes)
+	}
+	if diff := cmp.Diff(first, w.config()); diff != "" {
+		t.Errorf("gateway_config.json: -want +got\n%s", diff)
+	}
+	if want := "Found gateway " + first.GatewayID + "\nFound target echo-tools\n"; again.err != want {
+		t.Errorf("said %q, want %q", again.err, want)
+	}
+}
+
+func TestWhatIsThereAlreadyIsCompleted(t *testing.T) {
+	w := newWorld(t)
+	_, err := w.model.CreateGateway(inA, model.CreateGatewayInput{GatewaySettings: model.GatewaySettings{
+		Name: "cross-account-test", AuthorizerType: model.AWSIAM, ProtocolType: "MCP", RoleARN: "arn:aws:iam::111122223333:role/Other",
+	}})
+	w.must(err)
+
+	made := w.done(create()...)
+	config := w.config()
+	tags, err := w.model.ListTagsForResource(inA, config.GatewayARN)
+	w.must(err)
+	if tags[plan.ManagedTag] != plan.ManagedValue || len(w.model.ReadyTargets(config.GatewayID)) != 1 {
+		t.Errorf("tags %v, targets %v", tags, w.model.ReadyTargets(config.GatewayID))
+	}
+	for _, want := range []string{"Tagged it as managed", "it keeps the role that it had, arn:aws:iam::111122223333:role/Other", "Created target echo-tools"} {
+		if !strings.Contains(made.err, want) {
+			t.Errorf("did not say %q:\n%s", want, made.err)
+		}
+	}
+}
+
+func TestAGatewayThatCannotBecomeWhatIsAskedForIsRefused(t *testing.T) {
+	jwt := model.GatewaySettings{
+		Name: "cross-account-test", AuthorizerType: model.CustomJWT, ProtocolType: "MCP", RoleARN: roleARN,
+		AuthorizerConfiguration: &model.AuthorizerSettings{CustomJWT: &model.JWTSettings{
+			DiscoveryURL: "https://example.com/.well-known/openid-configuration", AllowedClients: []string{"one"},
+		}},
+	}
+	tests := []struct {
+		reason string
+		before func(w *world)
+		args   []string
+		code   int
+		says   string
+		record bool // of something at gateway_config.json
+	}{
+		{
+			reason: "another authorizer",
+			before: func(w *world) {
+				_, err := w.model.CreateGateway(inA, model.CreateGatewayInput{GatewaySettings: jwt})
+				w.must(err)
+			},
+			args: create(), code: exitNo, says: "authenticates callers with CUSTOM_JWT and cannot change that: choose another name, or delete it first",
+		},
+		{
+			reason: "a target that calls another function",
+			before: func(w *world) { w.created() },
+			args:   []string{"gateway", "create", "--name", "cross-account-test", "--role-arn", roleARN, "--lambda-arn", echoARN + "2"},
+			code:   exitNo, says: "calls " + echoARN + " instead of " + echoARN + "2: choose another target name, or delete that target first", record: true,
+		},
+		{
+			reason: "a file that describes another gateway",
+			before: func(w *world) { w.created() },
+			args:   []string{"gateway", "create", "--name", "other", "--role-arn", roleARN, "--lambda-arn", echoARN},
+			code:   exitNo, says: "gateway_config.json describes another gateway", record: true,
+		},
+		{
+			reason: "a file that is something else",
+			before: func(w *world) { w.must(os.WriteFile("gateway_config.json", []byte("{"), 0o600)) },
+			args:   create(), code: exitNo, says: "gateway_config.json is not what gateway create writes", record: true,
+		},
+		{
+			reason: "no name",
+			before: func(*world) {},
+			args:   []string{"gateway", "create", "--role-arn", roleARN, "--lambda-arn", echoARN},
+			code:   exitNo, says: "--name \"\" is not a gateway's name: write 1 to 100 letters and digits, with single hyphens between them",
+		},
+		{
+			reason: "a role that is none",
+			before: func(*world) {},
+			args:   []string{"gateway", "create", "--name", "x", "--role-arn", echoARN, "--lambda-arn", echoARN},
+			code:   exitNo, says: "is not a role: write arn:aws:iam::ACCOUNT:role/NAME",
+		},
+		{
+			reason: "a function that is none",
+			before: func(*world) {},
+			args:   []string{"gateway", "create", "--name", "x", "--role-arn", roleARN, "--lambda-arn", roleARN},
+			code:   exitNo, says: "is not a function: write arn:aws:lambda:REGION:ACCOUNT:function:NAME",
+		},
+		{
+			reason: "an argument",
+			before: func(*world) {},
+			args:   create("x"), code: exitNo, says: "create takes flags only, and was given 1 argument: see gateway-grants gateway create --help",
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.reason, func(t *testing.T) {
+			w := newWorld(t)
+			test.before(w)
+			before, _ := os.ReadFile("gateway_config.json")
+			w.changes()
+			got := w.run(test.args...)
+			if got.code != test.code || !strings.Contains(got.err, test.says) {
+				t.Errorf("exit %d, want %d saying %q\n%s", got.code, test.code, test.says, got.err)
+			}
+			if changes := w.changes(); len(changes) > 0 {
+				t.Errorf("asked for %v", changes)
+			}
+			after, _ := os.ReadFile("gateway_config.json")
+			if !bytes.Equal(before, after) && test.record {
+				t.Errorf("gateway_config.json became\n%s", after)
+			}
+			if !test.record && len(after) > 0 {
+				t.Errorf("gateway_config.json was written\n%s", after)
+			}
+		})
+	}
+}
+
+func TestAGatewayIsDeletedInOrderAndNothingElse(t *testing.T) {
+	w := newWorld(t)
+	config := w.created()
+	w.done("grant", accountB)
+	w.done("reconcile")
+	other, err := w.model.CreateGateway(inA, model.CreateGatewayInput{GatewaySettings: model.GatewaySettings{
+		Name: "other", AuthorizerType: model.AWSIAM, ProtocolType: "MCP", RoleARN: roleARN,
+	}})
+	w.must(err)
+	w.changes()
+
+	gone := w.done("gateway", "delete")
+	if diff := cmp.Diff([]string{"DELETE resourcepolicy", "DELETE gateways/targets", "DELETE gateways"}, w.changes()); diff != "" {
+		t.Errorf("asked for: -want +got\n%s", diff)
+	}
+	want := "Deleted resource policy\nDeleted target: " + config.TargetID + "\nDeleted gateway: " + config.GatewayID + "\n"
+	if diff := cmp.Diff(want, gone.out); diff != "" {
+		t.Errorf("said: -want +got\n%s", diff)
+	}
+	if _, err := w.model.GetGateway(inA, other.ID); err != nil {
+		t.Errorf("the other gateway: %v", err)
+	}
+	if _, exists := w.model.Lookup(config.GatewayID); exists {
+		t.Error("it is still there")
+	}
+	if len(w.rows()) != 1 {
+		t.Error("the grants are gone too")
+	}
+
+	again := w.done("gateway", "delete")
+	want = "Already gone: resource policy\nAlready gone: target: " + config.TargetID + "\nAlready gone: gateway: " + config.GatewayID + "\n"
+	if diff := cmp.Diff(want, again.out); diff != "" {
+		t.Errorf("said the second time: -want +got\n%s", diff)
+	}
+}
+
+func TestAHalfDeletedGatewayIsDeletedToTheEnd(t *testing.T) {
+	tests := []struct {
+		reason string
+		before func(w *world, config gatewayConfig)
+		want   []string
+	}{
+		{"the target is gone", func(w *world, c gatewayConfig) {
+			_, err := w.model.DeleteGatewayTarget(inA, c.GatewayID, c.TargetID)
+			w.must(err)
+			w.must(w.sleep(t.Context(), lots))
+		}, []string{"DELETE resourcepolicy", "DELETE gateways"}},
+		{"the target is on its way", func(w *world, c gatewayConfig) {
+			_, err := w.model.DeleteGatewayTarget(inA, c.GatewayID, c.TargetID)
+			w.must(err)
+		}, []string{"DELETE resourcepolicy", "DELETE gateways"}},
+		{"the gateway is on its way", func(w *world, c gatewayConfig) {
+			_, err := w.model.DeleteGatewayTarget(inA, c.GatewayID, c.TargetID)
+			w.must(err)
+			w.must(w.sleep(t.Context(), lots))
+			_, err = w.model.DeleteGateway(inA, c.GatewayID)
+			w.must(err)
+		}, []string{"DELETE resourcepolicy"}},
+	}
+	for _, test := range tests {
+		t.Run(test.reason, func(t *testing.T) {
+			w := newWorld(t)
+			config := w.created()
+			test.before(w, config)
+			w.changes()
+			w.done("gateway", "delete")
+			if diff := cmp.Diff(test.want, w.changes()); diff != "" {
+				t.Errorf("asked for: -want +got\n%s", diff)
+			}
+			if _, exists := w.model.Lookup(config.GatewayID); exists {
+				t.Error("it is still there")
+			}
+		})
+	}
+}
+
+func TestADeletionThatWouldTakeTooMuchOrNothingIsRefused(t *testing.T) {
+	tests := []struct {
+		reason string
+		before func(w *world)
+		args   []string
+		says   string
+	}{
+		{"no file", func(w *world) { w.must(os.Remove("gateway_config.json")) }, nil, "there is no gateway_config.json: name the file that gateway create wrote with --config"},
+		{"somebody else's credentials", func(*world) {}, []string{"--profile", "account-b"}, "belongs to account 111122223333 and you are in 444455556666: choose the right --profile"},
+		{
+			"a target that somebody else added",
+			func(w *world) {
+				w.done(create("--target", "more-tools", "--config", "more.json")...)
+			},
+			nil, "has targets that gateway_config.json does not name (more-tools), and nothing was deleted: delete them first, or all of them with --all-targets",
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.reason, func(t *testing.T) {
+			w := newWorld(t)
+			config := w.created()
+			test.before(w)
+			w.changes()
+			got := w.run(append([]string{"gateway", "delete"}, test.args...)...)
+			if got.code != exitNo || !strings.Contains(got.err, test.says) {
+				t.Errorf("exit %d, want %d saying %q\n%s", got.code, exitNo, test.says, got.err)
+			}
+			if changes := w.changes(); len(changes) > 0 {
+				t.Errorf("asked for %v", changes)
+			}
+			if _, exists := w.model.Lookup(config.GatewayID); !exists {
+				t.Error("it is gone")
+			}
+		})
+	}
+}
+
+func TestEveryTargetGoesIfAskedFor(t *testing.T) {
+	w := newWorld(t)
+	config := w.created()
+	w.done(create("--target", "more-tools", "--config", "more.json")...)
+	w.done("gateway", "delete", "--all-targets")
+	if _, exists := w.model.Lookup(config.GatewayID); exists {
+		t.Error("it is still there")
+	}
+}

@@ -1,0 +1,185 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/plan"
+	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
+	"github.com/gateway-grants/gateway-grants/pkg/tables"
+)
+
+// listed is a world with one row of every kind, judged on gatewayARN where the
+// product would have done so.
+func listed(t *testing.T) *world {
+	t.Helper()
+	w := newWorld(t)
+	put := func(attributes grant.Attributes) grant.Row {
+		w.must(w.grants.Put(t.Context(), attributes, true))
+		return grant.Parse(attributes)
+	}
+	named := func(gateway, id, principal string, more ...string) grant.Attributes {
+		attributes := grant.Attributes{grant.AttrGateway: gateway, grant.AttrGrant: id, grant.AttrPrincipal: principal}
+		for i := 0; i < len(more); i += 2 {
+			attributes[more[i]] = more[i+1]
+		}
+		return attributes
+	}
+	admitted := put(named(gatewayARN, "a-admitted", "444455556666", grant.AttrRole, "AgentRole", grant.AttrExpires, "2099-01-31"))
+	full := put(named(gatewayARN, "b-full", "555566667777"))
+	changed := put(named(gatewayARN, "c-changed", "666677778888"))
+	ended := put(named(gatewayARN, "d-ended", "777788889999", grant.AttrExpires, "2020-01-01"))
+	put(named(gatewayARN, "e-invalid", "444455556666", "condition", "misspelt"))
+	everywhere := put(named("*", "f-everywhere", "o-exampleorgid"))
+	put(named("*", "g-new", "ou-abcd-11112222"))
+	put(named("my gateway", "h-nowhere", "444455556666"))
+
+	since := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+	status := func(row grant.Row, phase grant.Phase, reason grant.Code, message string) grant.Status {
+		return grant.Status{Phase: phase, Reason: reason, Message: message, Since: since, Revision: row.Revision}
+	}
+	in := status(admitted, grant.PhaseAdmitted, "", "")
+	in.Admitted = []string{"arn:aws:iam::444455556666:role/AgentRole"}
+	stale := status(changed, grant.PhaseAdmitted, "", "")
+	stale.Revision = "of an older row"
+	w.must(w.states.Record(t.Context(), gatewayNamed(t), plan.GatewayState{Authorizer: "AWS_IAM"}, map[grant.Key]grant.Status{
+		admitted.Key:   in,
+		full.Key:       status(full, grant.PhaseLeftOut, grant.CodePolicyFull, "the gateway's policy has no room left"),
+		changed.Key:    stale,
+		ended.Key:      status(ended, grant.PhaseAdmitted, "", ""),
+		everywhere.Key: status(everywhere, grant.PhaseLeftOut, grant.CodeNoDirectory, "no complete listing yet"),
+	}, nil))
+	return w
+}
+
+func gatewayNamed(t *testing.T) grant.Gateway {
+	t.Helper()
+	gateway, err := grant.ParseGateway(gatewayARN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return gateway
+}
+
+func TestGrantsAreListedWithWhereTheyStandAndWhy(t *testing.T) {
+	w := listed(t)
+	tests := []struct {
+		reason string
+		args   []string
+		want   string
+	}{
+		{"on one gateway", []string{"list", "tools-abcdefghij"}, `
+GATEWAY           GRANT         PRINCIPAL                    EXPIRES               STATUS
+*                 f-everywhere  o-exampleorgid               -                     LeftOut NoDirectory: no complete listing yet
+*                 g-new         ou-abcd-11112222             -                     Pending
+tools-abcdefghij  a-admitted    444455556666 role/AgentRole  2099-02-01T00:00:00Z  Admitted
+tools-abcdefghij  b-full        555566667777                 -                     LeftOut PolicyFull: the gateway's policy has no room left
+tools-abcdefghij  c-changed     666677778888                 -                     Pending
+tools-abcdefghij  d-ended       777788889999                 2020-01-02T00:00:00Z  Expired: not yet taken out of the policy
+tools-abcdefghij  e-invalid     -                            -                     Invalid UnknownAttribute: read attribute "condition": the attributes are gateway, grant, principal, expires, role, follow, exclude, conditions, reason, requestedBy, source
+`},
+		{"for every gateway", []string{"list", "*"}, `
+GATEWAY  GRANT         PRINCIPAL         EXPIRES  STATUS
+*        f-everywhere  o-exampleorgid    -        PerGateway: gateway-grants list GATEWAY shows it
+*        g-new         ou-abcd-11112222  -        PerGateway: gateway-grants list GATEWAY shows it
+`},
+	}
+	for _, test := range tests {
+		t.Run(test.reason, func(t *testing.T) {
+			got := w.done(test.args...)
+			if diff := cmp.Diff(strings.TrimPrefix(test.want, "\n"), got.out); diff != "" {
+				t.Errorf("-want +got\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestTheWholeTableIsListedRowByRow(t *testing.T) {
+	w := listed(t)
+	var rows []listedRow
+	w.must(json.Unmarshal([]byte(w.done("list", "-o", "json").out), &rows))
+	phases := map[string]grant.Phase{}
+	for _, row := range rows {
+		phases[row.Grant] = row.Phase
+	}
+	want := map[string]grant.Phase{
+		"a-admitted": "Admitted", "b-full": "LeftOut", "c-changed": "Pending", "d-ended": "Expired",
+		"e-invalid": "Invalid", "f-everywhere": "PerGateway", "g-new": "PerGateway", "h-nowhere": "Invalid",
+	}
+	if diff := cmp.Diff(want, phases); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	admitted := rows[2]
+	if diff := cmp.Diff(listedRow{
+		Gateway: gatewayARN, Grant: "a-admitted", Principal: "444455556666", Role: "AgentRole", Follow: "identity",
+		Expires: "2099-02-01T00:00:00Z", Phase: "Admitted", Since: "2026-11-20T12:00:00Z",
+		Admitted: []string{"arn:aws:iam::444455556666:role/AgentRole"},
+	}, admitted); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
+func TestAnEmptyTableIsSaidToBeEmpty(t *testing.T) {
+	w := newWorld(t)
+	if got := w.done("list"); got.out != "No grants.\n" {
+		t.Errorf("said %q", got.out)
+	}
+	if got := w.done("list", "-o", "json"); got.out != "[]\n" {
+		t.Errorf("said %q", got.out)
+	}
+}
+
+func TestATableThatCannotProveItselfIsNotEmpty(t *testing.T) {
+	w := newWorld(t)
+	got := w.with(func(aws.Config, tables.Names) opened {
+		return opened{grants: failingGrants{}, states: w.states}
+	}, "list")
+	if got.code != exitFailed || got.out != "" || !strings.Contains(got.err, "gateway * grant #meta is missing") {
+		t.Errorf("exit %d\n%s%s", got.code, got.out, got.err)
+	}
+}
+
+func TestGrantsAreListedEvenIfTheirStatusesCannotBeRead(t *testing.T) {
+	w := listed(t)
+	got := w.with(func(aws.Config, tables.Names) opened {
+		return opened{grants: w.grants, states: failingStates{}}
+	}, "list", "tools-abcdefghij")
+	if got.code != exitDone || strings.Count(got.out, "\n") != 8 || !strings.Contains(got.out, "a-admitted    444455556666 role/AgentRole  2099-02-01T00:00:00Z  Pending\n") {
+		t.Errorf("exit %d\n%s", got.code, got.out)
+	}
+	if want := "Note: statuses are missing, as the state table could not be read: no luck\n"; got.err != want {
+		t.Errorf("said %q, want %q", got.err, want)
+	}
+}
+
+func TestAFailedReconcileIsToldWithTheGrants(t *testing.T) {
+	w := listed(t)
+	state := plan.GatewayState{LastError: reconcile.CodeThrottled, LastMessage: "AWS asks\nfor fewer calls"}
+	w.must(w.states.Record(t.Context(), gatewayNamed(t), state, nil, nil))
+	got := w.done("list", "tools-abcdefghij")
+	if want := "Note: the last reconcile of tools-abcdefghij failed (Throttled): AWS asks for fewer calls\n"; got.err != want {
+		t.Errorf("said %q, want %q", got.err, want)
+	}
+}
+
+// failingGrants is a table without the sentinel row.
+type failingGrants struct{ grantsTable }
+
+func (failingGrants) All(context.Context) ([]grant.Row, error) {
+	return nil, tables.NoSentinel("gateway-grants")
+}
+
+// failingStates is a table that cannot be read.
+type failingStates struct{ reconcile.States }
+
+func (failingStates) Load(context.Context, grant.Gateway) (plan.State, error) {
+	return plan.State{}, errors.New("no luck")
+}

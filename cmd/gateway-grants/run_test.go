@@ -1,0 +1,162 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"runtime/debug"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// shell runs the real program, tables and bus in AWS.
+func shell(t *testing.T, args ...string) said {
+	t.Helper()
+	var out, err bytes.Buffer
+	code := Run(t.Context(), args, strings.NewReader(""), &out, &err)
+	return said{code, out.String(), err.String()}
+}
+
+func TestWhatOftenGoesWrongIsSaidInOneLineThatHelps(t *testing.T) {
+	newWorld(t)
+	gone := httptest.NewServer(http.NotFoundHandler())
+	gone.Close()
+	deserted := gone.URL
+	tests := []struct {
+		reason string
+		before func(t *testing.T)
+		args   []string
+		want   string
+	}{
+		{"no credentials", nil, []string{"list", "--profile", "nobody"}, "there are no AWS credentials: choose a profile with --profile or AWS_PROFILE, or set some up with aws configure"},
+		{"no such profile", nil, []string{"list", "--profile", "typo"}, "there is no AWS profile typo: see aws configure list-profiles, and choose one with --profile"},
+		{"no region", nil, []string{"list", "--profile", "nowhere"}, "no AWS region is set: use --region, AWS_REGION or a profile with a region"},
+		{"credentials that AWS does not know", nil, []string{"grant", gatewayARN, accountB, "--profile", "stranger"}, "AWS does not know these credentials: choose another profile with --profile"},
+		{"expired credentials", answering("AWS_ENDPOINT_URL_STS", http.StatusForbidden, `<ErrorResponse><Error><Code>ExpiredToken</Code><Message>The security token included in the request is expired</Message></Error></ErrorResponse>`), []string{"grant", gatewayARN, accountB}, "the AWS credentials have expired: log in again, or choose another profile with --profile"},
+		{"a denied call", answering("AWS_ENDPOINT_URL_DYNAMODB", http.StatusBadRequest, `{"__type":"com.amazon.coral.service#AccessDeniedException","Message":"User is not authorized to perform: dynamodb:Scan"}`), []string{"list"}, "AWS denies this: User is not authorized to perform: dynamodb:Scan: ask for the permission, or choose another profile with --profile"},
+		{"a missing table", answering("AWS_ENDPOINT_URL_DYNAMODB", http.StatusBadRequest, `{"__type":"com.amazonaws.dynamodb.v20120810#ResourceNotFoundException","message":"Requested resource not found"}`), []string{"list", "--grants-table", "typo"}, "in table typo: there is no such table in region us-east-1 of this account: deploy first, or name the right --profile, --region or table"},
+		{"nobody at the endpoint", pointing("AWS_ENDPOINT_URL", deserted), []string{"list"}, "check the network and AWS_ENDPOINT_URL (http://127.0.0.1:"},
+		{"no such host", pointing("AWS_ENDPOINT_URL", "http://no-such-host.invalid"), []string{"list"}, "there is no host no-such-host.invalid: check the region and AWS_ENDPOINT_URL (http://no-such-host.invalid)"},
+		{"a gateway out of reach", nil, []string{"invoke", deserted + "/mcp"}, "check the URL and the network"},
+	}
+	for _, test := range tests {
+		t.Run(test.reason, func(t *testing.T) {
+			if test.before != nil {
+				test.before(t)
+			}
+			got := shell(t, test.args...)
+			if got.code != exitFailed || !strings.HasPrefix(got.err, "gateway-grants: ") || !strings.Contains(got.err, test.want) || strings.Count(got.err, "\n") != 1 {
+				t.Errorf("exit %d, want %d saying %q:\n%s", got.code, exitFailed, test.want, got.err)
+			}
+		})
+	}
+}
+
+// answering has a service of AWS's answer everything in one way.
+func answering(endpoint string, status int, body string) func(*testing.T) {
+	return func(t *testing.T) {
+		t.Helper()
+		server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+			rw.WriteHeader(status)
+			_, _ = rw.Write([]byte(body))
+		}))
+		t.Cleanup(server.Close)
+		t.Setenv(endpoint, server.URL)
+	}
+}
+
+func pointing(endpoint, url string) func(*testing.T) {
+	return func(t *testing.T) {
+		t.Helper()
+		t.Setenv(endpoint, url)
+	}
+}
+
+func TestACommandLineThatIsNoneIsRefusedInOneLine(t *testing.T) {
+	newWorld(t)
+	tests := []struct {
+		args []string
+		want string
+	}{
+		{[]string{"grants"}, `there is no command "grants", but grant: see gateway-grants --help`},
+		{[]string{"gateway", "remove"}, `there is no command "remove": see gateway-grants gateway --help`},
+		{[]string{"list", "--output", "yaml"}, "--output yaml is unknown: write table or json"},
+		{[]string{"version", "2"}, "version takes nothing, and was given 1 argument: see gateway-grants version --help"},
+		{[]string{"--frobnicate"}, "unknown flag: --frobnicate: see gateway-grants --help"},
+	}
+	for _, test := range tests {
+		t.Run(strings.Join(test.args, " "), func(t *testing.T) {
+			want := said{code: exitNo, err: "gateway-grants: " + test.want + "\n"}
+			if diff := cmp.Diff(want, shell(t, test.args...), cmp.AllowUnexported(said{})); diff != "" {
+				t.Errorf("-want +got\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestEveryCommandExplainsItselfWithExamples(t *testing.T) {
+	newWorld(t)
+	for _, command := range []string{"", "gateway create", "gateway delete", "grant", "revoke", "list", "reconcile", "invoke", "caller-policy"} {
+		got := shell(t, append(strings.Fields(command), "--help")...)
+		if got.code != exitDone || !strings.Contains(got.out, "\nExamples:\n  gateway-grants ") {
+			t.Errorf("%s: exit %d\n%s", command, got.code, got.out)
+		}
+	}
+	for _, shellName := range []string{"bash", "zsh", "fish"} {
+		if got := shell(t, "completion", shellName); got.code != exitDone || len(got.out) < 1000 {
+			t.Errorf("completion %s: exit %d\n%s", shellName, got.code, got.err)
+		}
+	}
+}
+
+func TestAnInterruptedRunSaysSo(t *testing.T) {
+	w := newWorld(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var out, err bytes.Buffer
+	code := Run(ctx, []string{"grant", gatewayARN, accountB}, strings.NewReader(""), &out, &err)
+	if want := "gateway-grants: interrupted: run the same again to complete it\n"; code != exitFailed || err.String() != want {
+		t.Errorf("exit %d\n%s", code, err.String())
+	}
+	if len(w.rows()) > 0 {
+		t.Error("a row was written")
+	}
+}
+
+func TestTheVersionIsWhatTheProgramWasBuiltFrom(t *testing.T) {
+	info := &debug.BuildInfo{Main: debug.Module{Version: "v1.2.3"}, Settings: []debug.BuildSetting{
+		{Key: "vcs.revision", Value: "abcdef"}, {Key: "vcs.modified", Value: "true"},
+	}}
+	got := buildOf(info, true)
+	if got.Version != "v1.2.3" || got.Revision != "abcdef, modified" {
+		t.Errorf("%+v", got)
+	}
+	if unknown := buildOf(nil, false); unknown.Version != "(devel)" || unknown.Revision != "unknown revision" {
+		t.Errorf("%+v", unknown)
+	}
+}
+
+func TestColourIsForTerminalsOnly(t *testing.T) {
+	newWorld(t)
+	t.Setenv("NO_COLOR", "")
+	t.Setenv("TERM", "xterm")
+	if text := (paint{on: true}).red("no"); !strings.Contains(text, "\x1b[") || !strings.Contains(text, "no") {
+		t.Errorf("%q", text)
+	}
+	file, err := os.Create("out")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	p := &program{}
+	for _, to := range []io.Writer{&bytes.Buffer{}, file} {
+		if p.paint(to).on {
+			t.Errorf("colour for %T", to)
+		}
+	}
+}
