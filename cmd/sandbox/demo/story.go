@@ -286,10 +286,21 @@ func (t *story) settle(wanted plan.NoticeType) (bool, error) {
 	notices := t.stage.bus.take()
 	for _, notice := range notices {
 		if detail, ok := notice.Detail.(plan.AppliedDetail); ok {
-			t.aside("%s: %s (%d bytes, %d statements)", notice.Type, effect(detail), detail.Bytes, detail.Statements)
+			t.aside("%s: %s (%s)", notice.Type, effect(detail), size(detail))
 		}
 	}
 	return slices.ContainsFunc(notices, func(n plan.Notice) bool { return n.Type == wanted }), nil
+}
+
+func size(d plan.AppliedDetail) string {
+	switch d.Statements {
+	case 0:
+		return "no policy left"
+	case 1:
+		return fmt.Sprintf("%d bytes, 1 statement", d.Bytes)
+	default:
+		return fmt.Sprintf("%d bytes, %d statements", d.Bytes, d.Statements)
+	}
 }
 
 func effect(d plan.AppliedDetail) string {
