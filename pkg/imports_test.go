@@ -29,6 +29,7 @@ var arrows = map[string][]string{
 	"pkg/dynamo":        {"pkg/tables", "pkg/reconcile", "pkg/plan", "pkg/directory", "pkg/grant"},
 	"pkg/memory":        {"pkg/tables", "pkg/reconcile", "pkg/dirsync", "pkg/plan", "pkg/directory", "pkg/grant"},
 	"pkg/tabletest":     {"pkg/tables", "pkg/reconcile", "pkg/plan", "pkg/directory", "pkg/grant"},
+	"pkg/noticetest":    {},
 	"pkg/agentcore":     {"pkg/reconcile", "pkg/plan", "pkg/grant", "pkg/policy"},
 	"pkg/organizations": {"pkg/dirsync", "pkg/directory", "pkg/grant"},
 	"pkg/bus":           {"pkg/reconcile", "pkg/trigger", "pkg/plan", "pkg/grant"},
@@ -98,7 +99,7 @@ func impure(path string) bool {
 func TestTheProductLinksNothingOfTheStandIn(t *testing.T) {
 	for _, path := range goList(t, "-deps", "./functions/...", "./cmd/gateway-grants") {
 		ours := strings.TrimPrefix(path, module)
-		if within("pkg/sandbox/", ours) || ours == "pkg/memory" || ours == "pkg/tabletest" {
+		if within("pkg/sandbox/", ours) || ours == "pkg/memory" || ours == "pkg/tabletest" || ours == "pkg/noticetest" {
 			t.Errorf("the product links %s", ours)
 		}
 	}

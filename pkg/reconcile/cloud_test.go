@@ -13,10 +13,12 @@ import (
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 	"github.com/gateway-grants/gateway-grants/pkg/memory"
+	"github.com/gateway-grants/gateway-grants/pkg/noticetest"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
 	"github.com/gateway-grants/gateway-grants/pkg/policy"
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/model"
+	"github.com/gateway-grants/gateway-grants/pkg/trigger"
 )
 
 var owner = model.Caller{Account: "111122223333"}
@@ -111,10 +113,17 @@ func refused(err error) error {
 	return err
 }
 
-// notices keeps what was published.
-type notices struct{ published []plan.Notice }
+// notices keeps what was published, and holds each against its schema.
+type notices struct {
+	t         *testing.T
+	schemas   noticetest.Schemas
+	published []plan.Notice
+}
 
 func (n *notices) Publish(_ context.Context, published []plan.Notice) error {
+	for _, notice := range published {
+		n.schemas.Check(n.t, trigger.Source, string(notice.Type), notice.Detail)
+	}
 	n.published = append(n.published, published...)
 	return nil
 }
@@ -143,7 +152,7 @@ type cloud struct {
 
 func newCloud(t *testing.T, quirks ...model.Quirk) *cloud {
 	t.Helper()
-	c := &cloud{t: t, now: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC), iam: everyone{map[string]bool{}}, notices: &notices{}}
+	c := &cloud{t: t, now: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC), iam: everyone{map[string]bool{}}, notices: &notices{t: t, schemas: noticetest.Read(t, "../..")}}
 	clock := func() time.Time { return c.now }
 	service := model.New(model.Options{Now: clock, Principals: c.iam, Quirks: quirks, Rand: rand.New(rand.NewPCG(1, 2))})
 	created, err := service.CreateGateway(owner, model.CreateGatewayInput{

@@ -1,0 +1,54 @@
+package bus_test
+
+import (
+	"encoding/json"
+	"os"
+	"testing"
+
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/noticetest"
+	"github.com/gateway-grants/gateway-grants/pkg/plan"
+	"github.com/gateway-grants/gateway-grants/pkg/trigger"
+)
+
+func TestWhatIsPublishedIsAsItsSchemaSays(t *testing.T) {
+	var example struct {
+		Source     string          `json:"source"`
+		DetailType string          `json:"detail-type"`
+		Detail     json.RawMessage `json:"detail"`
+	}
+	raw, err := os.ReadFile("../../events/reconcile-requested.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(raw, &example); err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld()
+	arn := gateway(t, 0).ARN()
+	requests := []trigger.Request{{Gateway: gateway(t, 0), Cause: "grant team-b added", At: at}, {Gateway: gateway(t, 1)}}
+	if err := w.bus.Request(t.Context(), requests); err != nil {
+		t.Fatal(err)
+	}
+	applied := plan.AppliedDetail{
+		Gateway: arn, PlanHash: "none", Added: []string{}, Removed: []string{"arn:aws:iam::444455556666:root"},
+		Cause: "sweep: due", By: "arn:aws:iam::111122223333:role/Admin", Interrupted: []string{"arn:aws:iam::777788889999:root"},
+	}
+	notices := []plan.Notice{
+		{Type: plan.PolicyApplied, Gateway: arn, Detail: applied},
+		{Type: plan.DriftRepaired, Gateway: arn, Detail: applied},
+		{Type: plan.PolicyFull, Gateway: arn, Detail: plan.GrantDetail{Gateway: arn, Scope: "*", Grant: "g", Reason: grant.CodePolicyFull, Message: "no room"}},
+		{Type: plan.Contested, Gateway: arn, Detail: plan.ContestedDetail{Gateway: arn, Times: 3, Until: "2026-11-20T09:05:00Z"}},
+	}
+	if err := w.bus.Publish(t.Context(), notices); err != nil {
+		t.Fatal(err)
+	}
+	if len(w.taken) != len(requests)+len(notices) {
+		t.Fatalf("%d events were taken", len(w.taken))
+	}
+	schemas := noticetest.Read(t, "../..")
+	schemas.Check(t, example.Source, example.DetailType, example.Detail)
+	for _, entry := range w.taken {
+		schemas.Check(t, *entry.Source, *entry.DetailType, json.RawMessage(*entry.Detail))
+	}
+}

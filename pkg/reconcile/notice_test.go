@@ -1,0 +1,113 @@
+package reconcile_test
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"maps"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/gateway-grants/gateway-grants/pkg/plan"
+	"github.com/gateway-grants/gateway-grants/pkg/trigger"
+)
+
+// Each type of notice by what brings it about. Whatever is published on the way
+// is held against its schema by notices.Publish.
+var occasions = map[plan.NoticeType]func(*cloud){
+	plan.PolicyApplied: func(c *cloud) {
+		c.grant("account-b", "444455556666")
+		c.reconcile()
+		c.revoke("account-b")
+		c.reconcile()
+	},
+	plan.DriftRepaired: func(c *cloud) {
+		c.grant("account-b", "444455556666")
+		c.reconcile()
+		c.putByHand(foreignReader)
+		c.reconcile()
+	},
+	plan.GrantQuarantined: func(c *cloud) {
+		c.grant("standing", role(1))
+		c.reconcile()
+		c.iam.missing[role(1)], c.iam.missing[role(2)] = true, true
+		c.grant("new", role(2))
+		c.reconcile()
+	},
+	plan.PolicyFull: func(c *cloud) {
+		for i := range 620 {
+			c.grant(fmt.Sprintf("g%03d", i), fmt.Sprintf("%012d", i+1))
+		}
+		c.reconcile()
+	},
+	plan.Contested: func(c *cloud) {
+		c.grant("account-b", "444455556666")
+		c.reconcile()
+		for range 3 {
+			c.now = c.now.Add(time.Minute)
+			c.putByHand(foreignReader)
+			c.reconcile()
+		}
+	},
+}
+
+func TestEveryNoticeIsAsItsSchemaSays(t *testing.T) {
+	published := map[plan.NoticeType]bool{}
+	for wanted, occasion := range occasions {
+		c := newCloud(t)
+		occasion(c)
+		types := c.notices.types()
+		if !slices.Contains(types, wanted) {
+			t.Errorf("%s: published was %v", wanted, types)
+		}
+		for _, notice := range types {
+			published[notice] = true
+		}
+	}
+	declared := noticeTypes(t)
+	if diff := cmp.Diff(declared, slices.Sorted(maps.Keys(published))); diff != "" {
+		t.Errorf("published in this test: -declared +published\n%s", diff)
+	}
+	documented := []plan.NoticeType{}
+	for title := range newCloud(t).notices.schemas {
+		if title != trigger.ReconcileRequested { // pkg/bus publishes it
+			documented = append(documented, plan.NoticeType(title))
+		}
+	}
+	slices.Sort(documented)
+	if diff := cmp.Diff(declared, documented); diff != "" {
+		t.Errorf("schemas in docs/notices: -declared +documented\n%s", diff)
+	}
+}
+
+// noticeTypes are the constants of that type, sorted: no list of them can fall
+// behind.
+func noticeTypes(t *testing.T) []plan.NoticeType {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), "../plan/notice.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var types []plan.NoticeType
+	ast.Inspect(file, func(node ast.Node) bool {
+		spec, ok := node.(*ast.ValueSpec)
+		if !ok {
+			return true
+		}
+		if name, ok := spec.Type.(*ast.Ident); ok && name.Name == "NoticeType" {
+			text, err := strconv.Unquote(spec.Values[0].(*ast.BasicLit).Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			types = append(types, plan.NoticeType(text))
+		}
+		return true
+	})
+	slices.Sort(types)
+	return types
+}
