@@ -10,13 +10,13 @@ import (
 type Availability uint8
 
 const (
-	// Absent: no complete listing of an organization has ever ended. There is
+	// Absent says that no complete listing of an organization has ever ended: there is
 	// no directory; selectors mean nobody yet and nobody is known to be outside.
 	Absent Availability = iota
-	// Unreadable: there may be a directory, but it could not be read now.
+	// Unreadable says that there may be a directory, but it could not be read now.
 	// Whom selectors let in before stays let in.
 	Unreadable
-	// Known: the snapshot is complete for what was asked.
+	// Known says that the snapshot is complete for what was asked.
 	Known
 )
 
