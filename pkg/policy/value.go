@@ -25,7 +25,7 @@ func normalValue(compare comparison, value string) string {
 		return fold(value)
 	case number:
 		if n, ok := parseNumber(value); ok {
-			return strconv.FormatFloat(n, 'g', -1, 64)
+			return strconv.FormatFloat(n, 'f', -1, 64)
 		}
 	case date:
 		if t, ok := parseDate(value); ok {
