@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -11,29 +12,33 @@ import (
 )
 
 func (p *program) revokeCommand() *cobra.Command {
+	var role string
 	cmd := &cobra.Command{
 		Use:   "revoke [GATEWAY] ID|PRINCIPAL",
 		Short: "Take back a grant, by its id, or every grant of a principal",
 		Long: `Take back a grant: delete rows of the grants table.
 
-An ID deletes that row. A PRINCIPAL deletes every row of the gateway that lets in
-exactly that principal; rows for a wider or narrower one, and rows for every
-gateway, stay, and those of the same principal are named.`,
+An ID deletes that row. A PRINCIPAL, with the --role that it was granted with,
+deletes every row of the gateway that lets in exactly that principal; rows for a
+wider or narrower one, and rows for every gateway, stay, and those of the same
+principal are named.`,
 		Example: `  gateway-grants revoke 444455556666
+  gateway-grants revoke 444455556666 --role AgentRole
   gateway-grants revoke tools-abcdefghij arn:aws:iam::444455556666:role/AgentRole
   gateway-grants revoke '*' ou-abcd-11112222`,
 		Args: between(1, 2, "an optional GATEWAY and an ID or PRINCIPAL"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			gateway, what := gatewayAndLast(args)
-			return p.revoke(cmd.Context(), gateway, what)
+			return p.revoke(cmd.Context(), gateway, what, role)
 		},
 	}
+	cmd.Flags().StringVar(&role, "role", "", "the role that the principal was narrowed to")
 	p.grantsTableFlag(cmd)
 	p.configFlag(cmd)
 	return cmd
 }
 
-func (p *program) revoke(ctx context.Context, gateway, what string) error {
+func (p *program) revoke(ctx context.Context, gateway, what, role string) error {
 	s, err := p.session(ctx)
 	if err != nil {
 		return err
@@ -47,9 +52,10 @@ func (p *program) revoke(ctx context.Context, gateway, what string) error {
 	if err != nil {
 		return err
 	}
-	meant := rowsMeant(rows, where.key(), what)
+	rowsThere := matching(rows, func(row grant.Row) bool { return row.Gateway == where.key() })
+	meant := rowsMeant(rowsThere, what, role)
 	if len(meant) == 0 {
-		return refuse("no grant on %s has the id or principal %s: gateway-grants list shows those there are", where, what)
+		return noneMeant(rowsThere, where, what, role)
 	}
 	for _, row := range meant {
 		if _, err := table.Delete(ctx, row.Key); err != nil {
@@ -61,21 +67,33 @@ func (p *program) revoke(ctx context.Context, gateway, what string) error {
 
 // rowsMeant are the row of that id, or else every row that lets in exactly that
 // principal.
-func rowsMeant(rows []grant.Row, gateway, what string) []grant.Row {
-	meant := matching(rows, func(row grant.Row) bool {
-		return row.Gateway == gateway && row.ID == what
-	})
-	if len(meant) > 0 {
-		return meant
+func rowsMeant(rows []grant.Row, what, role string) []grant.Row {
+	if role == "" {
+		if row := matching(rows, func(row grant.Row) bool { return row.ID == what }); len(row) > 0 {
+			return row
+		}
 	}
 	principal, err := grant.ParsePrincipal(what)
 	if err != nil {
 		return nil // no principal; then it was an id
 	}
-	named := subject(&grant.Grant{Principal: principal})
-	return matching(rows, func(row grant.Row) bool {
-		return row.Gateway == gateway && row.Grant != nil && subject(row.Grant) == named
+	named := subject(&grant.Grant{Principal: principal, Role: role})
+	return matching(rows, func(row grant.Row) bool { return row.Grant != nil && subject(row.Grant) == named })
+}
+
+// noneMeant refuses, and names what was perhaps meant: grants of the principal
+// that are narrowed to a role.
+func noneMeant(rows []grant.Row, where scope, what, role string) error {
+	if role != "" {
+		what += " --role " + role
+	}
+	narrower := matching(rows, func(row grant.Row) bool {
+		return row.Grant != nil && role == "" && strings.HasPrefix(subject(row.Grant), what+":role/")
 	})
+	if len(narrower) > 0 {
+		return refuse("no grant on %s has the id or principal %s, but there is %s: name that", where, what, strings.Join(ids(narrower), ", "))
+	}
+	return refuse("no grant on %s has the id or principal %s: gateway-grants list shows those there are", where, what)
 }
 
 // alsoEverywhere are the grants for every gateway that keep letting in whom the

@@ -36,6 +36,16 @@ func TestARevocationTakesWhatIsMeantAndNothingElse(t *testing.T) {
 			says: "Revoked 444455556666:role/AgentRole on tools-abcdefghij (grant 444455556666:role/AgentRole)\n",
 		},
 		{
+			reason: "a role in the words of its grant", args: []string{"revoke", gatewayARN, "444455556666", "--role", "AgentRole"},
+			stay: []string{"*#444455556666", "tools#444455556666", "tools#e-invalid", "tools#mine"},
+			says: "Revoked 444455556666:role/AgentRole on tools-abcdefghij (grant 444455556666:role/AgentRole)\n",
+		},
+		{
+			reason: "another role", args: []string{"revoke", gatewayARN, "444455556666", "--role", "Agent*"}, code: exitNo,
+			stay: []string{"*#444455556666", "tools#444455556666", "tools#444455556666:role/AgentRole", "tools#e-invalid", "tools#mine"},
+			says: "gateway-grants: no grant on tools-abcdefghij has the id or principal 444455556666 --role Agent*: gateway-grants list shows those there are\n",
+		},
+		{
 			reason: "on every gateway", args: []string{"revoke", "*", "444455556666"},
 			stay: []string{"tools#444455556666", "tools#444455556666:role/AgentRole", "tools#e-invalid", "tools#mine"},
 			says: "Revoked 444455556666 on every managed gateway (grant 444455556666)\n",
@@ -67,5 +77,15 @@ func TestARevocationTakesWhatIsMeantAndNothingElse(t *testing.T) {
 				t.Errorf("rows that stay: -want +got\n%s", diff)
 			}
 		})
+	}
+}
+
+func TestARevocationOfAnAccountNamesItsRolesGrants(t *testing.T) {
+	w := newWorld(t)
+	w.done("grant", gatewayARN, "444455556666", "--role", "AgentRole")
+	got := w.run("revoke", gatewayARN, "444455556666")
+	want := "gateway-grants: no grant on tools-abcdefghij has the id or principal 444455556666, but there is 444455556666:role/AgentRole: name that\n"
+	if got.code != exitNo || got.err != want || len(w.rows()) != 1 {
+		t.Errorf("exit %d\n%s", got.code, got.err)
 	}
 }
