@@ -156,12 +156,13 @@ const (
 )
 
 // absent records that a reading begun at the given time did not find an account.
+// The table itself keeps a newer reading that did.
 func (s *Syncer) absent(ctx context.Context, id string, at time.Time) (absence, error) {
 	account, known, err := s.accounts.Account(ctx, id)
 	if err != nil {
 		return unchanged, fmt.Errorf("read account %s in the directory: %w", id, err)
 	}
-	if !known || account.ReadAt.After(at) {
+	if !known {
 		return unchanged, nil
 	}
 	if !account.MissingSince.IsZero() {

@@ -41,13 +41,14 @@ type TableChanges struct {
 	// the same time; the others are asked to be. Zero means 5.
 	AtOnce int
 	// Reserve is the part of the function's time that is kept for publishing
-	// requests for what was not reconciled in time. Zero means 10 seconds.
+	// requests for what was not reconciled in time. Zero means a quarter of it,
+	// and 10 seconds at most.
 	Reserve time.Duration
 }
 
 const (
-	defaultAtOnce  = 5
-	defaultReserve = 10 * time.Second
+	defaultAtOnce = 5
+	mostReserve   = 10 * time.Second
 )
 
 // Handle reconciles the gateways that a batch of changes concerns, or asks for
@@ -56,7 +57,7 @@ const (
 // never fails: a batch that cannot be read will not be readable later.
 // https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html
 func (t *TableChanges) Handle(ctx context.Context, payload json.RawMessage) (events.DynamoDBEventResponse, error) {
-	b := newBatch(t)
+	b := newBatch(ctx, t)
 	b.read(ctx, payload)
 	// What rows say of one gateway goes first: no urgent change waits until it is
 	// known whom a wide one concerns.
@@ -77,6 +78,7 @@ type batch struct {
 	*TableChanges
 	changes  []change
 	atOnce   int                     // how many more gateways may be reconciled on the spot
+	until    time.Time               // when the reserve begins; zero for never
 	outcomes map[grant.Gateway]error // nil: recorded or requested
 	counts   counts
 	found    map[grant.Principal]found // gateways of a selector's grants, looked up once
@@ -84,13 +86,20 @@ type batch struct {
 	every    *found                    // managed gateways, listed once
 }
 
-func newBatch(t *TableChanges) *batch {
+func newBatch(ctx context.Context, t *TableChanges) *batch {
 	b := &batch{
 		TableChanges: t, atOnce: t.AtOnce,
 		outcomes: make(map[grant.Gateway]error), found: make(map[grant.Principal]found),
 	}
 	if b.atOnce == 0 {
 		b.atOnce = defaultAtOnce
+	}
+	if deadline, ok := ctx.Deadline(); ok {
+		reserve := t.Reserve
+		if reserve == 0 {
+			reserve = min(time.Until(deadline)/4, mostReserve)
+		}
+		b.until = deadline.Add(-reserve)
 	}
 	return b
 }
@@ -190,15 +199,10 @@ func (b *batch) reconcile(ctx context.Context, tasks []task) (late []task) {
 
 // withReserve ends early enough to publish requests for what is left.
 func (b *batch) withReserve(ctx context.Context) (context.Context, context.CancelFunc) {
-	deadline, ok := ctx.Deadline()
-	if !ok {
+	if b.until.IsZero() {
 		return ctx, func() {}
 	}
-	reserve := b.Reserve
-	if reserve == 0 {
-		reserve = defaultReserve
-	}
-	return context.WithDeadline(ctx, deadline.Add(-reserve))
+	return context.WithDeadline(ctx, b.until)
 }
 
 // request asks for gateways to be reconciled later.

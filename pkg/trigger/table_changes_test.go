@@ -266,7 +266,7 @@ func TestRecordsThatCannotBeUnderstoodBlockNothing(t *testing.T) {
 		"an odd image":         {"a path is a list", accountRecord(1, member, "", `{"path":{"S":"x"}}`)},
 		"an odd old image":     {"a path is a list", accountRecord(1, member, `{"path":{"M":{}}}`, inRoot)},
 		"a set of bytes":       {"no path holds them", accountRecord(1, member, "", `{"path":{"SS":[1]}}`)},
-		"a deep image":         {"DynamoDB nests 32 levels", accountRecord(1, member, "", `{"path":`+strings.Repeat(`{"L":[`, 40)+`{"S":"x"}`+strings.Repeat(`]}`, 40)+`}`)},
+		"a deep image":         {"DynamoDB nests 32 levels", accountRecord(1, member, "", `{"state":{"S":"ACTIVE"},"more":`+strings.Repeat(`{"L":[`, 40)+`{"S":"x"}`+strings.Repeat(`]}`, 40)+`}`)},
 		"keys only":            {"the stream shows the wrong view", accountRecord(1, member, "", "")},
 	}
 	for name, c := range cases {
@@ -358,12 +358,16 @@ func TestWhatIsNotReconciledInTimeIsAskedFor(t *testing.T) {
 	cases := map[string]struct {
 		reason     string
 		time       time.Duration
+		reserve    time.Duration
+		asked      time.Duration // when requests are made
 		reconciled []string
 		requested  []string
 	}{
-		"one is slow":   {"ten seconds are left for asking", time.Minute, arns(2), arns(1)},
-		"no time left":  {"nothing is begun that cannot end", 9 * time.Second, nil, arns(1, 2)},
-		"no limit told": {"none is made up", 0, arns(1, 2), nil},
+		"one is slow":     {"ten seconds are left for asking", time.Minute, 0, 50 * time.Second, arns(2), arns(1)},
+		"little time":     {"a quarter of it is left for asking", 4 * time.Second, 0, 3 * time.Second, arns(2), arns(1)},
+		"another reserve": {"as much as was said is left for asking", time.Minute, 20 * time.Second, 40 * time.Second, arns(2), arns(1)},
+		"no time left":    {"nothing is begun that cannot end", 9 * time.Second, 10 * time.Second, 0, nil, arns(1, 2)},
+		"no limit told":   {"none is made up", 0, 0, time.Hour, arns(1, 2), nil},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -376,8 +380,13 @@ func TestWhatIsNotReconciledInTimeIsAskedFor(t *testing.T) {
 					ctx, cancel = context.WithTimeout(ctx, c.time)
 					defer cancel()
 				}
-				if failed := deliver(t, ctx, w.tableChanges(), batch); failed != nil {
+				handler, started := w.tableChanges(), time.Now()
+				handler.Reserve = c.reserve
+				if failed := deliver(t, ctx, handler, batch); failed != nil {
 					t.Errorf("%s: reported as failed: %v", c.reason, failed)
+				}
+				if took := time.Since(started); took != c.asked {
+					t.Errorf("%s: asked after %v, want %v", c.reason, took, c.asked)
 				}
 				if diff := cmp.Diff(c.reconciled, w.reconciler.reconciled()); diff != "" {
 					t.Errorf("%s: reconciled -want +got\n%s", c.reason, diff)
