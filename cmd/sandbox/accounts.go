@@ -91,3 +91,14 @@ func createRole(ctx context.Context, moto *cloud.Moto, account, name, trust, pol
 	}
 	return aws.ToString(made.Role.Arn), nil
 }
+
+// gatewayRole is a role in account A that gateways can run as.
+const gatewayRole = "GatewayServiceRole"
+
+// createGatewayRole makes the role, which may call any function.
+// https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/gateway-prerequisites-permissions.html
+func createGatewayRole(ctx context.Context, moto *cloud.Moto) error {
+	_, err := createRole(ctx, moto, accountA, gatewayRole, trusting(`{"Service":"bedrock-agentcore.amazonaws.com"}`),
+		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"lambda:InvokeFunction","Resource":"*"}]}`)
+	return err
+}

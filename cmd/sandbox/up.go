@@ -112,6 +112,9 @@ func serve(ctx context.Context, listener net.Listener, moto *cloud.Moto, h *home
 	if err := foundOrganization(ctx, moto); err != nil {
 		return err
 	}
+	if err := createGatewayRole(ctx, moto); err != nil {
+		return err
+	}
 	functions, err := startFunctions(ctx, s, h, executables, endpoint)
 	if err != nil {
 		return err

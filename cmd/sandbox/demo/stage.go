@@ -173,7 +173,7 @@ func function(name string, handler any) lambda.Function {
 
 type uncounted struct{}
 
-func (uncounted) Emit(context.Context, map[string]int) {}
+func (uncounted) Emit(context.Context, string, map[string]int) {}
 
 // settle returns when everything that was set in motion has ended.
 func (s *stage) settle() error { return errors.Join(s.bus.settle(), s.failed) }

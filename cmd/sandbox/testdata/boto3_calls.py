@@ -20,7 +20,7 @@ for line in sys.stdin:
         clients[service] = session.client(service)
     try:
         result = getattr(clients[service], call["operation"])(**call["arguments"])
-        result["status"] = result.pop("ResponseMetadata")["HTTPStatusCode"]
+        del result["ResponseMetadata"]
         answer = {"result": result}
     except ClientError as refused:
         answer = {"code": refused.response["Error"]["Code"], "message": refused.response["Error"]["Message"]}
