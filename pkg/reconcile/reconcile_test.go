@@ -388,3 +388,19 @@ func TestAServiceThatRefusesWhatItShowsIsReported(t *testing.T) {
 		t.Errorf("-want +got\n%s", diff)
 	}
 }
+
+func TestAResultSaysWhenItWasAppliedAndWhetherItRepaired(t *testing.T) {
+	c := newCloud(t)
+	c.grant("account-b", "444455556666")
+	c.gateways.afterPut = func() error { c.now = c.now.Add(time.Second); return nil }
+	if result := c.reconcile(); !result.Applied.Equal(c.now) || result.Repaired {
+		t.Errorf("applied at %s, now %s, repaired %t", result.Applied, c.now, result.Repaired)
+	}
+	if result := c.reconcile(); !result.Applied.IsZero() {
+		t.Errorf("nothing was written, and applied at %s", result.Applied)
+	}
+	c.putByHand(foreignReader)
+	if result := c.reconcile(); !result.Applied.Equal(c.now) || !result.Repaired {
+		t.Errorf("drift: applied at %s, now %s, repaired %t", result.Applied, c.now, result.Repaired)
+	}
+}

@@ -38,6 +38,7 @@ func (r *run) settle(ctx context.Context) (Result, error) {
 		OverwrittenAt: recorded.Gateway.OverwrittenAt,
 	}
 	if r.result.Writes > 0 {
+		r.result.Applied, r.result.Repaired = r.Now(), r.first.Drift
 		next.Due = earlier(next.Due, r.Now().Add(recheckAfter))
 		notices = append(notices, p.Applied(r.first, plan.AppliedDetail{Cause: r.cause.Text, By: r.cause.By, Interrupted: r.interrupts})...)
 		if r.first.Drift && next.Overwrite(r.Now()) {

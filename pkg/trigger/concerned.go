@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/gateway-grants/gateway-grants/pkg/directory"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
@@ -16,6 +17,7 @@ import (
 type change struct {
 	sequence   string
 	cause      string
+	at         time.Time         // when it was made, as its stream says; zero if it does not
 	everywhere bool              // a grant for every managed gateway
 	selectors  []grant.Principal // an account changed: whoever is granted to these
 	account    string            // and to this account or something in it
@@ -54,6 +56,7 @@ func grantChange(r record) (change, error) {
 	c := change{
 		sequence: r.Change.Sequence,
 		cause:    clip(fmt.Sprintf("grant %s %s", key.ID, past(r.EventName))),
+		at:       r.created(),
 	}
 	switch {
 	case strings.HasPrefix(key.ID, reserved):
@@ -79,7 +82,7 @@ func accountChange(r record) (change, error) {
 	}
 	touch := directory.Touched(before, after)
 	return change{
-		sequence: r.Change.Sequence, cause: accountCause(before, after),
+		sequence: r.Change.Sequence, cause: accountCause(before, after), at: r.created(),
 		selectors: touch.Selectors, account: touch.Account,
 	}, nil
 }

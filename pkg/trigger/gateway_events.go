@@ -22,7 +22,7 @@ type GatewayEvents struct {
 // later; what is malformed or concerns no gateway is logged and let go.
 func (g *GatewayEvents) Handle(ctx context.Context, payload json.RawMessage) error {
 	var done counts
-	defer func() { g.Metrics.Emit(ctx, done) }()
+	defer func() { g.Metrics.Emit(ctx, "", done) }()
 
 	about, err := readGatewayEvent(payload)
 	switch {
@@ -40,7 +40,7 @@ func (g *GatewayEvents) Handle(ctx context.Context, payload json.RawMessage) err
 		done.add(CountUnrecorded, 1)
 		return err
 	}
-	done.reconciled(result)
+	g.Metrics.Emit(ctx, about.gateway.ARN(), measured(about.cause, result))
 	return nil
 }
 

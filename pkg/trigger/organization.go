@@ -35,7 +35,7 @@ type Organization struct {
 // same event may do better later.
 func (o *Organization) Handle(ctx context.Context, payload json.RawMessage) error {
 	var done counts
-	defer func() { o.Metrics.Emit(ctx, done) }()
+	defer func() { o.Metrics.Emit(ctx, "", done) }()
 
 	if isListing(payload) {
 		return o.list(ctx, &done)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/gateway-grants/gateway-grants/pkg/directory"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
@@ -19,6 +20,7 @@ type record struct {
 	Stream    string `json:"eventSourceARN"`
 	Change    struct {
 		Sequence string `json:"SequenceNumber"`
+		Created  any    `json:"ApproximateCreationDateTime"` // seconds since 1970; only measured by
 		Keys     image  `json:"Keys"`
 		New      image  `json:"NewImage"`
 		Old      image  `json:"OldImage"`
@@ -38,6 +40,16 @@ func parseRecord(raw json.RawMessage) (record, error) {
 		return record{}, errors.New("read a stream record: it has no SequenceNumber")
 	}
 	return r, nil
+}
+
+// created is when the change was made; zero where the record does not say.
+func (r record) created() time.Time {
+	const end = 1 << 33 // in the year 2242; what is later is no time of ours
+	seconds, ok := r.Change.Created.(float64)
+	if !ok || seconds <= 0 || seconds >= end {
+		return time.Time{}
+	}
+	return time.UnixMilli(int64(seconds * 1000)).UTC()
 }
 
 // table is the name in a stream's ARN:

@@ -41,7 +41,7 @@ type Sweep struct {
 // an error: somebody misconfigured a schedule.
 func (s *Sweep) Handle(ctx context.Context, payload json.RawMessage) error {
 	var done counts
-	defer func() { s.Metrics.Emit(ctx, done) }()
+	defer func() { s.Metrics.Emit(ctx, "", done) }()
 
 	var input struct {
 		Sweep string `json:"sweep"`

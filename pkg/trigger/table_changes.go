@@ -1,6 +1,7 @@
 package trigger
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -69,7 +70,7 @@ func (t *TableChanges) Handle(ctx context.Context, payload json.RawMessage) (eve
 
 	response := b.response()
 	b.counts.add(CountUnrecorded, len(response.BatchItemFailures))
-	t.Metrics.Emit(ctx, b.counts)
+	t.Metrics.Emit(ctx, "", b.counts)
 	return response, nil
 }
 
@@ -149,7 +150,7 @@ func (b *batch) pending(asked func(change) bool) []task {
 				continue
 			}
 			seen[gateway] = true
-			tasks = append(tasks, task{gateway, reconcile.Cause{Text: c.cause, RequestedAt: b.Now()}})
+			tasks = append(tasks, task{gateway, reconcile.Cause{Text: c.cause, RequestedAt: cmp.Or(c.at, b.Now())}})
 		}
 	}
 	return tasks
@@ -191,7 +192,7 @@ func (b *batch) reconcile(ctx context.Context, tasks []task) (late []task) {
 		}
 		b.outcomes[task.gateway] = errs[i]
 		if errs[i] == nil {
-			b.counts.reconciled(results[i])
+			b.Metrics.Emit(ctx, task.gateway.ARN(), measured(task.cause, results[i]))
 		}
 	}
 	return late

@@ -31,36 +31,6 @@ type Gateways interface {
 	Managed(ctx context.Context) ([]grant.Gateway, error)
 }
 
-// Metrics counts what a function did.
-type Metrics interface {
-	// Emit adds to each of the named counts.
-	Emit(ctx context.Context, counts map[string]int)
-}
-
-// The counts that the functions emit. Each is left out where it is zero.
-const (
-	CountReconciled = "GatewaysReconciled" // outcomes recorded, good or bad
-	CountFailing    = "GatewaysFailing"    // of these, policies that may not be what the grants say
-	CountWritten    = "PoliciesWritten"
-	CountRequested  = "ReconcilesRequested"
-	CountIgnored    = "EventsIgnored"   // rightly: they concern nothing here
-	CountMalformed  = "EventsMalformed" // not what they claim to be; logged and let go
-	CountUnrecorded = "OutcomesLost"    // to be delivered again
-	CountAccounts   = "AccountsRead"
-)
-
-// counts are what one invocation did. The zero value is ready to use.
-type counts map[string]int
-
-func (c *counts) add(name string, n int) {
-	if *c == nil {
-		*c = make(counts)
-	}
-	if n != 0 {
-		(*c)[name] += n
-	}
-}
-
 // reconcileNow reconciles one gateway and logs how it ended.
 func reconcileNow(ctx context.Context, r Reconciler, log *slog.Logger, gateway grant.Gateway, cause reconcile.Cause) (result reconcile.Result, err error) {
 	defer func() {
@@ -82,14 +52,6 @@ func reconcileNow(ctx context.Context, r Reconciler, log *slog.Logger, gateway g
 		log.InfoContext(ctx, "gateway reconciled", attributes...)
 	}
 	return result, err
-}
-
-func (c *counts) reconciled(result reconcile.Result) {
-	c.add(CountReconciled, 1)
-	c.add(CountWritten, result.Writes)
-	if result.Failure != nil {
-		c.add(CountFailing, 1)
-	}
 }
 
 // event is what EventBridge wraps every event in.

@@ -205,11 +205,19 @@ func (r *requests) requested() []string {
 	return arns
 }
 
-type metrics struct{ counts map[string]int }
+// metrics adds up what invocations did, and keeps apart what is of a gateway.
+type metrics struct {
+	counts map[string]int
+	of     map[string]map[string]int
+}
 
-func (m *metrics) Emit(_ context.Context, counts map[string]int) {
+func (m *metrics) Emit(_ context.Context, gateway string, counts map[string]int) {
 	if m.counts == nil {
-		m.counts = make(map[string]int)
+		m.counts, m.of = make(map[string]int), make(map[string]map[string]int)
+	}
+	if gateway != "" {
+		m.of[gateway] = counts
+		return
 	}
 	for name, n := range counts {
 		m.counts[name] += n

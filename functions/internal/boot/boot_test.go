@@ -94,8 +94,8 @@ func TestCountsAreMetricsInTheEmbeddedFormat(t *testing.T) {
 	var out bytes.Buffer
 	m := NewMetrics(&out, "table-changes", func() time.Time { return time.UnixMilli(1795165200123) })
 	ctx := lambdacontext.NewContext(t.Context(), &lambdacontext.LambdaContext{AwsRequestID: "05be9129"})
-	m.Emit(ctx, map[string]int{"PoliciesWritten": 2, "GatewaysReconciled": 3})
-	m.Emit(ctx, nil)
+	m.Emit(ctx, "", map[string]int{"PoliciesWritten": 2, "GatewaysReconciled": 3})
+	m.Emit(ctx, "", nil)
 
 	want := `{"FunctionName":"table-changes","GatewaysReconciled":3,"PoliciesWritten":2,"_aws":{"Timestamp":1795165200123,` +
 		`"CloudWatchMetrics":[{"Namespace":"GatewayGrants","Dimensions":[["FunctionName"]],"Metrics":[` +

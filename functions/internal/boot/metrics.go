@@ -18,7 +18,7 @@ import (
 // namespace is where CloudWatch keeps the metrics.
 const namespace = "GatewayGrants"
 
-// Metrics writes counts as lines in CloudWatch's embedded metric format, which
+// Metrics writes metrics as lines in CloudWatch's embedded metric format, which
 // CloudWatch Logs turns into metrics of the namespace GatewayGrants, by function.
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 type Metrics struct {
@@ -53,21 +53,27 @@ type (
 	}
 )
 
-// Emit writes one line with all counts; no counts are no line. A line that
+// Emit writes one line with all values; no values are no line. A line that
 // cannot be written is lost: it must not fail what it counts.
-func (m *Metrics) Emit(ctx context.Context, counts map[string]int) {
-	if len(counts) == 0 {
+//
+// The gateway is a member of the line to search by, not a dimension: CloudWatch
+// charges for every metric of every gateway that it would be.
+func (m *Metrics) Emit(ctx context.Context, gateway string, values map[string]int) {
+	if len(values) == 0 {
 		return
 	}
 	const dimension = "FunctionName"
 	line := map[string]any{dimension: m.function}
+	if gateway != "" {
+		line["gateway"] = gateway
+	}
 	if invocation, ok := lambdacontext.FromContext(ctx); ok {
 		line["requestId"] = invocation.AwsRequestID
 	}
 	all := directive{Namespace: namespace, Dimensions: [][]string{{dimension}}}
-	for _, name := range slices.Sorted(maps.Keys(counts)) {
-		all.Metrics = append(all.Metrics, definition{Name: name, Unit: "Count"})
-		line[name] = counts[name]
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		all.Metrics = append(all.Metrics, definition{Name: name, Unit: trigger.UnitOf(name)})
+		line[name] = values[name]
 	}
 	line["_aws"] = metadata{Timestamp: m.now().UnixMilli(), CloudWatchMetrics: []directive{all}}
 	encoded, err := json.Marshal(line)

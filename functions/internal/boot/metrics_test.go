@@ -1,0 +1,175 @@
+package boot
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"maps"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/gateway-grants/gateway-grants/pkg/dirsync"
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/plan"
+	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
+	"github.com/gateway-grants/gateway-grants/pkg/trigger"
+)
+
+const gatewayARN = "arn:aws:bedrock-agentcore:us-east-1:111122223333:gateway/cross-account-test-abcde12345"
+
+// outcome is a reconcile that always ends so.
+type outcome struct {
+	result reconcile.Result
+	err    error
+}
+
+func (o outcome) Reconcile(context.Context, grant.Gateway, reconcile.Cause) (reconcile.Result, error) {
+	return o.result, o.err
+}
+
+type everyAccount struct{}
+
+func (everyAccount) Organization(context.Context) (dirsync.Organization, error) {
+	return dirsync.Organization{}, nil
+}
+func (everyAccount) Account(context.Context, string) error { return nil }
+func (everyAccount) All(context.Context) (dirsync.Summary, error) {
+	return dirsync.Summary{Accounts: 3}, nil
+}
+
+type oneGateway struct{}
+
+func (oneGateway) Managed(context.Context) ([]grant.Gateway, error) {
+	gateway, err := grant.ParseGateway(gatewayARN)
+	return []grant.Gateway{gateway}, err
+}
+func (oneGateway) Request(context.Context, []trigger.Request) error { return nil }
+
+// everything has the handlers do whatever they measure, and returns what they
+// wrote.
+func everything(t *testing.T) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	asked := time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC) // as the payload says
+	now := func() time.Time { return asked }
+	metrics, log := NewMetrics(&out, "test", now), slog.New(slog.NewTextHandler(io.Discard, nil))
+	events := func(o outcome, payload []byte) {
+		handler := trigger.GatewayEvents{Reconciler: o, Log: log, Metrics: metrics}
+		if err := handler.Handle(t.Context(), payload); (err != nil) != (o.err != nil) {
+			t.Error(err)
+		}
+	}
+	request := payload(t, "reconcile-requested")
+	events(outcome{result: reconcile.Result{
+		Passes: 2, Writes: 1, Applied: asked.Add(1500 * time.Millisecond), Repaired: true,
+		Plan: plan.Plan{Size: plan.Size{Bytes: 20000, Statements: 90}, Status: map[grant.Key]grant.Status{
+			{ID: "a"}: {Reason: grant.CodeQuarantined}, {ID: "b"}: {Reason: grant.CodeRecreated},
+			{ID: "c"}: {Reason: grant.CodePolicyFull}, {ID: "d"}: {},
+		}},
+	}}, request)
+	events(outcome{result: reconcile.Result{Passes: 1, Failure: &grant.Error{Code: "Throttled"}}}, request)
+	events(outcome{err: errors.New("no state table")}, request)
+	events(outcome{}, []byte(`{}`))
+	events(outcome{}, payload(t, "cloudtrail-put-resource-policy-failed"))
+
+	organization := trigger.Organization{Directory: everyAccount{}, Log: log, Metrics: metrics}
+	sweep := trigger.Sweep{Gateways: oneGateway{}, Requests: oneGateway{}, Now: now, Log: log, Metrics: metrics}
+	if err := errors.Join(
+		organization.Handle(t.Context(), payload(t, "schedule-organization")),
+		sweep.Handle(t.Context(), payload(t, "schedule-gateways")),
+	); err != nil {
+		t.Error(err)
+	}
+	return out.Bytes()
+}
+
+func payload(t *testing.T, name string) []byte {
+	t.Helper()
+	raw, err := os.ReadFile("../../../events/" + name + ".json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
+
+// line is a line in the embedded metric format, read as CloudWatch does.
+type line struct {
+	metadata metadata
+	members  map[string]any
+}
+
+func readLines(t *testing.T, text []byte) []line {
+	t.Helper()
+	var all []line
+	for raw := range strings.Lines(string(text)) {
+		var l line
+		var meta struct {
+			AWS metadata `json:"_aws"`
+		}
+		if err := errors.Join(json.Unmarshal([]byte(raw), &meta), json.Unmarshal([]byte(raw), &l.members)); err != nil {
+			t.Fatal(err)
+		}
+		l.metadata = meta.AWS
+		all = append(all, l)
+	}
+	return all
+}
+
+func TestTheDocumentedMetricsAreThoseThatAreEmitted(t *testing.T) {
+	documented := map[string]string{}
+	text, err := os.ReadFile("../../../docs/metrics.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range regexp.MustCompile("(?m)^\\| `(\\w+)` \\| (\\w+) \\| (\\w+) \\|").FindAllStringSubmatch(string(text), -1) {
+		documented[row[1]] = row[2] + " of " + row[3]
+	}
+	emitted := map[string]string{}
+	for _, l := range readLines(t, everything(t)) {
+		of := "invocation"
+		if l.members["gateway"] != nil {
+			of = "gateway"
+		}
+		for _, directive := range l.metadata.CloudWatchMetrics {
+			if diff := cmp.Diff([][]string{{"FunctionName"}}, directive.Dimensions); diff != "" || directive.Namespace != "GatewayGrants" {
+				t.Errorf("in %s: dimensions -want +got\n%s", directive.Namespace, diff)
+			}
+			for _, metric := range directive.Metrics {
+				emitted[metric.Name] = metric.Unit + " of " + of
+				if _, ok := l.members[metric.Name].(float64); !ok {
+					t.Errorf("%s has the value %v", metric.Name, l.members[metric.Name])
+				}
+			}
+		}
+	}
+	if diff := cmp.Diff(documented, emitted); diff != "" {
+		t.Errorf("-documented +emitted\n%s", diff)
+	}
+}
+
+func TestAReconcileIsMeasuredByItsResult(t *testing.T) {
+	first := readLines(t, everything(t))[0].members
+	delete(first, "_aws")
+	want := map[string]any{
+		"FunctionName": "test", "gateway": gatewayARN,
+		"GatewaysReconciled": 1.0, "ReconcilePasses": 2.0, "PoliciesWritten": 1.0, "DriftRepaired": 1.0,
+		"GrantsQuarantined": 2.0, "GrantsWithoutRoom": 1.0, "HeadroomBytes": 480.0, "HeadroomStatements": 10.0,
+		"TimeToApplied": 1500.0,
+	}
+	if diff := cmp.Diff(want, first); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	second := readLines(t, everything(t))[1].members
+	if _, told := second["HeadroomBytes"]; told || second["GatewaysFailing"] != 1.0 {
+		t.Errorf("of a failed reconcile: %v", slices.Sorted(maps.Keys(second)))
+	}
+}

@@ -1,0 +1,94 @@
+package trigger
+
+import (
+	"context"
+
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/plan"
+	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
+)
+
+// Metrics records what a function did.
+type Metrics interface {
+	// Emit records a value of each of the named metrics. They are of the gateway
+	// with this ARN or, where it is "", of the whole invocation.
+	Emit(ctx context.Context, gateway string, values map[string]int)
+}
+
+// The metrics of an invocation. Each is left out where it is zero.
+const (
+	CountRequested  = "ReconcilesRequested"
+	CountIgnored    = "EventsIgnored"   // rightly: they concern nothing here
+	CountMalformed  = "EventsMalformed" // not what they claim to be; logged and let go
+	CountUnrecorded = "OutcomesLost"    // to be delivered again
+	CountAccounts   = "AccountsRead"
+)
+
+// The metrics of one reconcile. The first three counts are never left out; those
+// of the policy are, where it is not known to be what the grants say.
+const (
+	CountReconciled = "GatewaysReconciled" // outcomes recorded, good or bad
+	CountPasses     = "ReconcilePasses"
+	CountWritten    = "PoliciesWritten" // puts and deletions that took effect, or may have
+	CountFailing    = "GatewaysFailing" // policies that may not be what the grants say
+	CountRepaired   = "DriftRepaired"
+
+	GrantsQuarantined  = "GrantsQuarantined" // live grants left out, or partly, because AWS refuses a principal
+	GrantsWithoutRoom  = "GrantsWithoutRoom" // the same because the policy is full
+	HeadroomBytes      = "HeadroomBytes"     // until the policy is full, as accounted
+	HeadroomStatements = "HeadroomStatements"
+
+	TimeToApplied = "TimeToApplied" // from the request until the policy was read back as the grants say
+)
+
+// units are those that are not Count, as CloudWatch names them.
+// https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDatum.html
+var units = map[string]string{HeadroomBytes: "Bytes", TimeToApplied: "Milliseconds"}
+
+// UnitOf is the unit of a metric, as CloudWatch names it.
+func UnitOf(metric string) string {
+	if unit, ok := units[metric]; ok {
+		return unit
+	}
+	return "Count"
+}
+
+// counts are what one invocation did. The zero value is ready to use.
+type counts map[string]int
+
+func (c *counts) add(name string, n int) {
+	if *c == nil {
+		*c = make(counts)
+	}
+	if n != 0 {
+		(*c)[name] += n
+	}
+}
+
+// measured is what one reconcile is worth recording.
+func measured(cause reconcile.Cause, result reconcile.Result) map[string]int {
+	values := counts{CountReconciled: 1, CountPasses: result.Passes, CountWritten: result.Writes}
+	if result.Repaired {
+		values.add(CountRepaired, 1)
+	}
+	if !result.Applied.IsZero() && !cause.RequestedAt.IsZero() {
+		values[TimeToApplied] = max(0, int(result.Applied.Sub(cause.RequestedAt).Milliseconds()))
+	}
+	if result.Failure != nil {
+		values.add(CountFailing, 1)
+		return values
+	}
+	values[HeadroomBytes] = plan.MaxPolicyBytes - result.Plan.Size.Bytes
+	values[HeadroomStatements] = plan.MaxPolicyStatements - result.Plan.Size.Statements
+	values[GrantsQuarantined], values[GrantsWithoutRoom] = 0, 0
+	for _, status := range result.Plan.Status {
+		switch status.Reason {
+		case grant.CodeQuarantined, grant.CodeRecreated:
+			values[GrantsQuarantined]++
+		case grant.CodePolicyFull:
+			values[GrantsWithoutRoom]++
+		default:
+		}
+	}
+	return values
+}
