@@ -16,57 +16,72 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/tabletest"
 )
 
-// server is a running DynamoDB, on which every test has an account of its own.
+// server is a running DynamoDB. Every test has tables of its own, and on moto an
+// account of its own: its transactions copy all that the account has.
 type server struct {
 	endpoint string
-	accounts atomic.Int64
+	opened   atomic.Int64
 }
 
 func TestTheTablesKeepTheirContractOnMoto(t *testing.T) {
 	moto := &server{endpoint: cloudtest.Moto(t).Endpoint()}
 	t.Run("as it is", func(t *testing.T) { keepContract(t, moto, http.DefaultTransport) })
-	t.Run("a little at a time", func(t *testing.T) { keepContract(t, moto, miserly{}) })
+	t.Run("a little at a time", func(t *testing.T) { keepContract(t, moto, miserly(t)) })
 }
 
 func TestTheTablesKeepTheirContractOnDynamoDBLocal(t *testing.T) {
 	keepContract(t, &server{endpoint: cloudtest.DynamoDBLocal(t).Endpoint()}, http.DefaultTransport)
 }
 
-func keepContract(t *testing.T, s *server, transport http.RoundTripper) {
-	names := tables.DefaultNames()
+func keepContract(t *testing.T, s *server, way http.RoundTripper) {
 	t.Run("grants", func(t *testing.T) {
 		tabletest.Grants(t, func(t *testing.T) tabletest.GrantsTable {
-			return dynamo.NewGrants(s.open(t, transport), names.Grants)
+			client, names := s.open(t, way)
+			return dynamo.NewGrants(client, names.Grants)
 		})
 	})
 	t.Run("accounts", func(t *testing.T) {
 		tabletest.Accounts(t, func(t *testing.T) tabletest.AccountsTable {
-			return dynamo.NewAccounts(s.open(t, transport), names.Accounts)
+			client, names := s.open(t, way)
+			return dynamo.NewAccounts(client, names.Accounts)
 		})
 	})
 	t.Run("states", func(t *testing.T) {
 		tabletest.States(t, func(t *testing.T) tabletest.StatesTable {
-			return dynamo.NewStates(s.open(t, transport), names.States)
+			client, names := s.open(t, way)
+			return dynamo.NewStates(client, names.States)
 		})
 	})
 }
 
-// open makes three empty tables in a new account, and returns a client of that
-// account which reaches them over the given transport.
-func (s *server) open(t *testing.T, transport http.RoundTripper) *dynamodb.Client {
+// open makes three empty tables, and returns a client that reaches them over the
+// given transport.
+func (s *server) open(t *testing.T, way http.RoundTripper) (*dynamodb.Client, tables.Names) {
 	t.Helper()
-	account := fmt.Sprintf("%012d", s.accounts.Add(1))
-	client := func(transport http.RoundTripper) *dynamodb.Client {
+	client, _, names := s.openTwice(t, way)
+	return client, names
+}
+
+// openTwice is open with another client, which has no transport of its own.
+func (s *server) openTwice(t *testing.T, way http.RoundTripper) (client, plain *dynamodb.Client, names tables.Names) {
+	t.Helper()
+	number := s.opened.Add(1)
+	names = tables.Names{
+		Grants:   fmt.Sprintf("grants-%d", number),
+		Accounts: fmt.Sprintf("accounts-%d", number),
+		States:   fmt.Sprintf("states-%d", number),
+	}
+	over := func(way http.RoundTripper) *dynamodb.Client {
 		return dynamodb.New(dynamodb.Options{
 			Region:       "us-east-1",
 			BaseEndpoint: aws.String(s.endpoint),
-			// To DynamoDB Local an account is its key, and to moto what the header says.
-			Credentials: credentials.NewStaticCredentialsProvider("AKIA"+account, "secret", ""),
-			HTTPClient:  &http.Client{Transport: inAccount{account: account, next: transport}},
+			Credentials:  credentials.NewStaticCredentialsProvider("AKIAEXAMPLE", "secret", ""),
+			HTTPClient:   &http.Client{Transport: inAccount(fmt.Sprintf("%012d", number), way)},
 		})
 	}
-	if err := dynamo.Create(t.Context(), client(http.DefaultTransport), tables.DefaultNames()); err != nil {
+	client, plain = over(way), over(http.DefaultTransport)
+	if err := dynamo.Create(t.Context(), plain, names); err != nil {
 		t.Fatal(err)
 	}
-	return client(transport)
+	return client, plain, names
 }
