@@ -94,7 +94,8 @@ func (a *Accounts) Remove(ctx context.Context, id string, readAt time.Time) (rem
 		if err != nil || !found || stored.ReadAt.After(readAt) {
 			return err
 		}
-		for _, key := range append(tables.Memberships(stored), tables.AccountKey(id)) {
+		v.delete(tables.AccountKey(id))
+		for _, key := range tables.Memberships(stored) {
 			v.delete(key)
 		}
 		removed = true
