@@ -150,7 +150,7 @@ func (a *Accounts) batch(ctx context.Context, ids []string) ([]tables.Item, erro
 	for attempt := range attempts {
 		output, err := a.client.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{RequestItems: open})
 		if err != nil {
-			return nil, err //nolint:wrapcheck // the caller says what was being read
+			return nil, err
 		}
 		items = append(items, output.Responses[a.table]...)
 		if open = output.UnprocessedKeys; len(open) == 0 {

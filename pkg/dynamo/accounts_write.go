@@ -63,14 +63,11 @@ func (a *Accounts) Remove(ctx context.Context, id string, readAt time.Time) (rem
 			return true, err
 		}
 		unchanged := unchanged(item)
-		writes := []types.TransactWriteItem{{Delete: &types.Delete{
-			TableName:                 aws.String(a.table),
-			Key:                       tables.AccountsLayout.Item(tables.AccountKey(id)),
-			ConditionExpression:       aws.String(unchanged.text),
-			ExpressionAttributeNames:  unchanged.names,
-			ExpressionAttributeValues: unchanged.values,
-		}}}
-		err = a.transact(ctx, append(writes, a.deletions(tables.Memberships(stored))...))
+		writes := a.deletions(append([]tables.Key{tables.AccountKey(id)}, tables.Memberships(stored)...))
+		own := writes[0].Delete
+		own.ConditionExpression = aws.String(unchanged.text)
+		own.ExpressionAttributeNames, own.ExpressionAttributeValues = unchanged.names, unchanged.values
+		err = a.transact(ctx, writes)
 		removed = err == nil
 		return true, err
 	})

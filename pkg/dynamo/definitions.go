@@ -104,12 +104,12 @@ func create(ctx context.Context, client CreateClient, definition *dynamodb.Creat
 	_, err := client.CreateTable(ctx, definition)
 	var exists *types.ResourceInUseException
 	if err != nil && !errors.As(err, &exists) {
-		return err //nolint:wrapcheck // the caller says what was being made
+		return err
 	}
 	ready := dynamodb.NewTableExistsWaiter(client, func(o *dynamodb.TableExistsWaiterOptions) {
 		o.MinDelay, o.MaxDelay = 100*time.Millisecond, 2*time.Second
 	})
-	return ready.Wait(ctx, &dynamodb.DescribeTableInput{TableName: definition.TableName}, createWithin) //nolint:wrapcheck // as above
+	return ready.Wait(ctx, &dynamodb.DescribeTableInput{TableName: definition.TableName}, createWithin) //nolint:wrapcheck // the caller says what was being made
 }
 
 // expire turns the deletion of old journal entries on. DynamoDB refuses to turn
@@ -117,7 +117,7 @@ func create(ctx context.Context, client CreateClient, definition *dynamodb.Creat
 func expire(ctx context.Context, client CreateClient, table string) error {
 	output, err := client.DescribeTimeToLive(ctx, &dynamodb.DescribeTimeToLiveInput{TableName: aws.String(table)})
 	if err != nil {
-		return err //nolint:wrapcheck // the caller says what was being made
+		return err
 	}
 	switch ttl := output.TimeToLiveDescription; {
 	case ttl == nil:
@@ -130,5 +130,5 @@ func expire(ctx context.Context, client CreateClient, table string) error {
 			AttributeName: aws.String(tables.AttrExpiry), Enabled: aws.Bool(true),
 		},
 	})
-	return err //nolint:wrapcheck // as above
+	return err
 }

@@ -55,8 +55,7 @@ func fault(code grant.Code, table, op string, err error) error {
 // namesOf lists how DynamoDB names the failure: for a transaction, why it was
 // cancelled.
 func namesOf(err error) []string {
-	var cancelled *types.TransactionCanceledException
-	if errors.As(err, &cancelled) {
+	if cancelled, ok := errors.AsType[*types.TransactionCanceledException](err); ok {
 		var names []string
 		for _, reason := range cancelled.CancellationReasons {
 			if reason.Code != nil {
@@ -66,8 +65,7 @@ func namesOf(err error) []string {
 		}
 		return names
 	}
-	var answer smithy.APIError
-	if errors.As(err, &answer) {
+	if answer, ok := errors.AsType[smithy.APIError](err); ok {
 		return []string{answer.ErrorCode()}
 	}
 	return nil
@@ -82,28 +80,26 @@ var transactionReasons = map[string]string{
 
 // refused tells whether a condition did not hold.
 func refused(err error) bool {
-	var failed *types.ConditionalCheckFailedException
-	return errors.As(err, &failed)
+	_, failed := errors.AsType[*types.ConditionalCheckFailedException](err)
+	return failed
 }
 
 // standing is the item that a refused write found in its place.
 func standing(err error) tables.Item {
-	var failed *types.ConditionalCheckFailedException
-	if !errors.As(err, &failed) {
-		return nil
+	if failed, ok := errors.AsType[*types.ConditionalCheckFailedException](err); ok {
+		return failed.Item
 	}
-	return failed.Item
+	return nil
 }
 
 // lost tells whether another writer was there first: whoever reads again may
 // try again.
 func lost(err error) bool {
-	var conflict *types.TransactionConflictException
-	if refused(err) || errors.As(err, &conflict) {
+	if _, conflict := errors.AsType[*types.TransactionConflictException](err); conflict || refused(err) {
 		return true
 	}
-	var cancelled *types.TransactionCanceledException
-	if !errors.As(err, &cancelled) {
+	cancelled, ok := errors.AsType[*types.TransactionCanceledException](err)
+	if !ok {
 		return false
 	}
 	for _, reason := range cancelled.CancellationReasons {

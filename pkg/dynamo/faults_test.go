@@ -150,7 +150,8 @@ func TestAThrottledCallIsMadeAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		queries := 0
 		grants := dynamo.NewGrants(answering(func(string) *http.Response {
-			if queries++; queries <= 2 {
+			queries++
+			if queries <= 2 {
 				return refusal(400, "ThrottlingException")
 			}
 			return answer(sentinel)
@@ -166,7 +167,8 @@ func TestAReadWhoseSecondPageFailsReturnsNoRows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		pages := 0
 		client := answering(func(string) *http.Response {
-			if pages++; pages%2 == 0 {
+			pages++
+			if pages%2 == 0 {
 				return refusal(400, "AccessDeniedException")
 			}
 			first := maps.Clone(sentinel)
@@ -221,7 +223,7 @@ func TestAWaitForABatchEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 		defer cancel()
-		client := answering(func(operation string) *http.Response {
+		client := answering(func(string) *http.Response {
 			return answer(map[string]any{"UnprocessedItems": map[string]any{"s": []any{map[string]any{"DeleteRequest": map[string]any{"Key": map[string]any{}}}}}})
 		})
 		err := dynamo.NewStates(client, "s").Record(ctx, alpha(t), plan.GatewayState{}, nil, []grant.Key{{Gateway: "*", ID: "one"}})

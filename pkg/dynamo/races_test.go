@@ -3,6 +3,7 @@ package dynamo_test
 import (
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -246,7 +247,7 @@ func manyPages(t *testing.T, s *server) {
 		t.Fatal(err)
 	}
 	for i := range 4 {
-		row := grant.Attributes{"gateway": "*", "grant": fmt.Sprint(i), "principal": "444455556666", "reason": strings.Repeat("x", 390_000)}
+		row := grant.Attributes{"gateway": "*", "grant": strconv.Itoa(i), "principal": "444455556666", "reason": strings.Repeat("x", 390_000)}
 		if err := grants.Put(t.Context(), row, true); err != nil {
 			t.Fatal(err)
 		}

@@ -81,7 +81,7 @@ func (s *States) update(ctx context.Context, key tables.Key, update condition, o
 		input.ConditionExpression = aws.String(only)
 	}
 	_, err := s.client.UpdateItem(ctx, input)
-	return err //nolint:wrapcheck // the caller says what was being written
+	return err
 }
 
 // Record is reconcile.States's. The gateway's own item is written last: until
@@ -146,7 +146,7 @@ func (s *States) writeAll(ctx context.Context, open []types.WriteRequest) error 
 			RequestItems: map[string][]types.WriteRequest{s.table: open},
 		})
 		if err != nil {
-			return err //nolint:wrapcheck // the caller says what was being written
+			return err
 		}
 		if open = output.UnprocessedItems[s.table]; len(open) == 0 {
 			return nil

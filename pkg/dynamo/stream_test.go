@@ -157,7 +157,7 @@ func changeGrants(t *testing.T, table tabletest.GrantsTable) {
 	check(t, table.PutSentinel(ctx))
 	check(t, table.Put(ctx, grant.Attributes{"gateway": "*", "grant": "one", "principal": "444455556666"}, true))
 	check(t, table.Put(ctx, grant.Attributes{
-		"gateway": "*", "grant": "one", "principal": "o-exampleorgid", "exclude": []any{"444455556666"}, "reason": "日本語",
+		"gateway": "*", "grant": "one", "principal": "o-exampleorgid", "exclude": []any{"444455556666"}, "reason": "Ελληνικά",
 		"conditions": map[string]any{"sourceIp": []any{"203.0.113.0/24"}}, "odd": []any{nil, true, json.Number("4.5"), []byte("bytes")},
 	}, false))
 	check(t, table.Put(ctx, grant.Attributes{"gateway": "*", "grant": "two", "principal": "444455556666"}, true))

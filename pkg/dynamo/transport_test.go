@@ -49,7 +49,8 @@ func before(name string, happen func(request *http.Request) *http.Response) tran
 func breaking(name string, n int, broken *bool) transport {
 	calls := 0
 	return before(name, func(*http.Request) *http.Response {
-		if calls++; calls < n || !*broken {
+		calls++
+		if calls < n || !*broken {
 			return nil
 		}
 		return refusal(http.StatusBadRequest, "AccessDeniedException")

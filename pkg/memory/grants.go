@@ -43,14 +43,16 @@ func (g *Grants) All(ctx context.Context) (rows []grant.Row, err error) {
 // Naming lists the gateway keys, sorted, of the rows whose principal is one of
 // those given, in whatever form it was written.
 func (g *Grants) Naming(ctx context.Context, principals []grant.Principal) (gateways []string, err error) {
-	var forms []string
+	forms := make(map[string]bool)
 	for _, principal := range principals {
-		forms = append(forms, tables.Forms(principal)...)
+		for _, form := range tables.Forms(principal) {
+			forms[form] = true
+		}
 	}
 	err = g.table.read(ctx, "look up principals", func(v *view) error {
 		for key, item := range v.items {
 			principal, ok := item[grant.AttrPrincipal].(*types.AttributeValueMemberS)
-			if ok && !tables.Reserved(key.Sort) && slices.Contains(forms, principal.Value) {
+			if ok && !tables.Reserved(key.Sort) && forms[principal.Value] {
 				gateways = append(gateways, key.Partition)
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -167,7 +168,7 @@ func TestEveryChangeIsToldOnceInTheOrderOfTheTable(t *testing.T) {
 	for w := range writers {
 		group.Go(func() {
 			for i := range writes {
-				put(t, table, fmt.Sprint(i%3), fmt.Sprint(w, "/", i))
+				put(t, table, strconv.Itoa(i%3), fmt.Sprint(w, "/", i))
 			}
 		})
 	}

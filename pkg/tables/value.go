@@ -8,11 +8,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// The kinds of value that an item can hold beyond what JSON has. Numbers are
-// json.Number, which keeps their text; binary values are []byte.
+// What an item can hold beyond what JSON has. A number is a json.Number, which
+// keeps its text, and a binary value a []byte.
 type (
+	// StringSet is a set of text.
 	StringSet []string
+	// NumberSet is a set of numbers.
 	NumberSet []json.Number
+	// BinarySet is a set of binary values.
 	BinarySet [][]byte
 )
 

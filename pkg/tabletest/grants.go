@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -37,7 +38,7 @@ func Grants(t *testing.T, open func(t *testing.T) GrantsTable) {
 		"a row is read as it was written":                            rowsAreFaithful,
 		"a row that is no grant carries its fault, alone":            faultsStandAlone,
 		"a set of text is a list of text":                            setsAreLists,
-		"whatever an admin changes changes the revision":             changesRevise,
+		"the revision follows whatever an admin writes":              changesRevise,
 		"a new row is not written over another":                      newRowsAreNew,
 		"of many who write a new row one succeeds":                   oneWriterOfANewRow,
 		"a row that is put again is replaced whole":                  rowsAreReplaced,
@@ -132,7 +133,7 @@ func rowsAreFaithful(t *testing.T, table GrantsTable) {
 			grant.AttrConditions, map[string]any{"sourceVpce": []any{"vpce-0123456789abcdef0"}, "sourceIp": []any{"203.0.113.0/24", "198.51.100.7"}},
 			grant.AttrReason, "because", grant.AttrRequestedBy, "ops", grant.AttrSource, "grants.yaml"),
 		row(alpha.ARN(), "empty texts", grant.AttrPrincipal, "444455556666", grant.AttrReason, "", grant.AttrSource, ""),
-		row(grant.EveryGateway, "日本語 – ünïcödé 🚪", grant.AttrPrincipal, "tag:Équipe=Zürich", grant.AttrReason, "🙂 \u0000 \" \\ \n"),
+		row(grant.EveryGateway, "Ελληνικά – ünïcödé 🚪", grant.AttrPrincipal, "tag:Équipe=Zürich", grant.AttrReason, "🙂 \u0000 \" \\ \n"),
 		row(grant.EveryGateway, strings.Repeat("🚪", 256), grant.AttrPrincipal, "444455556666"),
 	}
 	withSentinel(t, table, rows...)
@@ -242,7 +243,7 @@ func oneWriterOfANewRow(t *testing.T, table GrantsTable) {
 	var writers sync.WaitGroup
 	for i := range errs {
 		writers.Go(func() {
-			errs[i] = table.Put(t.Context(), row(alpha.ARN(), "one", grant.AttrPrincipal, "444455556666", grant.AttrReason, fmt.Sprint(i)), true)
+			errs[i] = table.Put(t.Context(), row(alpha.ARN(), "one", grant.AttrPrincipal, "444455556666", grant.AttrReason, strconv.Itoa(i)), true)
 		})
 	}
 	writers.Wait()
@@ -250,7 +251,7 @@ func oneWriterOfANewRow(t *testing.T, table GrantsTable) {
 	for i, err := range errs {
 		switch {
 		case err == nil:
-			winner = append(winner, fmt.Sprint(i))
+			winner = append(winner, strconv.Itoa(i))
 		case grant.CodeOf(err) != tables.CodeGrantExists:
 			t.Error(err)
 		}

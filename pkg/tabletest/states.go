@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -72,7 +73,7 @@ func statesAreFaithful(t *testing.T, table StatesTable) {
 	slices.Sort(want.Gateway.Selected[firstOf(want.Gateway.Selected)])
 	other := plan.State{
 		Gateway: plan.GatewayState{LastMessage: "🚪 \" \n", Selected: map[string][]string{"o-exampleorgid": {"111122223333", "444455556666"}, "ou-abcd-11112222 except ou-abcd-33334444": nil}},
-		Grants:  map[grant.Key]grant.Status{key("*", "日本語"): {Phase: grant.PhaseAdmitted}, key(beta.ARN(), "a#b"): {Phase: grant.PhaseInvalid, Since: at(1)}},
+		Grants:  map[grant.Key]grant.Status{key("*", "Ελληνικά"): {Phase: grant.PhaseAdmitted}, key(beta.ARN(), "a#b"): {Phase: grant.PhaseInvalid, Since: at(1)}},
 	}
 	must(t, table.Record(t.Context(), alpha, want.Gateway, want.Grants, nil))
 	must(t, table.Record(t.Context(), beta, other.Gateway, other.Grants, nil))
@@ -123,7 +124,7 @@ func manyStatuses(t *testing.T, table StatesTable) {
 	var gone []grant.Key
 	for i := range 300 {
 		key := key([]string{"*", alpha.ARN()}[i%2], fmt.Sprintf("grant-%d", i))
-		state.Grants[key] = grant.Status{Phase: grant.PhaseAdmitted, Message: fmt.Sprint(i), Admitted: []string{"arn:aws:iam::444455556666:root"}}
+		state.Grants[key] = grant.Status{Phase: grant.PhaseAdmitted, Message: strconv.Itoa(i), Admitted: []string{"arn:aws:iam::444455556666:root"}}
 		gone = append(gone, key)
 	}
 	must(t, table.Record(t.Context(), alpha, state.Gateway, state.Grants, nil))

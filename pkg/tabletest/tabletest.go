@@ -107,8 +107,8 @@ func fill(value reflect.Value, count *int) {
 	case reflect.Int:
 		value.SetInt(int64(*count))
 	case reflect.Struct:
-		for i := range value.NumField() {
-			fill(value.Field(i), count)
+		for _, field := range value.Fields() {
+			fill(field, count)
 		}
 	case reflect.Slice:
 		value.Set(reflect.MakeSlice(value.Type(), 2, 2))
