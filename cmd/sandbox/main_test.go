@@ -143,7 +143,7 @@ func standInFor(t *testing.T) *sandbox {
 	t.Helper()
 	python := cloudtest.Python(t)
 	shared.start.Do(func() {
-		directory, err := os.MkdirTemp("", "sandbox-")
+		directory, err := os.MkdirTemp("", "sandbox-") //nolint:usetesting // it outlives the test that comes first
 		if err != nil {
 			shared.err = err
 			return

@@ -61,8 +61,7 @@ func TestAWrongRegionIsRefusedByTheGateway(t *testing.T) {
 	s := standInFor(t)
 	g := openedGateway(t, s, "wrong-region")
 	_, err := mcpclient.Connect(t.Context(), g.url, mcpclient.Options{Credentials: sdkConfig(t, s, "account-b").Credentials, Region: "eu-west-1"})
-	var refusal *mcpclient.RefusedError
-	if !errors.As(err, &refusal) {
+	if _, refused := errors.AsType[*mcpclient.RefusedError](err); !refused {
 		t.Errorf("want a refusal, got %v", err)
 	}
 }
