@@ -3,12 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
-	"log/slog"
-	"os"
 	"slices"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/spf13/cobra"
 
 	"github.com/gateway-grants/gateway-grants/pkg/agentcore"
@@ -17,16 +14,8 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
 )
 
-// reconcileFlags are how the deployment is configured, which the command line
-// has to know too to decide as its functions do.
-type reconcileFlags struct {
-	bus, installation, accounting string
-	trusted, owners, regions      []string
-	trustKnown                    bool // somebody said who is trusted, be it nobody
-}
-
 func (p *program) reconcileCommand() *cobra.Command {
-	var flags reconcileFlags
+	var flags deployment
 	cmd := &cobra.Command{
 		Use:   "reconcile [GATEWAY]",
 		Short: "Make a gateway's policy what its grants say: now, from here",
@@ -39,45 +28,14 @@ With '*' every managed gateway is reconciled, one after the other.`,
   gateway-grants reconcile tools-abcdefghij --output json`,
 		Args: between(0, 1, "an optional GATEWAY"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			_, fromVariable := os.LookupEnv("TRUSTED_ACCOUNTS")
-			flags.trustKnown = fromVariable || cmd.Flags().Changed("trusted-accounts")
-			return p.reconcile(cmd.Context(), strings.Join(args, ""), flags)
+			return p.reconcile(cmd.Context(), strings.Join(args, ""), flags.read(cmd))
 		},
 	}
-	set := cmd.Flags()
-	set.StringVar(&flags.bus, "event-bus", setting("EVENT_BUS", "gateway-grants"), "event bus for notices ($EVENT_BUS)")
-	set.StringVar(&flags.installation, "installation-id", setting("INSTALLATION_ID", plan.DefaultLimits().Installation), "whose statements are ours ($INSTALLATION_ID)")
-	set.StringVar(&flags.accounting, "size-accounting", setting("SIZE_ACCOUNTING", accountingExpanded), "how policies are measured: expanded or submitted ($SIZE_ACCOUNTING)")
-	set.StringSliceVar(&flags.trusted, "trusted-accounts", listSetting("TRUSTED_ACCOUNTS"), "accounts outside the organization that may be let in ($TRUSTED_ACCOUNTS)")
-	set.StringSliceVar(&flags.owners, "owner-accounts", listSetting("OWNER_ACCOUNTS"), "accounts whose gateways are managed; none for any ($OWNER_ACCOUNTS)")
-	set.StringSliceVar(&flags.regions, "gateway-regions", listSetting("GATEWAY_REGIONS"), "regions in which gateways are managed; none for any ($GATEWAY_REGIONS)")
-	completeWith(cmd, "size-accounting", accountingExpanded, accountingSubmitted)
-	p.grantsTableFlag(cmd)
-	p.accountsTableFlag(cmd)
-	p.stateTableFlag(cmd)
-	p.configFlag(cmd)
+	p.deploymentFlags(cmd, &flags)
 	return cmd
 }
 
-const (
-	accountingExpanded  = "expanded"
-	accountingSubmitted = "submitted"
-)
-
-func (f reconcileFlags) limits() (plan.Limits, error) {
-	limits := plan.DefaultLimits()
-	limits.Installation, limits.Trusted, limits.Owners, limits.Regions = f.installation, f.trusted, f.owners, f.regions
-	switch f.accounting {
-	case accountingExpanded:
-	case accountingSubmitted:
-		limits.Accounting = plan.SubmittedSize
-	default:
-		return plan.Limits{}, refuse("--size-accounting %s is unknown: write %s or %s", f.accounting, accountingExpanded, accountingSubmitted)
-	}
-	return limits, nil
-}
-
-func (p *program) reconcile(ctx context.Context, name string, flags reconcileFlags) error {
+func (p *program) reconcile(ctx context.Context, name string, flags deployment) error {
 	limits, err := flags.limits()
 	if err != nil {
 		return err
@@ -189,17 +147,4 @@ func managed(ctx context.Context, where scope, gateways *agentcore.Gateways) ([]
 		return []grant.Gateway{where.gateway}, nil
 	}
 	return gateways.Managed(ctx)
-}
-
-func (p *program) reconciler(config aws.Config, gateways reconcile.Gateways, limits plan.Limits, bus string) *reconcile.Reconciler {
-	stored := p.open(config, p.settings.tables)
-	return reconcile.New(reconcile.Dependencies{
-		Gateways:  gateways,
-		Grants:    stored.grants,
-		Directory: stored.directory,
-		States:    stored.states,
-		Notices:   p.notices(config, bus),
-		Now:       p.now,
-		Log:       slog.New(slog.NewTextHandler(p.err, &slog.HandlerOptions{Level: slog.LevelError})),
-	}, limits)
 }

@@ -99,21 +99,27 @@ func keys(grants []grant.Key) []string {
 
 func (p *program) reconciledText(gateway grant.Gateway, result reconcile.Result) reconciled {
 	text := reconciled{
-		Gateway: gateway.ARN(), Settled: result.Failure == nil, Changes: make([]changedText, len(result.Changes)),
+		Gateway: gateway.ARN(), Settled: result.Failure == nil,
 		Writes: result.Writes, Passes: result.Passes,
 		Bytes: result.Plan.Size.Bytes, Statements: result.Plan.Size.Statements, PlanHash: result.Plan.Hash,
 	}
 	if result.Failure != nil {
 		text.Reason, text.Message = result.Failure.Code, oneLine(p.explain(result.Failure))
 	}
-	for i, change := range result.Changes {
-		text.Changes[i] = changedText{
+	text.Changes = changeTexts(result.Changes)
+	return text
+}
+
+func changeTexts(changes []plan.Change) []changedText {
+	texts := make([]changedText, len(changes))
+	for i, change := range changes {
+		texts[i] = changedText{
 			Verb: change.Verb, Principal: change.Principal, Under: change.Under,
 			Reason: change.Reason, Message: change.Message,
 		}
 		for _, key := range change.Grants {
-			text.Changes[i].Grants = append(text.Changes[i].Grants, key.String())
+			texts[i].Grants = append(texts[i].Grants, key.String())
 		}
 	}
-	return text
+	return texts
 }

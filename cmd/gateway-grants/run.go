@@ -17,6 +17,10 @@ const (
 	exitDone   = 0
 	exitNo     = 1 // the answer is no: bad input, a call denied, a policy not settled
 	exitFailed = 2 // there is no answer: no credentials, AWS out of reach, a call that failed
+
+	// plan has the codes of the tools that people know: 0 nothing to do, 2
+	// changes, 1 for whatever went wrong.
+	exitChanges = 2
 )
 
 // program is one run of the command.
@@ -49,6 +53,8 @@ func (p *program) run(ctx context.Context, args []string) int {
 		return exitDone
 	case errors.Is(err, errSaid):
 		return exitNo
+	case errors.Is(err, errChanges):
+		return exitChanges
 	}
 	fmt.Fprintln(p.err, p.paint(p.err).red("gateway-grants:"), oneLine(p.explain(err)))
 	if isNo(err) {
@@ -57,9 +63,12 @@ func (p *program) run(ctx context.Context, args []string) int {
 	return exitFailed
 }
 
-// isNo tells a refusal from a failure.
+// isNo tells a refusal from a failure. To plan, all that is not an answer is one.
 func isNo(err error) bool {
 	if _, refused := errors.AsType[*refusal](err); refused {
+		return true
+	}
+	if _, failed := errors.AsType[unplanned](err); failed {
 		return true
 	}
 	code := grant.CodeOf(err)

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/plan"
+)
+
+func (p *program) confirmCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "confirm [GATEWAY] ROLE",
+		Short: "Confirm that a role which was made anew may be let in",
+		Long: `Confirm that a role, or user, which was made anew may be let in.
+
+A grant that follows a role by identity holds for the role that was there. When it
+was deleted, and made again under the same name, the grant is held as
+PrincipalRecreated: the new role may be somebody else's. Confirm it here once you
+know whose it is; it is let in within two minutes, or at once by reconcile.
+A principal that AWS did not know (Quarantined) is tried again by the same means.`,
+		Example: `  gateway-grants confirm arn:aws:iam::444455556666:role/AgentRole
+  gateway-grants confirm tools-abcdefghij arn:aws:iam::444455556666:role/AgentRole`,
+		Args: between(1, 2, "an optional GATEWAY and the ARN of a ROLE"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return p.confirm(cmd.Context(), strings.Join(args[:len(args)-1], ""), args[len(args)-1])
+		},
+	}
+	p.stateTableFlag(cmd)
+	p.configFlag(cmd)
+	return cmd
+}
+
+func (p *program) confirm(ctx context.Context, name, text string) error {
+	principal, err := grant.ParsePrincipal(text)
+	if err != nil {
+		return refuse("nothing was confirmed: %v", err)
+	}
+	if principal.IsSelector() || principal.Kind() == grant.KindRolePattern {
+		return refuse("%s is not one principal: name the role or user that is held, as list shows it", text)
+	}
+	s, err := p.session(ctx)
+	if err != nil {
+		return err
+	}
+	where, err := p.scopeOf(ctx, name, s)
+	if err != nil {
+		return err
+	}
+	if where.every {
+		return refuse("a role is confirmed for one gateway at a time: name the gateway")
+	}
+	states := p.open(s.config, p.settings.tables).states
+	state, err := states.Load(ctx, where.gateway)
+	if err != nil {
+		return err
+	}
+	arn := principal.ARN(where.gateway.Partition())
+	if _, held := state.Gateway.Refused[arn]; !held {
+		return refuse("%s is not held on %s: gateway-grants list shows what is", arn, where)
+	}
+	next := state.Gateway
+	next.Refused = maps.Clone(next.Refused)
+	delete(next.Refused, arn)
+	next.Due = p.now()
+	if err := states.Record(ctx, where.gateway, next, nil, nil); err != nil {
+		return err
+	}
+	fmt.Fprintf(p.out, "Confirmed %s on %s%s\n", arn, where, grantsOf(state, arn))
+	fmt.Fprintln(p.out, "It is let in by the next sweep, within two minutes; gateway-grants reconcile does it now.")
+	return nil
+}
+
+// grantsOf names the grants that are waiting for the principal.
+func grantsOf(state plan.State, arn string) string {
+	var ids []string
+	for key, status := range state.Grants {
+		if status.Phase == grant.PhaseLeftOut && strings.Contains(status.Message, arn) {
+			ids = append(ids, key.ID)
+		}
+	}
+	if len(ids) == 0 {
+		return ""
+	}
+	slices.Sort(ids)
+	return " (grant " + strings.Join(ids, ", ") + ")"
+}

@@ -1,0 +1,165 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gateway-grants/gateway-grants/pkg/agentcore"
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/plan"
+)
+
+// errChanges ends a plan that has something to do, which has been said already.
+var errChanges = errors.New("a reconcile would change something")
+
+// unplanned is whatever kept plan from an answer.
+type unplanned struct{ error }
+
+func (u unplanned) Unwrap() error { return u.error }
+
+func (p *program) planCommand() *cobra.Command {
+	var flags deployment
+	cmd := &cobra.Command{
+		Use:   "plan [GATEWAY...]",
+		Short: "Show what a reconcile would change, without doing it",
+		Long: `Show what a reconcile would change, without doing it: the principals that it adds
+and removes, how many it keeps, those that are left out and why, and how much of
+AWS's limits the policy uses.
+
+Give it the settings of the deployment, by flag or variable. Exit codes: 0 nothing
+to do, 2 changes, 1 anything else.`,
+		Example: `  gateway-grants plan
+  gateway-grants plan tools-abcdefghij search-klmnopqrst
+  gateway-grants plan '*' --output json`,
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			err := p.plan(cmd.Context(), args, flags.read(cmd))
+			if err != nil && !errors.Is(err, errChanges) {
+				return unplanned{err}
+			}
+			return err
+		},
+	}
+	p.deploymentFlags(cmd, &flags)
+	return cmd
+}
+
+// planned is a plan for other programs.
+type planned struct {
+	Gateway       string        `json:"gateway"`
+	Write         bool          `json:"write"`
+	Delete        bool          `json:"delete,omitempty"` // the whole policy
+	Drift         bool          `json:"drift,omitempty"`
+	Reason        grant.Code    `json:"reason,omitempty"` // why nothing may be written
+	Message       string        `json:"message,omitempty"`
+	Changes       []changedText `json:"changes"`
+	Bytes         int           `json:"bytes"`
+	MaxBytes      int           `json:"maxBytes"`
+	Statements    int           `json:"statements"`
+	MaxStatements int           `json:"maxStatements"`
+	PlanHash      string        `json:"planHash"`
+}
+
+func (p *program) plan(ctx context.Context, names []string, flags deployment) error {
+	limits, err := flags.limits()
+	if err != nil {
+		return err
+	}
+	s, err := p.session(ctx)
+	if err != nil {
+		return err
+	}
+	gateways := agentcore.New(s.config, flags.regions)
+	concerned, err := p.named(ctx, names, s, gateways)
+	if err != nil {
+		return err
+	}
+	reconciler := p.reconciler(s.config, gateways, limits, flags.bus)
+	changes, texts := false, []planned{}
+	for _, gateway := range concerned {
+		decided, err := reconciler.Plan(ctx, gateway)
+		if err != nil {
+			return err
+		}
+		changes = changes || decided.Write
+		texts = append(texts, plannedText(gateway, decided, limits))
+		if !p.settings.json() {
+			p.sayPlanned(gateway, decided, limits)
+		}
+	}
+	if p.settings.json() {
+		if err := p.printJSON(texts); err != nil {
+			return err
+		}
+	}
+	if changes {
+		return errChanges
+	}
+	return nil
+}
+
+// named are the gateways that the command line names, each once.
+func (p *program) named(ctx context.Context, names []string, s *session, gateways *agentcore.Gateways) ([]grant.Gateway, error) {
+	if len(names) == 0 {
+		names = []string{""}
+	}
+	var all []grant.Gateway
+	seen := make(map[grant.Gateway]bool)
+	for _, name := range names {
+		where, err := p.scopeOf(ctx, name, s)
+		if err != nil {
+			return nil, err
+		}
+		concerned, err := managed(ctx, where, gateways)
+		if err != nil {
+			return nil, err
+		}
+		for _, gateway := range concerned {
+			if !seen[gateway] {
+				seen[gateway] = true
+				all = append(all, gateway)
+			}
+		}
+	}
+	return all, nil
+}
+
+func plannedText(gateway grant.Gateway, decided plan.Plan, limits plan.Limits) planned {
+	text := planned{
+		Gateway: gateway.ARN(), Write: decided.Write, Delete: decided.Write && decided.Want == nil, Drift: decided.Drift,
+		Changes: changeTexts(decided.Changes), PlanHash: decided.Hash,
+		Bytes: decided.Size.Bytes, MaxBytes: limits.MaxBytes, Statements: decided.Size.Statements, MaxStatements: limits.MaxStatements,
+	}
+	if decided.Blocked != nil {
+		text.Reason, text.Message = decided.Blocked.Code, decided.Blocked.Hint
+	}
+	return text
+}
+
+func (p *program) sayPlanned(gateway grant.Gateway, decided plan.Plan, limits plan.Limits) {
+	paint := p.paint(p.out)
+	fmt.Fprintln(p.out, gateway.ARN())
+	count := map[plan.Verb]int{}
+	for _, change := range decided.Changes {
+		count[change.Verb]++
+		if change.Verb != plan.Keep {
+			fmt.Fprintln(p.out, p.changeLine(change))
+		}
+	}
+	fmt.Fprintf(p.out, "%d to add, %d to remove, %d to keep, %d left out. The policy takes %d of %d bytes and %d of %d statements.\n",
+		count[plan.Add], count[plan.Remove], count[plan.Keep], count[plan.LeaveOut],
+		decided.Size.Bytes, limits.MaxBytes, decided.Size.Statements, limits.MaxStatements)
+	switch {
+	case decided.Blocked != nil:
+		fmt.Fprintf(p.out, "%s nothing may be written: %s (%s)\n", paint.yellow("Blocked:"), oneLine(decided.Blocked.Hint), decided.Blocked.Code)
+	case decided.Write && decided.Want == nil:
+		fmt.Fprintln(p.out, paint.yellow("Changes:"), "a reconcile would delete the policy.")
+	case decided.Write:
+		fmt.Fprintln(p.out, paint.yellow("Changes:"), "a reconcile would write the policy.")
+	default:
+		fmt.Fprintln(p.out, paint.green("Nothing to do:"), "the policy is what the grants say.")
+	}
+}
