@@ -10,6 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go/logging"
+
+	"github.com/gateway-grants/gateway-grants/pkg/trigger"
 )
 
 // session is how a command acts in AWS: as whom, and where.
@@ -28,8 +30,11 @@ type identity struct {
 
 // session finds configuration and credentials as the AWS CLI does.
 func (p *program) session(ctx context.Context) (*session, error) {
-	// What goes wrong is said once, by the error of the call.
-	options := []func(*config.LoadOptions) error{config.WithLogger(logging.Nop{})}
+	options := []func(*config.LoadOptions) error{
+		config.WithLogger(logging.Nop{}), // what goes wrong is said once, by the error of the call
+		// A put from here is the product's own when CloudTrail tells of it.
+		config.WithAppID(trigger.AppID),
+	}
 	if p.settings.profile != "" {
 		options = append(options, config.WithSharedConfigProfile(p.settings.profile))
 	}
