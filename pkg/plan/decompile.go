@@ -13,6 +13,7 @@ import (
 type reading struct {
 	accesses   map[access]bool
 	principals map[string]bool // ARNs in Principal, accounts as their roots
+	shared     layout          // roles that many accounts share a statement for
 	leftovers  []string        // unique ids that deleted roles and users left behind
 	strange    []policy.Statement
 }
@@ -21,7 +22,7 @@ type reading struct {
 // cannot read, somebody else has put under our name: those statements are
 // strange.
 func decompile(statements []policy.Statement, gateway, partition string) reading {
-	r := reading{accesses: make(map[access]bool), principals: make(map[string]bool)}
+	r := reading{accesses: make(map[access]bool), principals: make(map[string]bool), shared: make(layout)}
 	for _, s := range statements {
 		accesses, ok := r.statement(s, gateway, partition)
 		if !ok {
@@ -54,6 +55,11 @@ func (r *reading) statement(s policy.Statement, gateway, partition string) ([]ac
 	template, names, ok := readConditions(s.Condition)
 	if !ok {
 		return nil, false
+	}
+	for _, name := range names {
+		if parsed, _ := splitARN(name); parsed.account == "*" {
+			r.shared[sharing{template.where, parsed.resource}] = true
+		}
 	}
 	var accesses []access
 	for _, written := range s.Principal.AWS {

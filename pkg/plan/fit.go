@@ -161,6 +161,39 @@ func compareAccess(a, b access) int {
 	)
 }
 
+// suited chooses how to write the policy so that all standing access still fits:
+// which roles share a statement, and whether accounts are written as ids. What
+// is best for all that is wanted comes first; what stands now is a way that AWS
+// has taken already. Ids come last where they count as root ARNs, because AWS
+// may then refuse what is written so.
+func (c compiler) suited(wanted map[access]int64, said reading, base *policy.Document, foreign []policy.Statement) compiler {
+	forms := []bool{false, true}
+	if c.limits.Accounting == SubmittedSize {
+		forms = forms[1:]
+	}
+	best := layoutOf(wanted)
+	for _, c.short = range forms {
+		for _, c.layout = range []layout{best, said.shared} {
+			if c.holds(wanted, said, base, foreign) {
+				return c
+			}
+		}
+	}
+	c.layout = best
+	return c
+}
+
+// holds tells whether the standing part of what is wanted fits as it is written.
+func (c compiler) holds(wanted map[access]int64, said reading, base *policy.Document, foreign []policy.Statement) bool {
+	f := newFitter(c, base, foreign)
+	for a := range said.accesses {
+		if _, still := wanted[a.lasting()]; still && !f.admit(a.lasting(), true) {
+			return false
+		}
+	}
+	return true
+}
+
 // fit chooses the accesses that the policy has room for, and lets it carry the
 // ends of those that expire soonest, as many as there is room for.
 func fit(c compiler, base *policy.Document, foreign []policy.Statement, wanted map[access]int64, ordered []access, standing map[access]bool) map[access]bool {

@@ -35,9 +35,8 @@ func Make(world World, limits Limits) (Plan, error) {
 		resource:  world.Gateway.Gateway.ARN(),
 		partition: world.Gateway.Gateway.Partition(),
 		limits:    limits,
-		layout:    layoutOf(wanted),
 	}
-	c.short = c.mustBeShort(world.Gateway.Policy, foreign, standing, wanted)
+	c = c.suited(wanted, said, world.Gateway.Policy, foreign)
 	ordered := byPrecedence(wanted, standing, claims)
 	d := draft{compiler: c, base: world.Gateway.Policy, foreign: foreign, claims: claims, said: said}
 	d.admitted = fit(c, d.base, foreign, wanted, ordered, standing)
@@ -92,22 +91,6 @@ func leaveAlone(world World, limits Limits, blocked *grant.Error, said reading) 
 		plan.Size = measure(world.Gateway.Policy, limits.Accounting)
 	}
 	return plan
-}
-
-// mustBeShort tells whether accounts have to be written as ids: where the
-// accounting says so, and where standing access was written so and would not
-// fit otherwise.
-func (c compiler) mustBeShort(base *policy.Document, foreign []policy.Statement, standing map[access]bool, wanted map[access]int64) bool {
-	if c.limits.Accounting == SubmittedSize {
-		return true
-	}
-	long := newFitter(c, base, foreign)
-	for a := range standing {
-		if _, still := wanted[a]; still && !long.admit(a, true) {
-			return true
-		}
-	}
-	return false
 }
 
 func lasting(accesses map[access]bool) map[access]bool {
