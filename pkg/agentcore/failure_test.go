@@ -127,10 +127,10 @@ func TestEveryFailureOfAReadIsToldApart(t *testing.T) {
 		tries  int
 	}{
 		{"AWS asks for fewer calls", refuse(429, "ThrottlingException", "Rate exceeded"), reconcile.CodeThrottled, 3},
-		{"a permission is missing", refuse(403, "AccessDeniedException", "no"), reconcile.CodeAccessDenied, 3},
+		{"a permission is missing", refuse(403, "AccessDeniedException", "no"), reconcile.CodeAccessDenied, 1},
 		{"AWS failed", refuse(500, "InternalServerException", "oops"), reconcile.CodeUnknown, 3},
 		{"the connection ended", hangUp, reconcile.CodeUnknown, 3},
-		{"the ARN is refused", refuse(400, "ValidationException", "bad ARN"), reconcile.CodeUnknown, 3},
+		{"the ARN is refused", refuse(400, "ValidationException", "bad ARN"), reconcile.CodeUnknown, 1},
 		{"the document cannot be understood", say(200, `{"policy":"{\"Statement\": "}`), reconcile.CodeReadFailed, 1},
 		{"the document is another kind of JSON", say(200, `{"policy":"[]"}`), reconcile.CodeReadFailed, 1},
 	}
@@ -146,7 +146,7 @@ func TestEveryFailureOfAReadIsToldApart(t *testing.T) {
 				t.Errorf("document %v, code %q, want none and %q: %v", document, got, test.want, err)
 			}
 			if n := service.calls(call); n != test.tries {
-				t.Errorf("read %d times, want %d: reads may be repeated", n, test.tries)
+				t.Errorf("read %d times, want %d: a read is repeated where that may help", n, test.tries)
 			}
 		})
 	}

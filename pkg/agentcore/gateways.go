@@ -4,6 +4,7 @@
 package agentcore
 
 import (
+	"cmp"
 	"context"
 	"strings"
 	"sync"
@@ -33,57 +34,91 @@ type Control interface {
 // long an answer may take, and a call that hangs would use up a whole run.
 const callTimeout = 20 * time.Second
 
-// Gateways are the gateways that the caller's account owns, in any number of
-// regions. Every error is a *grant.Error with a code of package reconcile. It is
-// safe for concurrent use.
+// Gateways are those of any number of regions and accounts. Every error is a
+// *grant.Error with a code of package reconcile. It is safe for concurrent use.
 type Gateways struct {
-	regions []string
-	connect func(region string) Control
-	clock   Clock
-	timeout time.Duration
+	config     aws.Config
+	regions    []string
+	owners     []string // "" for the caller's own account
+	role       string   // assumed in other accounts than the caller's; "" for none
+	externalID string
+	rate       float64 // of policy calls a second, in each place
+	connect    func(to place) Control
+	clock      Clock
+	timeout    time.Duration
 
 	mu      sync.Mutex
-	clients map[string]Control
+	own     struct{ account, partition string } // of the caller; empty until asked for
+	sites   map[place]*site
+	assumes map[string]aws.CredentialsProvider // by owner
 }
 
 var _ reconcile.Gateways = (*Gateways)(nil)
 
-// New reaches gateways with the given configuration. Managed looks in the given
-// regions, or in that of the configuration if there are none; the other calls go
-// to the region that a gateway's ARN names.
-func New(config aws.Config, regions []string) *Gateways {
-	if len(regions) == 0 {
-		regions = []string{config.Region}
-	}
-	return &Gateways{
-		regions: regions,
-		connect: func(region string) Control {
-			return control.NewFromConfig(config, func(o *control.Options) { o.Region = region })
-		},
-		clock:   SystemClock(),
-		timeout: callTimeout,
-		clients: map[string]Control{},
-	}
+// Deployment says which gateways there are to keep and how to reach them. The
+// zero Deployment is the caller's own account in the configuration's region.
+type Deployment struct {
+	Regions []string // in which gateways are looked for
+	Owners  []string // 12-digit ids of the accounts whose gateways are looked for
+
+	// Role is the name, with its path, of the role that is assumed in each owner's
+	// account but the caller's own; ExternalID is what its trust policy asks for.
+	// Without a role every call is made with the caller's own credentials, and only
+	// the caller's own gateways are found.
+	Role, ExternalID string
+
+	// PolicyRate is how many calls on resource policies are made a second in a
+	// region of an account, however many gateways wait. Zero is DefaultPolicyRate.
+	PolicyRate float64
 }
 
-// client is the one of the region, made on first use.
-func (g *Gateways) client(region string) Control {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	client, ok := g.clients[region]
-	if !ok {
-		client = g.connect(region)
-		g.clients[region] = client
+// New reaches gateways with the given configuration. They are looked for in the
+// given regions, or in that of the configuration if there are none; the other
+// calls go to the region that a gateway's ARN names.
+func New(config aws.Config, regions []string) *Gateways {
+	return NewForDeployment(config, Deployment{Regions: regions})
+}
+
+// NewForDeployment reaches the gateways of a deployment. It makes no call yet.
+func NewForDeployment(config aws.Config, d Deployment) *Gateways {
+	g := &Gateways{
+		config:  config,
+		regions: orOne(d.Regions, config.Region), owners: orOne(d.Owners, ""),
+		role: d.Role, externalID: d.ExternalID,
+		rate:    cmp.Or(d.PolicyRate, DefaultPolicyRate),
+		clock:   SystemClock(),
+		timeout: callTimeout,
+		sites:   map[place]*site{},
+		assumes: map[string]aws.CredentialsProvider{},
 	}
-	return client
+	if d.Role == "" {
+		g.owners = []string{""} // nobody else's gateways are in sight
+	}
+	g.connect = g.dial
+	return g
+}
+
+func orOne(list []string, otherwise string) []string {
+	if len(list) == 0 {
+		return []string{otherwise}
+	}
+	return list
+}
+
+// of is the site of a gateway.
+func (g *Gateways) of(ctx context.Context, gateway grant.Gateway) (*site, error) {
+	return g.site(ctx, place{gateway.Account(), gateway.Region()})
 }
 
 // Describe reads the gateway and its tags. A gateway that is not there, or not
 // the caller's, is described with Exists false.
 func (g *Gateways) Describe(ctx context.Context, gateway grant.Gateway) (plan.Observed, error) {
+	client, err := g.of(ctx, gateway)
+	if err != nil {
+		return plan.Observed{}, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, g.timeout)
 	defer cancel()
-	client := g.client(gateway.Region())
 	absent := plan.Observed{Gateway: gateway}
 
 	answer, err := client.GetGateway(ctx, &control.GetGatewayInput{GatewayIdentifier: aws.String(gateway.ID())})
@@ -129,11 +164,16 @@ func isManaged(ctx context.Context, client Control, arn string) (managed, exists
 // understood fails with reconcile.CodeReadFailed: taken for none, it would be
 // overwritten.
 func (g *Gateways) Policy(ctx context.Context, gateway grant.Gateway) (*policy.Document, error) {
-	ctx, cancel := context.WithTimeout(ctx, g.timeout)
-	defer cancel()
 	op := "read the resource policy of " + gateway.ARN()
-
-	answer, err := g.client(gateway.Region()).GetResourcePolicy(ctx, &control.GetResourcePolicyInput{ResourceArn: aws.String(gateway.ARN())})
+	client, err := g.of(ctx, gateway)
+	if err != nil {
+		return nil, err
+	}
+	var answer *control.GetResourcePolicyOutput
+	err = client.policies.read(ctx, func(ctx context.Context) (err error) {
+		answer, err = client.GetResourcePolicy(ctx, &control.GetResourcePolicyInput{ResourceArn: aws.String(gateway.ARN())}, once)
+		return err
+	})
 	if isNotFound(err) {
 		return nil, nil
 	}
@@ -155,29 +195,32 @@ func (g *Gateways) Policy(ctx context.Context, gateway grant.Gateway) (*policy.D
 
 // PutPolicy replaces the whole resource policy.
 func (g *Gateways) PutPolicy(ctx context.Context, gateway grant.Gateway, document *policy.Document) error {
-	ctx, cancel := context.WithTimeout(ctx, g.timeout)
-	defer cancel()
-	_, err := g.client(gateway.Region()).PutResourcePolicy(ctx, &control.PutResourcePolicyInput{
-		ResourceArn: aws.String(gateway.ARN()),
-		Policy:      aws.String(string(document.Bytes())),
-	}, once)
+	client, err := g.of(ctx, gateway)
+	if err != nil {
+		return err
+	}
+	err = client.policies.write(ctx, func(ctx context.Context) error {
+		_, err := client.PutResourcePolicy(ctx, &control.PutResourcePolicyInput{
+			ResourceArn: aws.String(gateway.ARN()),
+			Policy:      aws.String(string(document.Bytes())),
+		}, once)
+		return err
+	})
 	return putFailure("put the resource policy of "+gateway.ARN(), err)
 }
 
 // DeletePolicy removes the resource policy; that there is none is no error.
 func (g *Gateways) DeletePolicy(ctx context.Context, gateway grant.Gateway) error {
-	ctx, cancel := context.WithTimeout(ctx, g.timeout)
-	defer cancel()
-	_, err := g.client(gateway.Region()).DeleteResourcePolicy(ctx, &control.DeleteResourcePolicyInput{
-		ResourceArn: aws.String(gateway.ARN()),
-	}, once)
+	client, err := g.of(ctx, gateway)
+	if err != nil {
+		return err
+	}
+	err = client.policies.write(ctx, func(ctx context.Context) error {
+		_, err := client.DeleteResourcePolicy(ctx, &control.DeleteResourcePolicyInput{ResourceArn: aws.String(gateway.ARN())}, once)
+		return err
+	})
 	if isNotFound(err) {
 		return nil
 	}
 	return writeFailure("delete the resource policy of "+gateway.ARN(), err)
 }
-
-// once keeps the SDK from sending a write again by itself. A policy has no
-// revision to compare: a repetition could overwrite what somebody else wrote in
-// between, so whoever tries again has to read again first.
-func once(o *control.Options) { o.Retryer = aws.NopRetryer{} }

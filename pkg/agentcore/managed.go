@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 
@@ -26,37 +27,59 @@ const (
 // https://docs.aws.amazon.com/bedrock-agentcore-control/latest/APIReference/API_ListGateways.html
 const pageSize = 1000
 
-// Managed lists every managed gateway of the regions, sorted by ARN, or fails.
-// It takes about a second for five gateways beyond the first few, all regions
-// at once.
+// Managed lists every managed gateway, sorted by ARN, or fails. It takes about a
+// second for five gateways beyond the first few, all places at once.
 func (g *Gateways) Managed(ctx context.Context) ([]grant.Gateway, error) {
-	found := make([][]grant.Gateway, len(g.regions))
-	failures := make([]error, len(g.regions))
-	var regions sync.WaitGroup
-	for i, region := range g.regions {
-		regions.Go(func() { found[i], failures[i] = g.managedIn(ctx, region) })
-	}
-	regions.Wait()
-	if err := errors.Join(failures...); err != nil {
+	var all []grant.Gateway
+	err := g.Walk(ctx, func(grant.Gateway) bool { return true }, func(gateway grant.Gateway, managed bool) {
+		if managed {
+			all = append(all, gateway)
+		}
+	})
+	if err != nil {
 		return nil, err
 	}
-	all := slices.Concat(found...)
 	slices.SortFunc(all, func(a, b grant.Gateway) int { return cmp.Compare(a.ARN(), b.ARN()) })
 	return all, nil
 }
 
-func (g *Gateways) managedIn(ctx context.Context, region string) ([]grant.Gateway, error) {
-	l := listing{
-		client:   g.client(region),
-		gateways: g,
-		pace:     newPace(g.clock, listingRate, listingBurst),
-		op:       "list the gateways of " + region,
+// Walk hands on the wanted gateways of every owner and region as it finds them,
+// and whether each is managed, one at a time. Only for those that are wanted are
+// the tags read, which is what takes time. An owner or region that cannot be
+// listed keeps no other from being so: its error comes at the end, and until then
+// some of its gateways may have been handed on.
+func (g *Gateways) Walk(ctx context.Context, wanted func(grant.Gateway) bool, found func(gateway grant.Gateway, managed bool)) error {
+	var mu sync.Mutex
+	oneAtATime := func(gateway grant.Gateway, managed bool) {
+		mu.Lock()
+		defer mu.Unlock()
+		found(gateway, managed)
 	}
+	failures := make([]error, len(g.owners)*len(g.regions))
+	var walks sync.WaitGroup
+	for i, owner := range g.owners {
+		for j, region := range g.regions {
+			walks.Go(func() {
+				failures[i*len(g.regions)+j] = g.walk(ctx, place{owner, region}, wanted, oneAtATime)
+			})
+		}
+	}
+	walks.Wait()
+	return errors.Join(failures...)
+}
+
+func (g *Gateways) walk(ctx context.Context, at place, wanted func(grant.Gateway) bool, found func(grant.Gateway, bool)) error {
+	op := "list the gateways of " + at.String()
+	client, err := g.site(ctx, at)
+	if err != nil {
+		return fmt.Errorf("%s: %w", op, err)
+	}
+	l := listing{client: client, gateways: g, pace: newPace(g.clock, listingRate, listingBurst), op: op}
 	ids, err := l.ids(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return l.managed(ctx, ids)
+	return l.walk(ctx, ids, wanted, found)
 }
 
 // listing is one walk through the gateways of a region. One call at a time is
@@ -85,32 +108,34 @@ func (l *listing) ids(ctx context.Context) ([]string, error) {
 	return ids, nil
 }
 
-// managed keeps the gateways that carry the tag. One that ends meanwhile is
+// walk reads the tags of those that are wanted. A gateway that ends meanwhile is
 // left out.
-func (l *listing) managed(ctx context.Context, ids []string) ([]grant.Gateway, error) {
-	var managed []grant.Gateway
+func (l *listing) walk(ctx context.Context, ids []string, wanted func(grant.Gateway) bool, found func(grant.Gateway, bool)) error {
 	var sibling grant.Gateway
 	for _, id := range ids {
 		gateway, exists, err := l.named(ctx, id, sibling)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if !exists {
 			continue
 		}
 		sibling = gateway
-		tagged, err := paced(ctx, l, func(ctx context.Context) (bool, error) {
-			tagged, _, err := isManaged(ctx, l.client, gateway.ARN())
-			return tagged, err
+		if !wanted(gateway) {
+			continue
+		}
+		managed, err := paced(ctx, l, func(ctx context.Context) (managed bool, err error) {
+			managed, exists, err = isManaged(ctx, l.client, gateway.ARN())
+			return managed, err
 		})
 		if err != nil {
-			return nil, err
+			return err
 		}
-		if tagged {
-			managed = append(managed, gateway)
+		if exists {
+			found(gateway, managed)
 		}
 	}
-	return managed, nil
+	return nil
 }
 
 // named is the gateway with the id. A listing does not tell ARNs: the first is
