@@ -26,11 +26,11 @@ func (a access) lasting() access {
 // principal is the ARN that Principal names for the access: the role or user
 // itself, or its account's root where it is told by name.
 func (a access) principal() string {
-	parsed, _ := splitARN(a.who)
-	if a.named {
-		return parsed.root()
+	if !a.named {
+		return a.who
 	}
-	return parsed.String()
+	parsed, _ := splitARN(a.who)
+	return parsed.root()
 }
 
 // pinned tells whether IAM keeps the principal by its unique id, so that one of
@@ -106,11 +106,14 @@ type arn struct{ partition, account, resource string }
 
 // splitARN takes arn:PARTITION:iam::ACCOUNT:RESOURCE apart.
 func splitARN(text string) (arn, bool) {
-	part := strings.SplitN(text, ":", 6)
-	if len(part) != 6 || part[0] != "arn" || part[2] != "iam" || part[3] != "" {
+	rest, isARN := strings.CutPrefix(text, "arn:")
+	partition, rest, _ := strings.Cut(rest, ":")
+	rest, isIAM := strings.CutPrefix(rest, "iam::")
+	account, resource, whole := strings.Cut(rest, ":")
+	if !isARN || !isIAM || !whole {
 		return arn{}, false
 	}
-	return arn{partition: part[1], account: part[4], resource: part[5]}, true
+	return arn{partition: partition, account: account, resource: resource}, true
 }
 
 func (a arn) String() string { return "arn:" + a.partition + ":iam::" + a.account + ":" + a.resource }

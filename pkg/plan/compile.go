@@ -63,8 +63,10 @@ func roleOf(a access) string {
 // group is the statement that the access belongs to.
 func (l layout) group(a access) group {
 	g := group{where: a.where, until: a.until, named: a.named}
-	if s := (sharing{a.where, roleOf(a)}); a.named && l[s] {
-		g.role = s.role
+	if a.named {
+		if s := (sharing{a.where, roleOf(a)}); l[s] {
+			g.role = s.role
+		}
 	}
 	return g
 }
@@ -80,53 +82,62 @@ type compiler struct {
 
 // compile prints a set of accesses, the same set always as the same statements.
 func (c compiler) compile(accesses []access) []policy.Statement {
-	groups := make(map[group][]access)
+	groups := make(map[group]*members)
 	for _, a := range accesses {
 		g := c.layout.group(a)
-		groups[g] = append(groups[g], a)
+		in := groups[g]
+		if in == nil {
+			in = &members{}
+			groups[g] = in
+		}
+		in.principals = append(in.principals, c.principal(a))
+		if g.named {
+			in.names = append(in.names, c.name(g, a))
+		}
 	}
 	statements := make([]policy.Statement, 0, len(groups))
-	for g, members := range groups {
-		statements = append(statements, c.statement(g, members))
+	for g, in := range groups {
+		statements = append(statements, c.statement(g, *in))
 	}
 	slices.SortFunc(statements, func(a, b policy.Statement) int { return cmp.Compare(a.Sid, b.Sid) })
 	return statements
 }
 
-func (c compiler) statement(g group, members []access) policy.Statement {
-	principals := make([]string, 0, len(members))
-	var names []string
-	for _, m := range members {
-		principals = append(principals, c.principal(m))
-		if g.named {
-			names = append(names, c.name(g, m))
-		}
-	}
+// members are whom a statement lets in, as it writes them.
+type members struct{ principals, names []string }
+
+func (c compiler) statement(g group, in members) policy.Statement {
 	condition := access{where: g.where, until: g.until}.conditions()
 	if g.named {
-		slices.Sort(names)
-		condition[opARN] = map[string][]string{keyPrincipal: slices.Compact(names)}
+		condition[opARN] = map[string][]string{keyPrincipal: sortedSet(in.names)}
 	}
 	if len(condition) == 0 {
 		condition = nil
 	}
-	slices.Sort(principals)
 	return policy.Statement{
 		Sid:       c.sid(g),
 		Effect:    policy.Allow,
-		Principal: &policy.Principals{AWS: slices.Compact(principals)},
+		Principal: &policy.Principals{AWS: sortedSet(in.principals)},
 		Action:    []string{Action},
 		Resource:  []string{c.resource},
 		Condition: condition,
 	}
 }
 
+func sortedSet(values []string) []string {
+	slices.Sort(values)
+	return slices.Compact(values)
+}
+
 // principal is how Principal names the access's principal.
 func (c compiler) principal(a access) string {
-	if parsed, _ := splitARN(a.principal()); c.short && parsed.resource == "root" {
-		return parsed.account
+	principal := a.principal()
+	if c.short {
+		if parsed, _ := splitARN(principal); parsed.resource == "root" {
+			return parsed.account
+		}
 	}
-	return a.principal()
+	return principal
 }
 
 // name is what the access puts into the condition on aws:PrincipalArn.

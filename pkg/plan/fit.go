@@ -3,6 +3,7 @@ package plan
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"github.com/gateway-grants/gateway-grants/pkg/policy"
 )
@@ -39,11 +40,15 @@ func newFitter(c compiler, base *policy.Document, foreign []policy.Statement) *f
 // admit adds the access if the policy stays within the limits: a new one by its
 // accounted size, a standing one as long as AWS can take the document at all.
 func (f *fitter) admit(a access, standing bool) bool {
-	g := f.compiler.layout.group(a)
+	g, principal := f.compiler.layout.group(a), f.compiler.principal(a)
 	in, size, written := f.groups[g], f.size, f.written
 	if in == nil {
 		in = &contents{principals: map[string]bool{}, names: map[string]bool{}}
-		first := f.compiler.statement(g, []access{a})
+		alone := members{principals: []string{principal}}
+		if g.named {
+			alone.names = []string{f.compiler.name(g, a)}
+		}
+		first := f.compiler.statement(g, alone)
 		if size.Statements > 0 {
 			size.Bytes += len(",")
 			written += len(",")
@@ -52,7 +57,6 @@ func (f *fitter) admit(a access, standing bool) bool {
 		written += len(first.Bytes())
 		size.Statements++
 	} else {
-		principal := f.compiler.principal(a)
 		added := growth(in.principals, principal)
 		if g.named {
 			added += growth(in.names, f.compiler.name(g, a))
@@ -68,7 +72,7 @@ func (f *fitter) admit(a access, standing bool) bool {
 		return false
 	}
 	f.groups[g], f.size, f.written = in, size, written
-	in.principals[f.compiler.principal(a)] = true
+	in.principals[principal] = true
 	if g.named {
 		in.names[f.compiler.name(g, a)] = true
 	}
@@ -151,9 +155,15 @@ func byPrecedence(accesses map[access]int64, standing map[access]bool, claims []
 }
 
 func compareAccess(a, b access) int {
+	switch {
+	case a.who != b.who:
+		return strings.Compare(a.who, b.who)
+	case a.named != b.named && b.named:
+		return -1
+	case a.named != b.named:
+		return 1
+	}
 	return cmp.Or(
-		cmp.Compare(a.who, b.who),
-		cmp.Compare(map[bool]int{true: 1}[a.named], map[bool]int{true: 1}[b.named]),
 		cmp.Compare(a.where.vpce, b.where.vpce),
 		cmp.Compare(a.where.vpc, b.where.vpc),
 		cmp.Compare(a.where.ip, b.where.ip),

@@ -3,6 +3,7 @@ package plan
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
@@ -129,10 +130,9 @@ var allowAll = &policy.Document{Version: policy.Version2012, Statements: []polic
 // decide has the evaluator decide a probe as a call across accounts, whoever
 // calls: within one account the identity side alone could allow it.
 func (c compiler) decide(owned *policy.Document, p probe) policy.Decision {
-	context := map[string][]string{keyTime: {instant(p.now)}}
-	for key, values := range p.context {
-		context[key] = values
-	}
+	context := make(map[string][]string, len(p.context)+1)
+	maps.Copy(context, p.context)
+	context[keyTime] = []string{instant(p.now)}
 	return policy.Evaluate(policy.Call{
 		Caller:          p.caller,
 		Action:          Action,
@@ -168,6 +168,9 @@ func probes(a access) []probe {
 	return all
 }
 
+// matching turns a pattern of roles into a role that it matches.
+var matching = strings.NewReplacer("*", "Any", "?", "x")
+
 // caller is somebody whom the ARN names: for a root any role of the account, for
 // a pattern a role that it matches.
 func caller(who arn) policy.Caller {
@@ -178,7 +181,7 @@ func caller(who arn) policy.Caller {
 	case strings.HasPrefix(who.resource, "user/"):
 		return policy.User(who.String())
 	default:
-		who.resource = strings.NewReplacer("*", "Any", "?", "x").Replace(who.resource)
+		who.resource = matching.Replace(who.resource)
 		return policy.Role(who.String(), "probe")
 	}
 }
