@@ -6,8 +6,9 @@ FUNCTIONS := $(filter-out internal,$(notdir $(wildcard functions/*)))
 TOOL      := go tool -modfile=.ci/tools.mod
 BOOTSTRAP := CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -tags lambda.norpc
 ARGS      ?=
+FUZZTIME  ?= 10m
 
-.PHONY: help demo test lint bench build local sandbox clean
+.PHONY: help demo test lint bench fuzz build local sandbox clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +24,13 @@ lint: ## run the linters of .golangci.yml and the formatter's check
 
 bench: ## run every benchmark, with its allocations
 	@go test -run '^$$' -bench . -benchmem $(or $(ARGS),./...)
+
+fuzz: ## run every fuzz target, one after another (FUZZTIME=10m for each)
+	@grep -roE '^func Fuzz[A-Za-z]+' --include='*_test.go' pkg | sort | sed -E 's|/[^/]*:func | |' | \
+	while read -r package target; do \
+		echo "$$package $$target"; \
+		go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) "./$$package" </dev/null || exit 1; \
+	done
 
 build: $(FUNCTIONS:%=build/linux-$(GOARCH_IS)/%/bootstrap) ## build the functions for Lambda (ARCH=arm64 or x86_64)
 

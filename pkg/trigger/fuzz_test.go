@@ -28,6 +28,16 @@ func FuzzPayloads(f *testing.F) {
 		}
 		check(t, w.gatewayEvents().Handle(t.Context(), raw))
 		check(t, w.organizationEvents().Handle(t.Context(), raw))
+		// A schedule's input is our own and a tool answers whoever calls it, so that
+		// these two may refuse; they must say why in a bearable length.
+		for name, refusal := range map[string]error{
+			"sweep": w.sweep().Handle(t.Context(), raw),
+			"echo":  refusalOf(invoke(echoContext(t, payload(t, "echo-client-context")), echo, raw)),
+		} {
+			if refusal != nil && len(refusal.Error()) > 2000 {
+				t.Errorf("%s: a refusal of %d bytes", name, len(refusal.Error()))
+			}
+		}
 		for _, arn := range w.reconciler.reconciled() {
 			if _, err := grant.ParseGateway(arn); err != nil {
 				t.Errorf("reconciled what is no gateway: %v", err)
@@ -40,3 +50,5 @@ func FuzzPayloads(f *testing.F) {
 		}
 	})
 }
+
+func refusalOf(_ []byte, err error) error { return err }
