@@ -24,7 +24,7 @@ func Definitions(names tables.Names) []*dynamodb.CreateTableInput {
 	accounts.StreamSpecification = stream()
 
 	states := definition(names.States, tables.StatesLayout)
-	states.GlobalSecondaryIndexes = index(states, tables.DueIndex, tables.AttrDueShard, tables.AttrDue)
+	states.GlobalSecondaryIndexes = index(states, tables.DueIndex, tables.AttrDueShard, tables.AttrDue, tables.AttrAsked)
 
 	return []*dynamodb.CreateTableInput{grants, accounts, states}
 }
@@ -39,13 +39,18 @@ func definition(name string, layout tables.Layout) *dynamodb.CreateTableInput {
 	return input
 }
 
-// index holds keys only: whoever looks something up reads the item afterwards.
-func index(table *dynamodb.CreateTableInput, name, partition, sort string) []types.GlobalSecondaryIndex {
+// index holds keys only, unless more is named: whoever looks something up reads
+// the item afterwards.
+func index(table *dynamodb.CreateTableInput, name, partition, sort string, more ...string) []types.GlobalSecondaryIndex {
 	declare(table, partition, sort)
+	projection := &types.Projection{ProjectionType: types.ProjectionTypeKeysOnly}
+	if len(more) > 0 {
+		projection = &types.Projection{ProjectionType: types.ProjectionTypeInclude, NonKeyAttributes: more}
+	}
 	return []types.GlobalSecondaryIndex{{
 		IndexName:  aws.String(name),
 		KeySchema:  keys(partition, sort),
-		Projection: &types.Projection{ProjectionType: types.ProjectionTypeKeysOnly},
+		Projection: projection,
 	}}
 }
 

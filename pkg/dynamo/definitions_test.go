@@ -2,6 +2,7 @@ package dynamo_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -42,7 +43,7 @@ func describe(t *testing.T, client *dynamodb.Client, name string) made {
 	}
 	for _, index := range table.Table.GlobalSecondaryIndexes {
 		is.Index = append([]string{*index.IndexName}, names(index.KeySchema)...)
-		is.IndexedKeys = string(index.Projection.ProjectionType)
+		is.IndexedKeys = strings.Join(append([]string{string(index.Projection.ProjectionType)}, index.Projection.NonKeyAttributes...), " ")
 	}
 	if ttl.TimeToLiveDescription.TimeToLiveStatus == types.TimeToLiveStatusEnabled {
 		is.Expiry = *ttl.TimeToLiveDescription.AttributeName
@@ -63,7 +64,7 @@ func TestTablesAreMadeOnceAndAsDesigned(t *testing.T) {
 		names.Accounts: {Keys: []string{"pk", "sk"}, Stream: "NEW_AND_OLD_IMAGES", Billing: "PAY_PER_REQUEST"},
 		names.States: {
 			Keys: []string{"gateway", "item"}, Index: []string{"due", "dueShard", "due"},
-			IndexedKeys: "KEYS_ONLY", Billing: "PAY_PER_REQUEST", Expiry: "ttl",
+			IndexedKeys: "INCLUDE asked", Billing: "PAY_PER_REQUEST", Expiry: "ttl",
 		},
 	}
 	got := make(map[string]made)

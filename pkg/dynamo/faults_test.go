@@ -75,6 +75,7 @@ func calls(t *testing.T, client *dynamodb.Client) map[string]error {
 	errs["States.MarkDue"] = states.MarkDue(ctx, gateway, plan.Intent{Due: now})
 	errs["States.Record"] = states.Record(ctx, gateway, plan.GatewayState{}, nil, nil)
 	errs["States.Journal"] = states.Journal(ctx, gateway, reconcile.Entry{At: now})
+	errs["States.Asked"] = states.Asked(ctx, gateway, now)
 	_, errs["States.Due"] = states.Due(ctx, now)
 	_, errs["States.History"] = states.History(ctx, gateway, 1)
 	return errs

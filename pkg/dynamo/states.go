@@ -61,16 +61,19 @@ func (s *States) load(ctx context.Context, gateway grant.Gateway, text, sort str
 }
 
 // Due lists the ARNs of the gateways that are due at the given time or before it,
-// the longest due first. It may miss what was recorded in the last seconds.
+// the longest due first, without those asked for in the tables.AskAgainAfter
+// before it. It may miss what was recorded in the last seconds.
 func (s *States) Due(ctx context.Context, before time.Time) ([]string, error) {
 	keys := inPartition(tables.AttrDueShard, tables.DueShard).and("#sort <= :sort", tables.AttrDue, tables.Moment(before))
 	items, err := queryIndex(ctx, s.client, s.table, tables.DueIndex, keys)
 	if err != nil {
 		return nil, unread(s.table, "look up what is due", err)
 	}
-	gateways := make([]string, len(items))
-	for i, item := range items {
-		gateways[i] = tables.StatesLayout.Of(item).Partition
+	gateways := make([]string, 0, len(items))
+	for _, item := range items {
+		if !tables.AskedFor(item, before) {
+			gateways = append(gateways, tables.StatesLayout.Of(item).Partition)
+		}
 	}
 	return gateways, nil
 }

@@ -55,8 +55,8 @@ func (s *States) addSelected(ctx context.Context, gateway grant.Gateway, selecti
 // is refused where a due time is recorded that is no later.
 func (s *States) setPending(ctx context.Context, gateway grant.Gateway, hash string, due time.Time) error {
 	update := condition{
-		text:   "SET #hash = :hash",
-		names:  map[string]string{"#hash": tables.AttrPendingHash},
+		text:   "REMOVE #asked SET #hash = :hash",
+		names:  map[string]string{"#hash": tables.AttrPendingHash, "#asked": tables.AttrAsked},
 		values: tables.Item{":hash": tables.S(hash)},
 	}
 	only := ""
@@ -67,6 +67,21 @@ func (s *States) setPending(ctx context.Context, gateway grant.Gateway, hash str
 		only = "attribute_not_exists(#due) OR #due > :due"
 	}
 	return s.update(ctx, tables.GatewayKey(gateway), update, only)
+}
+
+// Asked records that somebody asked for the gateway to be reconciled, which keeps
+// it from being Due for tables.AskAgainAfter or until it was. A gateway that is
+// not due at that time stays as it is.
+func (s *States) Asked(ctx context.Context, gateway grant.Gateway, at time.Time) error {
+	err := s.update(ctx, tables.GatewayKey(gateway), condition{
+		text:   "SET #asked = :asked",
+		names:  map[string]string{"#asked": tables.AttrAsked, "#due": tables.AttrDue},
+		values: tables.Item{":asked": tables.S(tables.Moment(at))},
+	}, "#due <= :asked")
+	if err != nil && !refused(err) {
+		return unwritten(s.table, "record that "+gateway.ARN()+" was asked for", err)
+	}
+	return nil
 }
 
 func (s *States) update(ctx context.Context, key tables.Key, update condition, only string) error {

@@ -90,14 +90,31 @@ func (s *States) Journal(ctx context.Context, gateway grant.Gateway, entry recon
 	})
 }
 
+// Asked records that somebody asked for the gateway to be reconciled, which keeps
+// it from being Due for tables.AskAgainAfter or until it was. A gateway that is
+// not due at that time stays as it is.
+func (s *States) Asked(ctx context.Context, gateway grant.Gateway, at time.Time) error {
+	return s.table.write(ctx, "record that "+gateway.ARN()+" was asked for", func(v *view) error {
+		item, known := v.get(tables.GatewayKey(gateway))
+		due, is := tables.DueAt(item)
+		if !known || !is || due > tables.Moment(at) {
+			return nil
+		}
+		item = maps.Clone(item)
+		item[tables.AttrAsked] = tables.S(tables.Moment(at))
+		return v.put(item)
+	})
+}
+
 // Due lists the ARNs of the gateways that are due at the given time or before it,
-// the longest due first.
+// the longest due first, without those asked for in the tables.AskAgainAfter
+// before it.
 func (s *States) Due(ctx context.Context, before time.Time) (gateways []string, err error) {
 	err = s.table.read(ctx, "look up what is due", func(v *view) error {
 		due := make(map[string]string)
 		for key, item := range v.items {
 			at, is := tables.DueAt(item)
-			if is && at <= tables.Moment(before) {
+			if is && at <= tables.Moment(before) && !tables.AskedFor(item, before) {
 				due[key.Partition] = at
 			}
 		}

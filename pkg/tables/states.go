@@ -28,6 +28,11 @@ const (
 // DueShard is the one partition of the index of what is due.
 const DueShard = "all"
 
+// AskAgainAfter is for how long a gateway that somebody asked for is left out of
+// what is due: a request is on its way for seconds, and behind a wide change for
+// minutes. One that is lost is made again then.
+const AskAgainAfter = 5 * time.Minute
+
 // What MarkDue updates. The accounts that a selector means are a set in an item
 // of its own, so that DynamoDB itself makes the union, and no number of selectors
 // and accounts exceeds an item's 400 KB.
@@ -257,6 +262,13 @@ func unmarshal(item Item, into any) error {
 		return fmt.Errorf("was not written by this product: %w", err)
 	}
 	return nil
+}
+
+// AskedFor tells whether an item, or what the index of what is due shows of it,
+// was asked for in the AskAgainAfter before the given time.
+func AskedFor(item Item, before time.Time) bool {
+	asked := text(item[AttrAsked])
+	return asked != "" && asked > Moment(before.Add(-AskAgainAfter))
 }
 
 // DueAt tells when a gateway's own item says to look again, as a Moment; false

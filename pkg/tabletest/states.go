@@ -16,6 +16,7 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
+	"github.com/gateway-grants/gateway-grants/pkg/tables"
 )
 
 // StatesTable is the state table: what the reconciler keeps, what the sweep asks
@@ -23,6 +24,7 @@ import (
 type StatesTable interface {
 	reconcile.States
 	Due(ctx context.Context, before time.Time) (gateways []string, err error)
+	Asked(ctx context.Context, gateway grant.Gateway, at time.Time) error
 	History(ctx context.Context, gateway grant.Gateway, limit int) ([]reconcile.Entry, error)
 }
 
@@ -41,6 +43,8 @@ func States(t *testing.T, open func(t *testing.T) StatesTable) {
 		"of many who mark a gateway as due nobody is forgotten":      manyMarkers,
 		"selectors may mean more accounts than an item holds":        manySelected,
 		"a gateway is due from its time on, the longest due first":   dueInOrder,
+		"a gateway asked for is left out for a while":                askedForRests,
+		"what a request led to ends its being asked for":             askedForEnds,
 		"the journal keeps every entry, the newest first":            journalKeeps,
 		"a call that was cancelled is an error, and nothing besides": statesCancelled,
 	} {
@@ -255,13 +259,58 @@ func dueInOrder(t *testing.T, table StatesTable) {
 		{"two are due", at(20), []string{beta.ARN(), alpha.ARN()}},
 		{"all that will ever be due", at(10_000), append([]string{beta.ARN(), alpha.ARN()}, many...)},
 	} {
-		eventually(t, step.reason, step.want, func() ([]string, error) {
-			due, err := table.Due(t.Context(), step.before)
-			return append([]string{}, due...), err
-		})
+		dueBecomes(t, table, step.reason, step.before, step.want)
 	}
 	must(t, table.Record(t.Context(), beta, plan.GatewayState{}, nil, nil))
 	eventually(t, "one was looked at", []string{alpha.ARN()}, func() ([]string, error) { return table.Due(t.Context(), at(20)) })
+}
+
+func askedForRests(t *testing.T, table StatesTable) {
+	must(t, table.Record(t.Context(), alpha, plan.GatewayState{Due: at(10), AppliedHash: "abc"}, nil, nil))
+	later := at(10).Add(time.Minute)
+	must(t, table.Record(t.Context(), beta, plan.GatewayState{Due: later}, nil, nil))
+	before := load(t, table, alpha)
+	must(t, table.Asked(t.Context(), alpha, at(10)))
+	must(t, table.Asked(t.Context(), beta, at(10)))                        // not due yet
+	must(t, table.Asked(t.Context(), gateway("gamma-0123456789"), at(10))) // never recorded
+	same(t, "state", before, load(t, table, alpha))
+	same(t, "state of one never recorded", plan.State{}, load(t, table, gateway("gamma-0123456789")))
+	again := at(10).Add(tables.AskAgainAfter)
+	for _, step := range []struct {
+		reason string
+		before time.Time
+		want   []string
+	}{
+		{"the request is on its way", at(10), []string{}},
+		{"the other is due", later, []string{beta.ARN()}},
+		{"the request must have been lost", again, []string{alpha.ARN(), beta.ARN()}},
+		{"it was not lost a moment ago", again.Add(-time.Nanosecond), []string{beta.ARN()}},
+	} {
+		dueBecomes(t, table, step.reason, step.before, step.want)
+	}
+}
+
+func askedForEnds(t *testing.T, table StatesTable) {
+	for reason, reconciled := range map[string]func() error{
+		"recorded": func() error { return table.Record(t.Context(), alpha, plan.GatewayState{Due: at(11)}, nil, nil) },
+		"about to be written": func() error {
+			return table.MarkDue(t.Context(), alpha, plan.Intent{Due: at(30), Hash: "def"})
+		},
+	} {
+		must(t, table.Record(t.Context(), alpha, plan.GatewayState{Due: at(10)}, nil, nil))
+		must(t, table.Asked(t.Context(), alpha, at(10)))
+		dueBecomes(t, table, "asked for", at(11), []string{})
+		must(t, reconciled())
+		dueBecomes(t, table, reason, at(11), []string{alpha.ARN()})
+	}
+}
+
+func dueBecomes(t *testing.T, table StatesTable, reason string, before time.Time, want []string) {
+	t.Helper()
+	eventually(t, reason, want, func() ([]string, error) {
+		due, err := table.Due(t.Context(), before)
+		return append([]string{}, due...), err
+	})
 }
 
 func journalKeeps(t *testing.T, table StatesTable) {
@@ -301,6 +350,7 @@ func statesCancelled(t *testing.T, table StatesTable) {
 	check("Load", cmp.Equal(state, plan.State{}), err)
 	due, err := table.Due(cancelled(), at(1000))
 	check("Due", len(due) == 0, err)
+	check("Asked", true, table.Asked(cancelled(), alpha, at(1000)))
 	history, err := table.History(cancelled(), alpha, 1)
 	check("History", len(history) == 0, err)
 	check("MarkDue", true, table.MarkDue(cancelled(), alpha, plan.Intent{Due: at(0)}))
