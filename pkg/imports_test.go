@@ -17,6 +17,7 @@ const module = "github.com/gateway-grants/gateway-grants/"
 // way: towards the decisions, which depend on nothing.
 var arrows = map[string][]string{
 	"pkg/policy":    {},
+	"pkg/policy/":   {"pkg/policy"}, // support for tests
 	"pkg/grant":     {},
 	"pkg/directory": {"pkg/grant"},
 	"pkg/plan":      {"pkg/directory", "pkg/grant", "pkg/policy"},

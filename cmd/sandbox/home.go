@@ -48,6 +48,10 @@ func (h *home) config() string { return filepath.Join(h.path, "aws-config") }
 
 func (h *home) log(name string) string { return filepath.Join(h.path, "logs", name+".log") }
 
+// decisions is the file that says of every call who was let in or not, by which
+// policies, and why.
+func (h *home) decisions() string { return filepath.Join(h.path, "logs", "decisions.jsonl") }
+
 // release lets others in. The configuration goes with it, because its keys do.
 func (h *home) release() error {
 	err := os.Remove(h.config())

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -27,10 +28,10 @@ type standIn struct {
 	handler    http.Handler
 }
 
-func newStandIn(moto *cloud.Moto, endpoint string, quirks model.Quirks, log *slog.Logger) (*standIn, error) {
+func newStandIn(moto *cloud.Moto, endpoint string, quirks model.Quirks, decisions io.Writer, log *slog.Logger) (*standIn, error) {
 	identities := cloud.NewIdentities(moto, region, management, []string{accountA, accountB, management}, time.Now)
 	verifier := &sigv4.Verifier{Keys: identities, Now: time.Now}
-	decider := iam.Decider{Policies: identities}
+	decider := iam.Decider{Policies: identities, Record: iam.LogDecisions(decisions, log)}
 	functions := &lambda.Registry{}
 	upstream, err := cloud.NewUpstream(moto, verifier, identities)
 	if err != nil {

@@ -105,7 +105,12 @@ func up(ctx context.Context, options upOptions, out io.Writer) (err error) {
 // serve sets everything up behind the listener, says that it is ready and waits.
 func serve(ctx context.Context, listener net.Listener, moto *cloud.Moto, h *home, quirks model.Quirks, executables string, log *slog.Logger, out io.Writer) (err error) {
 	endpoint := "http://" + listener.Addr().String()
-	s, err := newStandIn(moto, endpoint, quirks, log)
+	decisions, err := os.OpenFile(h.decisions(), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("opening the log of decisions: %w", err)
+	}
+	defer decisions.Close()
+	s, err := newStandIn(moto, endpoint, quirks, decisions, log)
 	if err != nil {
 		return err
 	}

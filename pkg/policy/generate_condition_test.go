@@ -1,11 +1,11 @@
 package policy_test
 
 import (
-	"maps"
 	"slices"
 	"strings"
 
 	"github.com/gateway-grants/gateway-grants/pkg/policy"
+	"github.com/gateway-grants/gateway-grants/pkg/policy/simulate"
 )
 
 func (g *generator) condition(n int) policy.Condition {
@@ -31,7 +31,7 @@ func (g *generator) condition(n int) policy.Condition {
 // held is a value that the call has for the key, mostly; else one it could have.
 func (g *generator) held(name string, choices values) string {
 	if g.chance(65) {
-		for key, held := range fullContext(g.call) {
+		for key, held := range simulate.Context(g.call) {
 			if strings.EqualFold(key, name) && len(held) > 0 {
 				return pick(g, held...)
 			}
@@ -175,34 +175,4 @@ func (g *generator) dateTest(wanted values) (string, values) {
 		g.odd("wrong type")
 	}
 	return pick(g, "DateEquals", "DateNotEquals", "DateLessThan", "DateLessThanEquals", "DateGreaterThan", "DateGreaterThanEquals"), wanted
-}
-
-// fullContext is the call's context with what AWS adds about the caller, worked
-// out here once more so that the evaluator's own filling-in is tested too.
-func fullContext(call policy.Call) map[string][]string {
-	context := map[string][]string{"aws:ResourceAccount": {call.ResourceAccount}}
-	add := func(key, value string) {
-		if value != "" {
-			context[key] = values{value}
-		}
-	}
-	caller := call.Caller
-	add("aws:PrincipalArn", caller.PrincipalARN)
-	add("aws:PrincipalAccount", caller.Account)
-	switch caller.Kind {
-	case policy.RootUser:
-		add("aws:PrincipalType", "Account")
-		add("aws:userid", caller.Account)
-	case policy.IAMUser:
-		add("aws:PrincipalType", "User")
-		add("aws:username", "bob")
-	case policy.RoleSession:
-		add("aws:PrincipalType", "AssumedRole")
-		add("aws:userid", "AROAEXAMPLE:"+caller.SessionARN[len(caller.SessionARN)-2:])
-	case policy.Anonymous:
-		add("aws:PrincipalType", "Anonymous")
-		add("aws:userid", "anonymous")
-	}
-	maps.Copy(context, call.Context)
-	return context
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/gateway-grants/gateway-grants/pkg/policy"
+	"github.com/gateway-grants/gateway-grants/pkg/policy/simulate"
 )
 
 // oddity is something about which the simulator decides otherwise than we do.
@@ -115,7 +116,7 @@ var oddities = map[string]oddity{
 // TestEveryOddityIsStillOne finds explanations that the simulator has outgrown,
 // and shows each in its smallest case.
 func TestEveryOddityIsStillOne(t *testing.T) {
-	simulate := simulator(t)
+	simulator := simulate.New(t)
 	names := slices.Sorted(maps.Keys(oddities))
 	var calls []policy.Call
 	for _, name := range names {
@@ -129,11 +130,11 @@ func TestEveryOddityIsStillOne(t *testing.T) {
 			Identity: []*policy.Document{d}, Context: odd.context,
 		})
 	}
-	for i, theirs := range simulate(calls) {
+	for i, theirs := range simulator.Decide(calls) {
 		odd := oddities[names[i]]
 		if ours := policy.Evaluate(calls[i]); ours.Allowed != odd.ours {
 			t.Errorf("%s: %s\n%s", names[i], ours, odd.why)
-		} else if outcome(ours) == theirs {
+		} else if simulate.OutcomeOf(ours) == theirs {
 			t.Errorf("%s: the simulator now agrees, so this needs no excuse any more", names[i])
 		}
 	}

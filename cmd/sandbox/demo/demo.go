@@ -12,6 +12,9 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/gateway-grants/gateway-grants/pkg/policy"
+	"github.com/gateway-grants/gateway-grants/pkg/sandbox/iam"
 )
 
 // Options say how to play.
@@ -19,6 +22,7 @@ type Options struct {
 	Functions string    // directory that holds echo/bootstrap
 	Out       io.Writer // takes the story
 	Log       io.Writer // takes the product's own log
+	Decisions io.Writer // takes every decision of the stand-in, as iam.LogDecisions writes them; nil for nowhere
 }
 
 // Play tells the whole story. It fails if any of it does not end as it should.
@@ -31,7 +35,12 @@ func Play(ctx context.Context, options Options) error {
 	if _, err := os.Stat(filepath.Join(functions, "echo", "bootstrap")); err != nil {
 		return fmt.Errorf("the echo function is not built: %w; start with `make demo`, which builds it", err)
 	}
-	stage, err := newStage(functions, slog.New(slog.NewJSONHandler(options.Log, nil)))
+	log := slog.New(slog.NewJSONHandler(options.Log, nil))
+	var decided func(policy.Call, policy.Decision)
+	if options.Decisions != nil {
+		decided = iam.LogDecisions(options.Decisions, log)
+	}
+	stage, err := newStage(functions, log, decided)
 	if err != nil {
 		return err
 	}

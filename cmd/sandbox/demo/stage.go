@@ -62,7 +62,7 @@ type stage struct {
 }
 
 // newStage builds everything. The caller must close it.
-func newStage(functions string, log *slog.Logger) (*stage, error) {
+func newStage(functions string, log *slog.Logger, decided func(policy.Call, policy.Decision)) (*stage, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("open a loopback port: %w", err)
@@ -83,7 +83,7 @@ func newStage(functions string, log *slog.Logger) (*stage, error) {
 	if err := s.cast(); err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
-	s.server = &http.Server{Handler: s.standIn(), ReadHeaderTimeout: 10 * time.Second}
+	s.server = &http.Server{Handler: s.standIn(decided), ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = s.server.Serve(listener) }() // ends with close
 	if err := s.product(log); err != nil {
 		s.close()
@@ -98,9 +98,9 @@ func (s *stage) close() {
 }
 
 // standIn serves AgentCore, its gateways and STS as AWS would.
-func (s *stage) standIn() http.Handler {
+func (s *stage) standIn(decided func(policy.Call, policy.Decision)) http.Handler {
 	verifier := &sigv4.Verifier{Keys: s.iam, Now: time.Now}
-	decider := iam.Decider{Policies: s.iam}
+	decider := iam.Decider{Policies: s.iam, Record: decided}
 	functions := &lambda.Registry{}
 	functions.Register(echoARN, s.echo)
 	agentCore := model.New(model.Options{

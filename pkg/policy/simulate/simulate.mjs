@@ -1,4 +1,4 @@
-// Decides cases with @cloud-copilot/iam-simulate, for differential_test.go:
+// Decides cases with @cloud-copilot/iam-simulate, for package simulate:
 // one simulation a line on stdin, one decision a line on stdout.
 //
 //   node simulate.mjs PACKAGE_JSON   the file beside node_modules
