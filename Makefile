@@ -23,13 +23,14 @@ lint: ## run the linters of .golangci.yml and the formatter's check
 	@$(TOOL) golangci-lint run $(or $(ARGS),./...)
 
 bench: ## run every benchmark, with its allocations
-	@go test -run '^$$' -bench . -benchmem $(or $(ARGS),./...)
+	@go test -run '^$$' -bench . -benchmem $(or $(ARGS),./pkg/...)
+	@$(if $(ARGS),,cd .ci/bench && go test -mod=mod -run '^$$' -bench . -benchmem)
 
 fuzz: ## run every fuzz target, one after another (FUZZTIME=10m for each)
 	@grep -roE '^func Fuzz[A-Za-z]+' --include='*_test.go' pkg | sort | sed -E 's|/[^/]*:func | |' | \
 	while read -r package target; do \
 		echo "$$package $$target"; \
-		go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) "./$$package" </dev/null || exit 1; \
+		go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 5s "./$$package" </dev/null || exit 1; \
 	done
 
 build: $(FUNCTIONS:%=build/linux-$(GOARCH_IS)/%/bootstrap) ## build the functions for Lambda (ARCH=arm64 or x86_64)

@@ -115,7 +115,7 @@ func refused(err error) error {
 
 // notices keeps what was published, and holds each against its schema.
 type notices struct {
-	t         *testing.T
+	t         testing.TB
 	schemas   noticetest.Schemas
 	published []plan.Notice
 }
@@ -138,7 +138,7 @@ func (n *notices) types() []plan.NoticeType {
 
 // cloud is one managed gateway, its tables, and a reconciler for it.
 type cloud struct {
-	t          *testing.T
+	t          testing.TB
 	now        time.Time
 	iam        everyone
 	gateways   *gateways
@@ -150,7 +150,7 @@ type cloud struct {
 	reconciler *reconcile.Reconciler
 }
 
-func newCloud(t *testing.T, quirks ...model.Quirk) *cloud {
+func newCloud(t testing.TB, quirks ...model.Quirk) *cloud {
 	t.Helper()
 	c := &cloud{t: t, now: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC), iam: everyone{map[string]bool{}}, notices: &notices{t: t, schemas: noticetest.Read(t, "../..")}}
 	clock := func() time.Time { return c.now }
