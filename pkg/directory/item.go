@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"regexp"
+	"slices"
 	"time"
 )
 
@@ -21,6 +22,9 @@ const (
 	AttrTags         = "tags"
 	AttrReadAt       = "readAt"
 	AttrMissingSince = "missingSince"
+	AttrHeldSince    = "heldSince"
+	AttrKept         = "kept"      // a list of maps of state, organization, path, tags and lostSince
+	AttrLostSince    = "lostSince" // in each of kept
 )
 
 var accountID = regexp.MustCompile(`^\d{12}$`)
@@ -28,22 +32,38 @@ var accountID = regexp.MustCompile(`^\d{12}$`)
 // Item is the account as its item holds it, besides the key. Times are RFC 3339 in UTC; what is
 // empty is left out.
 func (a Account) Item() Attributes {
-	item := Attributes{
-		AttrState:        string(a.State),
-		AttrOrganization: a.Organization,
-		AttrReadAt:       a.ReadAt.UTC().Format(time.RFC3339Nano),
-	}
-	if len(a.Path) > 0 {
-		item[AttrPath] = append([]string(nil), a.Path...)
-	}
-	if len(a.Tags) > 0 {
-		item[AttrTags] = maps.Clone(a.Tags)
-	}
+	item := a.View().item()
+	item[AttrReadAt] = writeMoment(a.ReadAt)
 	if !a.MissingSince.IsZero() {
-		item[AttrMissingSince] = a.MissingSince.UTC().Format(time.RFC3339Nano)
+		item[AttrMissingSince] = writeMoment(a.MissingSince)
+	}
+	if !a.HeldSince.IsZero() {
+		item[AttrHeldSince] = writeMoment(a.HeldSince)
+	}
+	if len(a.Kept) > 0 {
+		kept := make([]any, len(a.Kept))
+		for i, k := range a.Kept {
+			view := k.item()
+			view[AttrLostSince] = writeMoment(k.LostSince)
+			kept[i] = map[string]any(view)
+		}
+		item[AttrKept] = kept
 	}
 	return item
 }
+
+func (v View) item() Attributes {
+	item := Attributes{AttrState: string(v.State), AttrOrganization: v.Organization}
+	if len(v.Path) > 0 {
+		item[AttrPath] = slices.Clone(v.Path)
+	}
+	if len(v.Tags) > 0 {
+		item[AttrTags] = maps.Clone(v.Tags)
+	}
+	return item
+}
+
+func writeMoment(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 
 // ParseItem reads the item of the account with the given id. Attributes that it
 // does not know are left alone, so that items may carry keys and what later
@@ -53,14 +73,17 @@ func ParseItem(id string, item Attributes) (Account, error) {
 		return Account{}, fmt.Errorf("read account item: %.40q is no 12-digit account id", id)
 	}
 	r := itemReader{item: item}
+	view := r.view()
 	a := Account{
 		ID:           id,
-		State:        State(r.text(AttrState)),
-		Organization: r.text(AttrOrganization),
-		Path:         r.list(AttrPath),
-		Tags:         r.texts(AttrTags),
+		State:        view.State,
+		Organization: view.Organization,
+		Path:         view.Path,
+		Tags:         view.Tags,
 		ReadAt:       r.moment(AttrReadAt),
 		MissingSince: r.moment(AttrMissingSince),
+		HeldSince:    r.moment(AttrHeldSince),
+		Kept:         r.kept(),
 	}
 	if err := errors.Join(r.faults...); err != nil {
 		return Account{}, fmt.Errorf("read item of account %s: %w", id, err)
@@ -71,6 +94,38 @@ func ParseItem(id string, item Attributes) (Account, error) {
 type itemReader struct {
 	item   Attributes
 	faults []error
+}
+
+func (r *itemReader) view() View {
+	return View{
+		State:        State(r.text(AttrState)),
+		Organization: r.text(AttrOrganization),
+		Path:         r.list(AttrPath),
+		Tags:         r.texts(AttrTags),
+	}
+}
+
+func (r *itemReader) kept() []Kept {
+	value, ok := r.item[AttrKept]
+	if !ok {
+		return nil
+	}
+	views, ok := value.([]any)
+	if !ok {
+		r.fail(AttrKept, "is no list")
+	}
+	var kept []Kept
+	for _, view := range views {
+		attributes, ok := view.(map[string]any)
+		if !ok {
+			r.fail(AttrKept, "is no list of maps")
+			return nil
+		}
+		of := itemReader{item: attributes}
+		kept = append(kept, Kept{View: of.view(), LostSince: of.moment(AttrLostSince)})
+		r.faults = append(r.faults, of.faults...)
+	}
+	return kept
 }
 
 func (r *itemReader) fail(name, what string) {

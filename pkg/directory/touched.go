@@ -29,7 +29,7 @@ func Touched(before, after *Account) Touch {
 	if membershipChanged(before, after) {
 		touch.Account = either(after, before).ID
 	}
-	if touch.Account != "" || !slices.Equal(before.Path, after.Path) {
+	if touch.Account != "" || placesChanged(before, after) {
 		touch.Selectors = union(selectorsOf(before), selectorsOf(after))
 		return touch
 	}
@@ -42,9 +42,16 @@ func membershipChanged(before, after *Account) bool {
 	if before == nil || after == nil {
 		return before != after
 	}
-	return before.State != after.State ||
-		before.Organization != after.Organization ||
-		before.MissingSince.IsZero() != after.MissingSince.IsZero()
+	// That it is missing takes nothing away yet.
+	return before.State != after.State || before.Organization != after.Organization
+}
+
+// placesChanged tells whether any view came, went or moved.
+func placesChanged(before, after *Account) bool {
+	if !slices.Equal(before.Path, after.Path) {
+		return true
+	}
+	return !slices.EqualFunc(before.Kept, after.Kept, func(a, b Kept) bool { return a.Same(b.View) })
 }
 
 func either(a, b *Account) *Account {
@@ -60,18 +67,22 @@ func selectorsOf(a *Account) []grant.Principal {
 		return nil
 	}
 	var names []string
-	names = append(names, a.Path...)
-	if len(a.Path) > 0 {
-		names = append(names, a.Path[len(a.Path)-1]+"/direct")
+	for _, v := range a.Views() {
+		names = append(names, v.Path...)
+		if len(v.Path) > 0 {
+			names = append(names, v.Path[len(v.Path)-1]+"/direct")
+		}
+		names = append(names, v.Organization)
 	}
-	names = append(names, a.Organization)
-	return append(parseSelectors(names), tagSelectors(a)...)
+	return without(append(parseSelectors(names), tagSelectors(a)...), nil)
 }
 
 func tagSelectors(a *Account) []grant.Principal {
-	names := make([]string, 0, len(a.Tags))
-	for key, value := range a.Tags {
-		names = append(names, "tag:"+key+"="+value)
+	var names []string
+	for _, v := range a.Views() {
+		for key, value := range v.Tags {
+			names = append(names, "tag:"+key+"="+value)
+		}
 	}
 	slices.Sort(names)
 	return parseSelectors(names)

@@ -65,9 +65,15 @@ func TestAChangeOfAnAccountTouchesWhatItMayChange(t *testing.T) {
 			before: &base, after: change(func(a *directory.Account) { a.ReadAt = at.Add(time.Hour) }),
 		},
 		"went missing": {
-			reason: "whoever judges departures wants to know",
-			before: &base, after: change(func(a *directory.Account) { a.MissingSince = at }),
-			selectors: everything, account: "444455556666",
+			reason: "it keeps everything until that is certain",
+			before: &base, after: change(func(a *directory.Account) { a.MissingSince, a.HeldSince = at, at }),
+		},
+		"lost what it kept": {
+			reason: "a grant for where it was means it no longer",
+			before: change(func(a *directory.Account) {
+				a.Kept = []directory.Kept{{View: directory.View{State: directory.StateActive, Organization: "o-exampleorgid", Path: []string{"ou-ab12-44444444"}}}}
+			}),
+			after: &base, selectors: append([]string{"ou-ab12-44444444", "ou-ab12-44444444/direct"}, everything...),
 		},
 		"a tag that no grant can name": {
 			reason: "nothing can select it",

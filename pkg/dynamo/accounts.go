@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -25,6 +26,7 @@ type AccountsClient interface {
 	GetItem(ctx context.Context, input *dynamodb.GetItemInput, options ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
 	BatchGetItem(ctx context.Context, input *dynamodb.BatchGetItemInput, options ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error)
 	PutItem(ctx context.Context, input *dynamodb.PutItemInput, options ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
+	DeleteItem(ctx context.Context, input *dynamodb.DeleteItemInput, options ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error)
 	TransactWriteItems(ctx context.Context, input *dynamodb.TransactWriteItemsInput, options ...func(*dynamodb.Options)) (*dynamodb.TransactWriteItemsOutput, error)
 }
 
@@ -85,7 +87,7 @@ func (a *Accounts) selected(ctx context.Context, selectors []grant.Principal) (m
 		if err != nil {
 			return nil, err
 		}
-		if maps.EqualFunc(found, again, tables.SameAccount) {
+		if maps.EqualFunc(found, again, directory.SameAccount) {
 			return again, nil
 		}
 		found = again
@@ -169,22 +171,40 @@ func (a *Accounts) Account(ctx context.Context, id string) (account directory.Ac
 	return account, found, err
 }
 
-// All is dirsync.Accounts's. The ids are sorted.
+// All lists the id of every account that is recorded, sorted, or fails.
 func (a *Accounts) All(ctx context.Context) ([]string, error) {
-	items, err := scan(ctx, a.client, &dynamodb.ScanInput{
+	accounts, err := a.Recorded(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]string, len(accounts))
+	for i, account := range accounts {
+		ids[i] = account.ID
+	}
+	return ids, nil
+}
+
+// Recorded is dirsync.Accounts's. They are sorted by id. Each page is read into
+// accounts before the next, whose items hold many times as much.
+func (a *Accounts) Recorded(ctx context.Context) ([]directory.Account, error) {
+	found := make(map[string]directory.Account)
+	pages := dynamodb.NewScanPaginator(a.client, &dynamodb.ScanInput{
 		TableName:                 aws.String(a.table),
+		ConsistentRead:            aws.Bool(true),
 		FilterExpression:          aws.String("#sort = :account"),
 		ExpressionAttributeNames:  map[string]string{"#sort": tables.AccountsLayout.Sort},
 		ExpressionAttributeValues: tables.Item{":account": tables.S(tables.AccountSort)},
 	})
-	if err != nil {
-		return nil, unread(a.table, "list accounts", err)
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, unread(a.table, "list accounts", err)
+		}
+		if err := a.parse(page.Items, found); err != nil {
+			return nil, err
+		}
 	}
-	found := make(map[string]directory.Account, len(items))
-	if err := a.parse(items, found); err != nil {
-		return nil, err
-	}
-	return slices.Sorted(maps.Keys(found)), nil
+	return slices.SortedFunc(maps.Values(found), func(a, b directory.Account) int { return strings.Compare(a.ID, b.ID) }), nil
 }
 
 // Synced reads when a complete listing last ended; zero for never.

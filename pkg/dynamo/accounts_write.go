@@ -22,21 +22,36 @@ import (
 // https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
 const transactionItems = 100
 
-// Write is dirsync.Accounts's. An account and its memberships change in one
+// Update is dirsync.Accounts's. An account and its memberships change in one
 // transaction.
-func (a *Accounts) Write(ctx context.Context, account directory.Account) (changed bool, err error) {
-	op := "write account " + account.ID
-	err = a.settle(ctx, op, func() (done bool, err error) {
-		item, stored, found, err := a.read(ctx, account.ID)
-		if err != nil || found && (stored.ReadAt.After(account.ReadAt) || tables.SameAccount(stored, account)) {
+func (a *Accounts) Update(ctx context.Context, id string, decide func(was *directory.Account) (is *directory.Account, change bool)) (changed bool, err error) {
+	err = a.settle(ctx, "write account "+id, func() (done bool, err error) {
+		item, stored, found, err := a.read(ctx, id)
+		if err != nil {
 			return true, err
 		}
-		next := within(stored, account)
+		var was *directory.Account
+		if found {
+			was = &stored
+		}
+		is, change := decide(was)
+		switch {
+		case !change:
+			return true, nil
+		case is == nil:
+			err = a.forget(ctx, item, stored)
+			changed = changed || err == nil
+			return true, err
+		}
+		next, err := within(stored, *is)
+		if err != nil {
+			return true, unwritten(a.table, "write account "+id, err)
+		}
 		if err := a.replace(ctx, item, stored, next); err != nil {
 			return false, err
 		}
 		changed = true
-		return tables.SameAccount(next, account), nil
+		return directory.SameAccount(next, *is), nil
 	})
 	return changed, err
 }
@@ -45,33 +60,53 @@ func (a *Accounts) Write(ctx context.Context, account directory.Account) (change
 // is stored without the tags that it no longer has, a step after which one can:
 // only tags can be so many, at 50 an account.
 // https://docs.aws.amazon.com/organizations/latest/userguide/orgs_reference_limits.html
-func within(stored, account directory.Account) directory.Account {
+func within(stored, account directory.Account) (directory.Account, error) {
 	if 1+len(tables.Memberships(account))+len(tables.Stale(stored, account)) <= transactionItems {
-		return account
+		return account, nil
+	}
+	has := func(key, value string) bool {
+		return slices.ContainsFunc(account.Views(), func(v directory.View) bool { return v.Tags[key] == value })
+	}
+	without := func(tags map[string]string) map[string]string {
+		tags = maps.Clone(tags)
+		maps.DeleteFunc(tags, func(key, value string) bool { return !has(key, value) })
+		return tags
 	}
 	step := stored
-	step.Tags = maps.Clone(stored.Tags)
-	maps.DeleteFunc(step.Tags, func(key, value string) bool { return account.Tags[key] != value })
-	return step
+	step.Tags, step.Kept = without(stored.Tags), slices.Clone(stored.Kept)
+	for i := range step.Kept {
+		step.Kept[i].Tags = without(step.Kept[i].Tags)
+	}
+	if len(tables.Memberships(account)) >= transactionItems || directory.SameAccount(step, stored) {
+		return directory.Account{}, fmt.Errorf("it is in %d places and tags that grants name, more than one transaction can write", len(tables.Memberships(account)))
+	}
+	return step, nil
 }
 
-// Remove is dirsync.Accounts's.
-func (a *Accounts) Remove(ctx context.Context, id string, readAt time.Time) (removed bool, err error) {
-	err = a.settle(ctx, "remove account "+id, func() (done bool, err error) {
-		item, stored, found, err := a.read(ctx, id)
-		if err != nil || !found || stored.ReadAt.After(readAt) {
-			return true, err
-		}
-		unchanged := unchanged(item)
-		writes := a.deletions(append([]tables.Key{tables.AccountKey(id)}, tables.Memberships(stored)...))
-		own := writes[0].Delete
-		own.ConditionExpression = aws.String(unchanged.text)
-		own.ExpressionAttributeNames, own.ExpressionAttributeValues = unchanged.names, unchanged.values
-		err = a.transact(ctx, writes)
-		removed = err == nil
-		return true, err
+// forget deletes an account and its memberships, if it is still as it was read.
+func (a *Accounts) forget(ctx context.Context, item tables.Item, stored directory.Account) error {
+	unchanged := unchanged(item)
+	writes := a.deletions(append([]tables.Key{tables.AccountKey(stored.ID)}, tables.Memberships(stored)...))
+	own := writes[0].Delete
+	own.ConditionExpression = aws.String(unchanged.text)
+	own.ExpressionAttributeNames, own.ExpressionAttributeValues = unchanged.names, unchanged.values
+	return a.transact(ctx, writes)
+}
+
+// Write records an account, unless a newer reading of it is recorded or it says
+// nothing new besides its ReadAt, and tells whether it did.
+func (a *Accounts) Write(ctx context.Context, account directory.Account) (changed bool, err error) {
+	return a.Update(ctx, account.ID, func(was *directory.Account) (*directory.Account, bool) {
+		return &account, was == nil || !was.ReadAt.After(account.ReadAt) && !directory.SameAccount(*was, account)
 	})
-	return removed, err
+}
+
+// Remove forgets an account, unless a reading newer than readAt is recorded, and
+// tells whether it did.
+func (a *Accounts) Remove(ctx context.Context, id string, readAt time.Time) (removed bool, err error) {
+	return a.Update(ctx, id, func(was *directory.Account) (*directory.Account, bool) {
+		return nil, was != nil && !was.ReadAt.After(readAt)
+	})
 }
 
 // settle decides and writes until it is done, again where another writer was
@@ -123,6 +158,10 @@ func (a *Accounts) transact(ctx context.Context, writes []types.TransactWriteIte
 	return nil
 }
 
+// optional are the attributes that an account's item may lack: one that was added
+// since is a change, too.
+var optional = []string{directory.AttrPath, directory.AttrTags, directory.AttrMissingSince, directory.AttrHeldSince, directory.AttrKept}
+
 // unchanged holds as long as an item has every attribute as it was read, or there
 // is still none. An account that is not as it was read has other memberships
 // than those that were counted on.
@@ -139,6 +178,12 @@ func unchanged(read tables.Item) condition {
 		texts = append(texts, fmt.Sprintf("#a%d = :a%d", i, i))
 		is.names[fmt.Sprintf("#a%d", i)] = name
 		is.values[fmt.Sprintf(":a%d", i)] = read[name]
+	}
+	for i, name := range optional {
+		if _, present := read[name]; !present {
+			texts = append(texts, fmt.Sprintf("attribute_not_exists(#o%d)", i))
+			is.names[fmt.Sprintf("#o%d", i)] = name
+		}
 	}
 	is.text = strings.Join(texts, " AND ")
 	return is

@@ -66,42 +66,74 @@ func (a *Accounts) All(ctx context.Context) (ids []string, err error) {
 	return ids, err
 }
 
-// Write is dirsync.Accounts's.
-func (a *Accounts) Write(ctx context.Context, account directory.Account) (changed bool, err error) {
-	err = a.table.write(ctx, "write account "+account.ID, func(v *view) error {
-		stored, found, err := v.account(account.ID)
-		if err != nil || found && (stored.ReadAt.After(account.ReadAt) || tables.SameAccount(stored, account)) {
+// Recorded is dirsync.Accounts's. They are sorted by id.
+func (a *Accounts) Recorded(ctx context.Context) (accounts []directory.Account, err error) {
+	err = a.table.read(ctx, "list accounts", func(v *view) error {
+		accounts, err = v.accounts()
+		return err
+	})
+	return accounts, err
+}
+
+// Update is dirsync.Accounts's.
+func (a *Accounts) Update(ctx context.Context, id string, decide func(was *directory.Account) (is *directory.Account, change bool)) (changed bool, err error) {
+	err = a.table.write(ctx, "write account "+id, func(v *view) error {
+		stored, found, err := v.account(id)
+		if err != nil {
 			return err
 		}
-		for _, item := range tables.AccountItems(account) {
-			if err := v.put(item); err != nil {
-				return err
-			}
+		var was *directory.Account
+		if found {
+			was = &stored
 		}
-		for _, key := range tables.Stale(stored, account) {
-			v.delete(key)
+		is, change := decide(was)
+		switch {
+		case !change:
+			return nil
+		case is == nil:
+			v.forgetAccount(stored)
+		default:
+			err = v.replaceAccount(stored, *is)
 		}
-		changed = true
-		return nil
+		changed = err == nil
+		return err
 	})
 	return changed, err
 }
 
-// Remove is dirsync.Accounts's.
-func (a *Accounts) Remove(ctx context.Context, id string, readAt time.Time) (removed bool, err error) {
-	err = a.table.write(ctx, "remove account "+id, func(v *view) error {
-		stored, found, err := v.account(id)
-		if err != nil || !found || stored.ReadAt.After(readAt) {
+func (v *view) replaceAccount(stored, account directory.Account) error {
+	for _, item := range tables.AccountItems(account) {
+		if err := v.put(item); err != nil {
 			return err
 		}
-		v.delete(tables.AccountKey(id))
-		for _, key := range tables.Memberships(stored) {
-			v.delete(key)
-		}
-		removed = true
-		return nil
+	}
+	for _, key := range tables.Stale(stored, account) {
+		v.delete(key)
+	}
+	return nil
+}
+
+func (v *view) forgetAccount(stored directory.Account) {
+	v.delete(tables.AccountKey(stored.ID))
+	for _, key := range tables.Memberships(stored) {
+		v.delete(key)
+	}
+}
+
+// Write records an account, unless a newer reading of it is recorded or it says
+// nothing new besides its ReadAt, and tells whether it did.
+func (a *Accounts) Write(ctx context.Context, account directory.Account) (changed bool, err error) {
+	return a.Update(ctx, account.ID, func(was *directory.Account) (*directory.Account, bool) {
+		return &account, was == nil || !was.ReadAt.After(account.ReadAt) && !directory.SameAccount(*was, account)
 	})
-	return removed, err
+}
+
+// Remove forgets an account, unless a reading newer than readAt is recorded, and
+// tells whether it did.
+func (a *Accounts) Remove(ctx context.Context, id string, readAt time.Time) (removed bool, err error) {
+	return a.Update(ctx, id, func(was *directory.Account) (*directory.Account, bool) {
+		return nil, was != nil && !was.ReadAt.After(readAt)
+	})
 }
 
 // MarkSynced is dirsync.Accounts's. An earlier time never replaces a later one.

@@ -45,14 +45,16 @@ func SelectorPartition(selector grant.Principal) string {
 // Memberships lists the keys under which selectors find an account.
 func Memberships(a directory.Account) []Key {
 	partitions := make([]string, 0, len(a.Path)+len(a.Tags)+1)
-	for _, unit := range a.Path {
-		partitions = append(partitions, "OU#"+unit)
-	}
-	if a.Organization != "" {
-		partitions = append(partitions, "ORG#"+a.Organization)
-	}
-	for key, value := range a.Tags {
-		partitions = append(partitions, "TAG#"+key+"="+value)
+	for _, view := range a.Views() {
+		for _, unit := range view.Path {
+			partitions = append(partitions, "OU#"+unit)
+		}
+		if view.Organization != "" {
+			partitions = append(partitions, "ORG#"+view.Organization)
+		}
+		for key, value := range view.Tags {
+			partitions = append(partitions, "TAG#"+key+"="+value)
+		}
 	}
 	slices.Sort(partitions)
 	partitions = slices.Compact(partitions)
@@ -103,13 +105,6 @@ func ParseAccount(item Item) (directory.Account, error) {
 // or something else that the table keeps.
 func IsAccount(key Key) bool {
 	return key.Sort == AccountSort && strings.HasPrefix(key.Partition, accountPrefix)
-}
-
-// SameAccount tells whether two readings of an account say the same, whenever
-// they were made.
-func SameAccount(a, b directory.Account) bool {
-	return a.ID == b.ID && a.State == b.State && a.Organization == b.Organization &&
-		slices.Equal(a.Path, b.Path) && maps.Equal(a.Tags, b.Tags) && a.MissingSince.Equal(b.MissingSince)
 }
 
 // SyncItem says when a complete listing ended.

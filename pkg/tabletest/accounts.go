@@ -23,6 +23,11 @@ type AccountsTable interface {
 	reconcile.Directory
 	Account(ctx context.Context, id string) (account directory.Account, found bool, err error)
 	All(ctx context.Context) (ids []string, err error)
+	Recorded(ctx context.Context) ([]directory.Account, error)
+	Update(ctx context.Context, id string, decide func(was *directory.Account) (is *directory.Account, change bool)) (changed bool, err error)
+	Notes(ctx context.Context, topic directory.Topic) ([]directory.Note, error)
+	PutNote(ctx context.Context, note directory.Note) error
+	DeleteNote(ctx context.Context, note directory.Note) (deleted bool, err error)
 	Write(ctx context.Context, account directory.Account) (changed bool, err error)
 	Remove(ctx context.Context, id string, readAt time.Time) (removed bool, err error)
 	MarkSynced(ctx context.Context, at time.Time) error
@@ -45,6 +50,10 @@ func Accounts(t *testing.T, open func(t *testing.T) AccountsTable) {
 		"an account that was removed is found nowhere":                  removedIsGone,
 		"of many who write one account the newest reading stays, whole": newestWriterStays,
 		"accounts of many pages are all found":                          manyAccounts,
+		"what an account keeps still selects it":                        keptViewsMatch,
+		"a decision that changes nothing writes nothing":                undecidedStays,
+		"a decision is made on what is there when it takes effect":      decisionsAreFresh,
+		"notes are kept by topic, and deleted only as they were read":   notesAreKept,
 		"a call that was cancelled is an error, and nothing besides":    accountsCancelled,
 	} {
 		t.Run(name, func(t *testing.T) { holds(t, open(t)) })
@@ -216,7 +225,7 @@ func membersAreFound(t *testing.T, table AccountsTable) {
 	for i := range 150 { // more than one batch holds
 		id := fmt.Sprintf("%012d", i)
 		asked = append(asked, id, id)
-		if i%40 == 0 {
+		if i%33 == 0 { // the 99th is among the last of a batch
 			members = append(members, id)
 			write(t, table, account(id, []string{upper}))
 		}
@@ -270,6 +279,15 @@ func accountsCancelled(t *testing.T, table AccountsTable) {
 	check("Write", !changed, err)
 	removed, err := table.Remove(cancelled(), "444455556666", at(1))
 	check("Remove", !removed, err)
+	changed, err = table.Update(cancelled(), "444455556666", func(*directory.Account) (*directory.Account, bool) { return nil, true })
+	check("Update", !changed, err)
+	recorded, err := table.Recorded(cancelled())
+	check("Recorded", len(recorded) == 0, err)
+	notes, err := table.Notes(cancelled(), directory.TopicRecheck)
+	check("Notes", len(notes) == 0, err)
+	check("PutNote", true, table.PutNote(cancelled(), directory.Note{Topic: directory.TopicRecheck, ID: "x"}))
+	deleted, err := table.DeleteNote(cancelled(), directory.Note{Topic: directory.TopicRecheck, ID: "x"})
+	check("DeleteNote", !deleted, err)
 	check("MarkSynced", true, table.MarkSynced(cancelled(), at(1)))
 	synced, err := table.Synced(cancelled())
 	check("Synced", synced.IsZero(), err)

@@ -1,0 +1,83 @@
+package directory
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
+)
+
+// Interests are what grants ask of the directory: nothing else that an account
+// has can be a loss. The zero Interests ask nothing.
+type Interests struct {
+	asked []interest
+	keys  []string
+}
+
+// interest is a selector with its exclusions, and the grants that have both.
+type interest struct {
+	selector grant.Principal
+	exclude  grant.Exclusion
+	grants   []grant.Key
+}
+
+// InterestsOf reads the interests of rows; one with a fault lets nobody in and
+// asks nothing.
+func InterestsOf(rows []grant.Row) Interests {
+	var interests Interests
+	known := make(map[string]int)
+	for _, row := range rows {
+		if row.Fault != nil || !row.Grant.Principal.IsSelector() {
+			continue
+		}
+		g := row.Grant
+		form := fmt.Sprintf("%s %q %q", g.Principal, g.Exclude.Accounts, g.Exclude.Units)
+		at, ok := known[form]
+		if !ok {
+			at = len(interests.asked)
+			known[form] = at
+			interests.asked = append(interests.asked, interest{selector: g.Principal, exclude: g.Exclude})
+		}
+		interests.asked[at].grants = append(interests.asked[at].grants, row.Key)
+		if g.Principal.Kind() == grant.KindTag {
+			key, _, _ := strings.Cut(g.Principal.Name(), "=")
+			interests.keys = append(interests.keys, key)
+		}
+	}
+	slices.Sort(interests.keys)
+	interests.keys = slices.Compact(interests.keys)
+	return interests
+}
+
+// TagKeys are the keys of account tags that some selector names, sorted.
+func (i Interests) TagKeys() []string { return i.keys }
+
+// Lost lists the grants that mean the account by one view and not by another.
+func (i Interests) Lost(id string, was, is View) []grant.Key {
+	var lost []grant.Key
+	for _, asked := range i.asked {
+		if !slices.Contains(asked.exclude.Accounts, id) &&
+			was.selectedBy(asked.selector, asked.exclude) && !is.selectedBy(asked.selector, asked.exclude) {
+			lost = append(lost, asked.grants...)
+		}
+	}
+	return lost
+}
+
+// Needed leaves the tags that some selector may name; nil for none. A tag's key
+// may itself hold the sign that ends a selector's key.
+func (i Interests) Needed(tags map[string]string) map[string]string {
+	var needed map[string]string
+	for key, value := range tags {
+		first, _, _ := strings.Cut(key, "=")
+		if _, asked := slices.BinarySearch(i.keys, first); !asked {
+			continue
+		}
+		if needed == nil {
+			needed = make(map[string]string)
+		}
+		needed[key] = value
+	}
+	return needed
+}

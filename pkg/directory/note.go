@@ -1,0 +1,37 @@
+package directory
+
+import "time"
+
+// Note is an item of the accounts table that is no account: what keeping the
+// directory must remember from one run to the next.
+type Note struct {
+	Topic Topic
+	ID    string
+	At    time.Time
+	Text  string
+}
+
+// Topic is what a note is about. It is also the partition that notes are in.
+type Topic string
+
+const (
+	// TopicDeparture notes each account that loses something or lately did: since
+	// when, and whether it is held (HeldText). ID is the account's.
+	TopicDeparture Topic = "DEPARTURE"
+	// TopicApproval notes what an admin approved: ID is the account's, Text its
+	// Departure as it was shown.
+	TopicApproval Topic = "APPROVAL"
+	// TopicRecheck notes when an account is to be read again. Text is how often it
+	// was since the event.
+	TopicRecheck Topic = "RECHECK"
+	// TopicListing notes how far a listing came that ran out of time.
+	TopicListing Topic = "LISTING"
+	// TopicTags notes when the tags of all accounts were last read, and how far the
+	// reading of them has come.
+	TopicTags Topic = "TAGS"
+	// TopicSize notes how many accounts there were after the last complete listing.
+	TopicSize Topic = "SIZE"
+)
+
+// HeldText marks the note of a departure that the guard holds.
+const HeldText = "held"
