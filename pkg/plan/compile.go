@@ -83,12 +83,16 @@ type compiler struct {
 // compile prints a set of accesses, the same set always as the same statements.
 func (c compiler) compile(accesses []access) []policy.Statement {
 	groups := make(map[group]*members)
+	var last group
+	var in *members
 	for _, a := range accesses {
 		g := c.layout.group(a)
-		in := groups[g]
-		if in == nil {
-			in = &members{}
-			groups[g] = in
+		if in == nil || g != last { // most accesses belong to one group
+			if in = groups[g]; in == nil {
+				in = &members{}
+				groups[g] = in
+			}
+			last = g
 		}
 		in.principals = append(in.principals, c.principal(a))
 		if g.named {

@@ -267,7 +267,10 @@ func (p *parser) oneOrMore(wanted string, read func() (string, *ParseError)) ([]
 		err := p.list(func() *ParseError {
 			value, err := read()
 			values = append(values, value)
-			return err.in("[" + strconv.Itoa(len(values)-1) + "]")
+			if err != nil { // names are only made for errors
+				return err.in("[" + strconv.Itoa(len(values)-1) + "]")
+			}
+			return nil
 		})
 		return values, err
 	}
