@@ -3,23 +3,24 @@ ARCH      ?= arm64
 GOARCH_OF := arm64=arm64 x86_64=amd64 amd64=amd64
 GOARCH_IS := $(patsubst $(ARCH)=%,%,$(filter $(ARCH)=%,$(GOARCH_OF)))
 FUNCTIONS := $(filter-out internal,$(notdir $(wildcard functions/*)))
+LOCAL     := $(FUNCTIONS:%=build/local/%/bootstrap)
 TOOL      := go tool -modfile=.ci/tools.mod
-BOOTSTRAP := CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -tags lambda.norpc
+BOOTSTRAP := go build -trimpath -ldflags="-s -w" -tags lambda.norpc
 ARGS      ?=
 FUZZTIME  ?= 10m
 
-.PHONY: help demo test lint bench fuzz build local sandbox clean
+.PHONY: help demo test lint bench fuzz build local sandbox validate deploy destroy logs vulncheck reproducible clean
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: local ## play the whole story on this machine, without AWS
 	@build/local/sandbox demo $(ARGS)
 
-test: .venv/ready .ci/node_modules/ready ## run every test, after setting up what they need
-	@$(TOOL) gotestsum --format pkgname-and-test-fails -- $(or $(ARGS),./...)
+test: .venv/ready .ci/node_modules/ready $(LOCAL) ## run every test, after setting up what they need
+	@$(TOOL) gotestsum --format pkgname-and-test-fails -- -timeout 15m $(or $(ARGS),./...)
 
-lint: ## run the linters of .golangci.yml and the formatter's check
+lint: validate ## run the linters of .golangci.yml and the formatter's check, and validate
 	@$(TOOL) golangci-lint run $(or $(ARGS),./...)
 
 bench: ## run every benchmark, with its allocations
@@ -33,31 +34,69 @@ fuzz: ## run every fuzz target, one after another (FUZZTIME=10m for each)
 		go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 5s "./$$package" </dev/null || exit 1; \
 	done
 
-build: $(FUNCTIONS:%=build/linux-$(GOARCH_IS)/%/bootstrap) ## build the functions for Lambda (ARCH=arm64 or x86_64)
+build: $(FUNCTIONS:%=build/linux-$(GOARCH_IS)/%.zip) ## build the functions for Lambda, as zips (ARCH=arm64 or x86_64)
+	@sha256sum $^
 
-local: $(FUNCTIONS:%=build/local/%/bootstrap) build/local/sandbox
+validate: .venv-sam/ready .venv-checkov/ready ## check template.yaml and every stack of infra/
+	@.ci/validate
+
+vulncheck: ## look for known vulnerabilities; asks their database on the internet
+	@$(TOOL) govulncheck ./...
+
+deploy: .venv-sam/ready ## deploy to AWS; asks for what it has to know the first time
+	@infra/stack deploy
+
+destroy: .venv-sam/ready ## remove the stack, unless grants are applied (KEEP=1 leaves them)
+	@infra/stack destroy
+
+logs: .venv-sam/ready ## follow the logs of the deployed functions
+	@infra/stack logs $(ARGS)
+
+reproducible: ## build the functions of this commit twice, in two places, and compare
+	@for copy in first second; do \
+		rm -rf build/$$copy && mkdir -p build/$$copy && git archive HEAD | tar -x -C build/$$copy && \
+		$(MAKE) --no-print-directory -C build/$$copy build | sed 's|  .*/linux-|  linux-|' >build/$$copy.sums || exit 1; \
+	done
+	@diff build/first.sums build/second.sums && cat build/first.sums
+
+local: $(LOCAL) build/local/sandbox
 	@
 
 sandbox: local .venv/ready ## serve the local stand-in for AWS (ARGS="--port 4566")
 	@build/local/sandbox up $(ARGS)
 
 clean: ## remove everything that was built or set up
-	rm -rf build .sandbox .venv .ci/node_modules
+	rm -rf build .sandbox .aws-sam .venv .venv-sam .venv-checkov .ci/node_modules
 
 # Go knows best what is up to date, so these always ask it.
 build/linux-%/bootstrap: FORCE
 	$(if $(GOARCH_IS),,$(error ARCH is arm64 or x86_64, not "$(ARCH)"))
 	@GOOS=linux GOARCH=$(GOARCH_IS) $(BOOTSTRAP) -o $@ ./functions/$(notdir $*)
 
-# Built as the tests build, so that both share one cache.
+build/linux-%.zip: build/linux-%/bootstrap
+	@go run .ci/zip.go $@ $<
+
+# What `sam build` asks for, one for each function of template.yaml.
+build-TableChangesFunction: build/linux-$(GOARCH_IS)/table-changes/bootstrap
+build-GatewayEventsFunction: build/linux-$(GOARCH_IS)/gateway-events/bootstrap
+build-OrganizationFunction: build/linux-$(GOARCH_IS)/organization/bootstrap
+build-SweepFunction: build/linux-$(GOARCH_IS)/sweep/bootstrap
+build-EchoFunction: build/linux-$(GOARCH_IS)/echo/bootstrap
+build-%Function:
+	@cp $< "$(ARTIFACTS_DIR)/bootstrap"
+
+# Built as the tests build: what is compiled here is not compiled in their time.
 build/local/%/bootstrap: FORCE
-	@CGO_ENABLED=0 go build -tags lambda.norpc -o $@ ./functions/$*
+	@go build -tags lambda.norpc -o $@ ./functions/$*
 
 build/local/sandbox: FORCE
 	@go build -o $@ ./cmd/sandbox
 
 .venv/ready: .ci/requirements.txt
 	@.ci/setup python
+
+.venv-%/ready: .ci/requirements-%.txt
+	@.ci/setup $*
 
 .ci/node_modules/ready: $(wildcard .ci/package-lock.json)
 	@$(if $^,.ci/setup node,true)

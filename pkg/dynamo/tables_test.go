@@ -29,10 +29,6 @@ func TestTheTablesKeepTheirContractOnMoto(t *testing.T) {
 	t.Run("a little at a time", func(t *testing.T) { keepContract(t, moto, miserly(t)) })
 }
 
-func TestTheTablesKeepTheirContractOnDynamoDBLocal(t *testing.T) {
-	keepContract(t, &server{endpoint: cloudtest.DynamoDBLocal(t).Endpoint()}, http.DefaultTransport)
-}
-
 func keepContract(t *testing.T, s *server, way http.RoundTripper) {
 	t.Run("grants", func(t *testing.T) {
 		tabletest.Grants(t, func(t *testing.T) tabletest.GrantsTable {

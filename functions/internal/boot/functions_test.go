@@ -20,7 +20,7 @@ func build(t *testing.T, names ...string) map[string]string {
 	paths := make(map[string]string)
 	for _, name := range names {
 		paths[name] = filepath.Join(t.TempDir(), "bootstrap")
-		command := exec.Command("go", "build", "-trimpath", "-tags", "lambda.norpc", "-o", paths[name], "../../"+name)
+		command := exec.Command("go", "build", "-tags", "lambda.norpc", "-o", paths[name], "../../"+name)
 		command.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if output, err := command.CombinedOutput(); err != nil {
 			t.Fatalf("build %s: %v\n%s", name, err, output)

@@ -1,3 +1,5 @@
+//go:build dynamodb_local
+
 package cloud_test
 
 import (

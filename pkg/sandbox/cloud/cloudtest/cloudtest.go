@@ -19,7 +19,7 @@ func Python(t testing.TB) string {
 	}
 	venv := filepath.Join(Repository(t), ".venv")
 	if _, err := os.Stat(filepath.Join(venv, "ready")); err != nil {
-		missing(t, "no virtual environment: run `make .venv/ready`, or set GATEWAY_GRANTS_PYTHON")
+		Missing(t, "no virtual environment: run `make .venv/ready`, or set GATEWAY_GRANTS_PYTHON")
 	}
 	return filepath.Join(venv, "bin", "python")
 }
@@ -38,14 +38,15 @@ func Moto(t testing.TB) *cloud.Moto {
 	return moto
 }
 
-// DynamoDBLocal starts a DynamoDB Local that is stopped when the test ends. It is
-// for those who ask for it, by $GATEWAY_GRANTS_DYNAMODB_LOCAL, the directory of
-// its jar: without that the test is skipped, with CI set too.
+// DynamoDBLocal starts a DynamoDB Local that is stopped when the test ends. Its
+// licence is for holders of an AWS account, so it is for those who ask for it, by
+// `go test -tags dynamodb_local` and $GATEWAY_GRANTS_DYNAMODB_LOCAL, the directory
+// of DynamoDBLocal.jar.
 func DynamoDBLocal(t testing.TB) *cloud.DynamoDBLocal {
 	t.Helper()
 	directory := os.Getenv("GATEWAY_GRANTS_DYNAMODB_LOCAL")
 	if directory == "" {
-		t.Skip("DynamoDB Local is opt-in: set GATEWAY_GRANTS_DYNAMODB_LOCAL to the directory of DynamoDBLocal.jar")
+		t.Fatal("set GATEWAY_GRANTS_DYNAMODB_LOCAL to the directory of DynamoDBLocal.jar")
 	}
 	local, err := cloud.StartDynamoDBLocal(t.Context(), cloud.LocalOptions{
 		Directory: directory,
@@ -77,7 +78,9 @@ func Repository(t testing.TB) string {
 	}
 }
 
-func missing(t testing.TB, reason string) {
+// Missing skips the test for want of something on the machine, or fails it when
+// CI is set.
+func Missing(t testing.TB, reason string) {
 	t.Helper()
 	if os.Getenv("CI") != "" {
 		t.Fatal(reason)
