@@ -39,7 +39,7 @@ func deploy(ctx context.Context, moto *cloud.Moto, functions *running, log *slog
 	}
 	d.schedules = []*cloud.Schedule{
 		{Name: "due", Input: []byte(`{"sweep":"due"}`), Every: time.Minute, Function: functions.processes["sweep"], Log: log},
-		{Name: "gateways", Input: []byte(`{"sweep":"gateways"}`), Every: time.Hour, Function: functions.processes["sweep"], Log: log},
+		{Name: "gateways", Input: []byte(`{"sweep":"gateways"}`), Every: time.Minute, Function: functions.processes["sweep"], Log: log},
 		{Name: "organization", Input: []byte(`{"sweep":"organization"}`), Every: time.Hour, Function: functions.processes["organization"], Log: log},
 	}
 	return d, nil
@@ -70,13 +70,19 @@ func (d *deployment) events(ctx context.Context, config aws.Config, functions *r
 		return fmt.Errorf("making the event bus: %w", err)
 	}
 	delivery, err := cloud.NewDelivery(ctx, config, accountA, "gateway-events", []cloud.Rule{
-		{Name: "reconcile-requested", Bus: bus, Pattern: `{"source":["gateway-grants"],"detail-type":["Reconcile Requested"]}`},
+		{Name: "reconcile-requested", Bus: bus, Pattern: `{"source":["gateway-grants"],"detail-type":["Reconcile Requested"],"detail":{"gateway":[{"prefix":"arn:"}]}}`},
 		{Name: "gateway-touched", Bus: "default", Pattern: `{"source":["aws.bedrock-agentcore"],"detail-type":["AWS API Call via CloudTrail"]}`},
 	}, functions.processes["gateway-events"], log)
 	if err != nil {
 		return err
 	}
-	d.deliveries = append(d.deliveries, delivery)
+	everyGateway, err := cloud.NewDelivery(ctx, config, accountA, "sweep", []cloud.Rule{
+		{Name: "reconcile-of-every-gateway-requested", Bus: bus, Pattern: `{"source":["gateway-grants"],"detail-type":["Reconcile Requested"],"detail":{"gateway":["*"]}}`},
+	}, functions.processes["sweep"], log)
+	if err != nil {
+		return err
+	}
+	d.deliveries = append(d.deliveries, delivery, everyGateway)
 	return nil
 }
 

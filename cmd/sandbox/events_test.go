@@ -25,6 +25,7 @@ func payloads(t *testing.T) map[string]string {
 	}
 	kinds := []struct{ prefix, function string }{
 		{"cloudtrail-", "gateway-events"},
+		{"reconcile-requested-for-every-gateway", "sweep"},
 		{"reconcile-requested", "gateway-events"},
 		{"dynamodb-stream-", "table-changes"},
 		{"organizations-", "organization"},

@@ -34,7 +34,7 @@ func productFunctions() []function {
 		{"table-changes", time.Minute, reconciling},
 		{"gateway-events", time.Minute, reconciling},
 		{"organization", 5 * time.Minute, reading},
-		{"sweep", time.Minute, reading},
+		{"sweep", 15 * time.Minute, reading},
 		{"echo", 3 * time.Second, basic},
 	}
 }
@@ -89,6 +89,8 @@ func (r *running) start(ctx context.Context, f function, s *standIn, h *home, ex
 			"AWS_ACCESS_KEY_ID": key.ID, "AWS_SECRET_ACCESS_KEY": key.Secret, "AWS_SESSION_TOKEN": key.SessionToken,
 			"AWS_ENDPOINT_URL": endpoint,
 			"OWNER_ACCOUNTS":   accountA,
+			"POLICY_CALL_RATE": "100", // nobody throttles here
+			"SWEEP_MINUTES":    "5",
 		},
 	})
 	r.processes[f.name] = process

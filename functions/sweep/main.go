@@ -1,5 +1,5 @@
-// Sweep runs on schedules and asks for gateways to be reconciled: those that
-// are due, or all of them.
+// Sweep runs on schedules and asks for gateways to be reconciled: those that are
+// due, or those whose turn it is. It also takes a request for every gateway apart.
 package main
 
 import (
@@ -18,8 +18,9 @@ func main() { boot.Run(handler) }
 func handler(f boot.Function) any {
 	sweep := &trigger.Sweep{
 		States:   dynamo.NewStates(dynamodb.NewFromConfig(f.AWS), f.Tables().States),
-		Gateways: agentcore.New(f.AWS, f.Regions()),
+		Gateways: agentcore.NewForDeployment(f.AWS, agentcore.Deployment(f.Reach())),
 		Requests: bus.New(eventbridge.NewFromConfig(f.AWS), f.Bus(), bus.Wait),
+		Minutes:  f.SweepMinutes(),
 		Now:      f.Now, Log: f.Log, Metrics: f.Metrics,
 	}
 	return sweep.Handle

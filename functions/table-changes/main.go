@@ -19,7 +19,7 @@ func main() { boot.Run(handler) }
 func handler(f boot.Function) any {
 	tables, limits := f.Tables(), f.Limits()
 	client := dynamodb.NewFromConfig(f.AWS)
-	gateways := agentcore.New(f.AWS, limits.Regions)
+	gateways := agentcore.NewForDeployment(f.AWS, agentcore.Deployment(f.Reach()))
 	grants := dynamo.NewGrants(client, tables.Grants)
 	events := bus.New(eventbridge.NewFromConfig(f.AWS), f.Bus(), bus.Wait)
 	changes := &trigger.TableChanges{
@@ -28,7 +28,7 @@ func handler(f boot.Function) any {
 			Directory: dynamo.NewAccounts(client, tables.Accounts), States: dynamo.NewStates(client, tables.States),
 			Notices: events, Now: f.Now, Log: f.Log,
 		}, limits),
-		Gateways: gateways, Grants: grants, Requests: events,
+		Grants: grants, Requests: events,
 		GrantsTable: tables.Grants, AccountsTable: tables.Accounts,
 		Now: f.Now, Log: f.Log, Metrics: f.Metrics,
 	}

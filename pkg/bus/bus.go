@@ -61,7 +61,7 @@ func (b *Bus) Request(ctx context.Context, requests []trigger.Request) error {
 	outcomes := make([]error, len(requests))
 	entries := make([]*types.PutEventsRequestEntry, len(requests))
 	for i, request := range requests {
-		entries[i], outcomes[i] = b.entry(trigger.ReconcileRequested, request.Gateway.ARN(), request)
+		entries[i], outcomes[i] = b.entry(trigger.ReconcileRequested, request.Scope(), request)
 	}
 	b.put(ctx, entries, outcomes)
 	failure := &trigger.UnsentError{Err: errors.Join(distinct(outcomes)...)}

@@ -26,7 +26,7 @@ func TestWhatIsPublishedIsAsItsSchemaSays(t *testing.T) {
 	}
 	w := newWorld()
 	arn := gateway(t, 0).ARN()
-	requests := []trigger.Request{{Gateway: gateway(t, 0), Cause: "grant team-b added", At: at}, {Gateway: gateway(t, 1)}}
+	requests := []trigger.Request{{Gateway: gateway(t, 0), Cause: "grant team-b added", At: at}, {Gateway: gateway(t, 1)}, {Every: true, Cause: "grant b added", At: at}}
 	if err := w.bus.Request(t.Context(), requests); err != nil {
 		t.Fatal(err)
 	}

@@ -21,8 +21,7 @@ type change struct {
 	everywhere bool              // a grant for every managed gateway
 	selectors  []grant.Principal // an account changed: whoever is granted to these
 	account    string            // and to this account or something in it
-	gateways   []grant.Gateway   // known at once if it is direct, after resolve if it is wide
-	err        error             // why gateways could not be found out
+	found                        // known at once if it is direct, after resolve if it is wide
 }
 
 func (c change) direct() bool { return !c.wide() && len(c.gateways) > 0 }
@@ -111,9 +110,10 @@ func past(eventName string) string {
 	}
 }
 
-// found are gateways, or why they could not be found.
+// found is whom a change concerns, or why that is not known.
 type found struct {
 	gateways []grant.Gateway
+	every    bool // and every managed gateway, which it takes a sweep to find
 	err      error
 }
 
@@ -126,8 +126,7 @@ func (b *batch) resolve(ctx context.Context) {
 		if !c.wide() {
 			continue
 		}
-		all := b.concerned(ctx, *c)
-		c.gateways, c.err = all.gateways, all.err
+		c.found = b.concerned(ctx, *c)
 		if c.err != nil {
 			b.Log.ErrorContext(ctx, "unknown whom a change concerns; its record will come again", "cause", c.cause, "error", clip(c.err.Error()))
 		}
@@ -136,7 +135,7 @@ func (b *batch) resolve(ctx context.Context) {
 
 func (b *batch) concerned(ctx context.Context, c change) found {
 	if c.everywhere {
-		return b.everyGateway(ctx)
+		return found{every: true}
 	}
 	var all found
 	for _, selector := range c.selectors {
@@ -150,21 +149,22 @@ func (b *batch) concerned(ctx context.Context, c change) found {
 
 func (f *found) add(other found) {
 	f.gateways = append(f.gateways, other.gateways...)
+	f.every = f.every || other.every
 	f.err = errors.Join(f.err, other.err)
 }
 
 // grantedTo finds the gateways of the grants for a selector.
 func (b *batch) grantedTo(ctx context.Context, selector grant.Principal) found {
-	if known, ok := b.found[selector]; ok {
+	if known, ok := b.selected[selector]; ok {
 		return known
 	}
 	keys, err := b.Grants.Naming(ctx, []grant.Principal{selector})
 	if err != nil {
 		err = fmt.Errorf("look up the grants for %s: %w", selector, err)
 	}
-	all := b.named(ctx, keys)
+	all := named(keys)
 	all.err = errors.Join(all.err, err)
-	b.found[selector] = all
+	b.selected[selector] = all
 	return all
 }
 
@@ -184,31 +184,19 @@ func (b *batch) grantedWithin(ctx context.Context, account string) found {
 			}
 		}
 	}
-	return b.named(ctx, b.within[account])
+	return named(b.within[account])
 }
 
 // named are the gateways that keys of the grants table name. A key that is no
 // ARN is that of an Invalid row.
-func (b *batch) named(ctx context.Context, keys []string) found {
+func named(keys []string) found {
 	var all found
 	for _, key := range keys {
 		if key == grant.EveryGateway {
-			all.add(b.everyGateway(ctx))
+			all.every = true
 		} else if gateway, err := grant.ParseGateway(key); err == nil {
 			all.gateways = append(all.gateways, gateway)
 		}
 	}
 	return all
-}
-
-// everyGateway lists the managed gateways.
-func (b *batch) everyGateway(ctx context.Context) found {
-	if b.every == nil {
-		gateways, err := b.Gateways.Managed(ctx)
-		if err != nil {
-			err = fmt.Errorf("list the managed gateways: %w", err)
-		}
-		b.every = &found{gateways: gateways, err: err}
-	}
-	return *b.every
 }

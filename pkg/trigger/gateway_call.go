@@ -35,6 +35,9 @@ func readRequest(e event) (subject, error) {
 	if err := json.Unmarshal(e.Detail, &request); err != nil {
 		return subject{}, fmt.Errorf("read event %s: %w", e.ID, err)
 	}
+	if request.Every {
+		return ignore("a request for every gateway is for the sweep function to take apart")
+	}
 	return subject{gateway: request.Gateway, cause: reconcile.Cause{Text: request.Cause, RequestedAt: request.At}}, nil
 }
 
@@ -63,6 +66,7 @@ type call struct {
 	UserIdentity userIdentity `json:"userIdentity"`
 	Request      any          `json:"requestParameters"`
 	Response     any          `json:"responseElements"`
+	Resources    any          `json:"resources"`
 }
 
 type userIdentity struct {
@@ -99,12 +103,9 @@ func readCall(e event) (subject, error) {
 // they come back as events like any other, and are no drift.
 func (c call) cause() reconcile.Cause {
 	text := c.EventName + " (CloudTrail event " + c.EventID + ")"
+	by := first(c.UserIdentity.ARN, c.UserIdentity.InvokedBy)
 	if slices.Contains(strings.Fields(c.UserAgent), "app/"+AppID) {
-		text = "own " + text
-	}
-	by := c.UserIdentity.ARN
-	if by == "" {
-		by = c.UserIdentity.InvokedBy
+		text, by = "own "+text, "" // whatever is found wrong now was done by somebody else
 	}
 	at, err := time.Parse(time.RFC3339, c.EventTime)
 	if err != nil {
@@ -120,7 +121,7 @@ func (c call) gatewayARN(e event) string {
 	if arn := text(c.Request, "resourceArn"); arn != "" {
 		return unescaped(arn)
 	}
-	id := unescaped(text(c.Request, "gatewayIdentifier"))
+	id := unescaped(first(text(c.Request, "gatewayIdentifier"), text(c.Request, "gatewayId")))
 	if strings.HasPrefix(id, "arn:") {
 		return id
 	}
@@ -128,10 +129,21 @@ func (c call) gatewayARN(e event) string {
 		return arn
 	}
 	if id == "" {
-		return ""
+		return c.resource()
 	}
 	region, account := first(c.Region, e.Region), first(e.Account, c.Recipient)
 	return "arn:" + partition(region) + ":bedrock-agentcore:" + region + ":" + account + ":gateway/" + id
+}
+
+// resource is the gateway among the resources that a record may list.
+func (c call) resource() string {
+	listed, _ := c.Resources.([]any)
+	for _, one := range listed {
+		if arn := first(text(one, "ARN"), text(one, "arn")); strings.Contains(arn, ":gateway/") {
+			return arn
+		}
+	}
+	return ""
 }
 
 // partition is the AWS partition that a region is in.

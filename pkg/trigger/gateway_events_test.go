@@ -45,10 +45,11 @@ func TestACallNamesItsGatewayInAnyOfItsWays(t *testing.T) {
 func TestTheCauseSaysWhoDidWhat(t *testing.T) {
 	const detail = `{"eventName":"DeleteResourcePolicy","eventID":"7a72f1e2","eventTime":"2026-11-20T09:00:17Z","userAgent":"AGENT",
 		"userIdentity":{"arn":"arn:aws:sts::111122223333:assumed-role/Admin/alice"},"requestParameters":{"resourceArn":"` + storyARN + `"}}`
-	cases := map[string]struct{ reason, agent, text string }{
-		"by hand":       {"anybody else's call", "aws-cli/2.31.0", "DeleteResourcePolicy (CloudTrail event 7a72f1e2)"},
-		"our own":       {"our clients name the product", "aws-sdk-go-v2/1.47.7 os/linux app/gateway-grants m/E", "own DeleteResourcePolicy (CloudTrail event 7a72f1e2)"},
-		"resembling us": {"a name that only begins like ours is another's", "aws-sdk-go-v2/1.47.7 app/gateway-grants-other", "DeleteResourcePolicy (CloudTrail event 7a72f1e2)"},
+	const alice = "arn:aws:sts::111122223333:assumed-role/Admin/alice"
+	cases := map[string]struct{ reason, agent, text, by string }{
+		"by hand":       {"anybody else's call", "aws-cli/2.31.0", "DeleteResourcePolicy (CloudTrail event 7a72f1e2)", alice},
+		"our own":       {"our clients name the product, and whatever drifted is not its doing", "aws-sdk-go-v2/1.47.7 os/linux app/gateway-grants m/E", "own DeleteResourcePolicy (CloudTrail event 7a72f1e2)", ""},
+		"resembling us": {"a name that only begins like ours is another's", "aws-sdk-go-v2/1.47.7 app/gateway-grants-other", "DeleteResourcePolicy (CloudTrail event 7a72f1e2)", alice},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -56,7 +57,7 @@ func TestTheCauseSaysWhoDidWhat(t *testing.T) {
 			_, err := invoke(t.Context(), w.gatewayEvents().Handle, callEvent(strings.Replace(detail, "AGENT", c.agent, 1)))
 			check(t, err)
 			want := map[string][]reconcile.Cause{storyARN: {{
-				Text: c.text, By: "arn:aws:sts::111122223333:assumed-role/Admin/alice",
+				Text: c.text, By: c.by,
 				RequestedAt: time.Date(2026, 11, 20, 9, 0, 17, 0, time.UTC),
 			}}}
 			if diff := cmp.Diff(want, w.reconciler.causes); diff != "" {
@@ -86,7 +87,7 @@ func TestEventsThatConcernNoGatewayAreCountedAndLetGo(t *testing.T) {
 		"no detail":                {"there is nothing in it", `{"source":"aws.bedrock-agentcore","detail-type":"AWS API Call via CloudTrail"}`, "EventsMalformed"},
 		"detail of another type":   {"a detail is an object", string(callEvent(`"x"`)), "EventsMalformed"},
 		"a request for nothing":    {"it must name a gateway", `{"source":"gateway-grants","detail-type":"Reconcile Requested","detail":{}}`, "EventsMalformed"},
-		"a request for everything": {"it is for one gateway", `{"source":"gateway-grants","detail-type":"Reconcile Requested","detail":{"gateway":"*"}}`, "EventsMalformed"},
+		"a request for everything": {"it is for the sweep to take apart", `{"source":"gateway-grants","detail-type":"Reconcile Requested","detail":{"gateway":"*"}}`, "EventsIgnored"},
 		"a request of other types": {"a gateway is text", `{"source":"gateway-grants","detail-type":"Reconcile Requested","detail":{"gateway":["x"]}}`, "EventsMalformed"},
 		"no object":                {"an event is an object", `[]`, "EventsMalformed"},
 		"empty":                    {"an event says what it is", `{}`, "EventsMalformed"},

@@ -22,6 +22,7 @@ const (
 	CountMalformed  = "EventsMalformed" // not what they claim to be; logged and let go
 	CountUnrecorded = "OutcomesLost"    // to be delivered again
 	CountAccounts   = "AccountsRead"
+	CountUnlisted   = "ListingsFailed" // some owner or region whose gateways could not be found
 )
 
 // The metrics of one reconcile. The first three counts are never left out; those
@@ -32,6 +33,7 @@ const (
 	CountWritten    = "PoliciesWritten" // puts and deletions that took effect, or may have
 	CountFailing    = "GatewaysFailing" // policies that may not be what the grants say
 	CountRepaired   = "DriftRepaired"
+	CountUnmanaged  = "UnmanagedWithAccess" // gateways that are managed no more and still hold statements of ours
 
 	GrantsQuarantined  = "GrantsQuarantined" // live grants left out, or partly, because AWS refuses a principal
 	GrantsWithoutRoom  = "GrantsWithoutRoom" // the same because the policy is full
@@ -65,6 +67,19 @@ func (c *counts) add(name string, n int) {
 	}
 }
 
+// letsInUnmanaged tells whether a gateway that may not be written to, because it
+// lost its tag or left the deployment's list, holds statements of ours.
+func letsInUnmanaged(result reconcile.Result) bool {
+	if result.Failure == nil || !mayLetIn(result.Plan.Hash) {
+		return false
+	}
+	return result.Failure.Code == grant.CodeNotManaged || result.Failure.Code == grant.CodeNotListed
+}
+
+// mayLetIn tells whether a plan's hash is one of statements: nothing recorded, and
+// nothing there, let nobody in.
+func mayLetIn(hash string) bool { return hash != "" && hash != "none" }
+
 // measured is what one reconcile is worth recording.
 func measured(cause reconcile.Cause, result reconcile.Result) map[string]int {
 	values := counts{CountReconciled: 1, CountPasses: result.Passes, CountWritten: result.Writes}
@@ -76,6 +91,9 @@ func measured(cause reconcile.Cause, result reconcile.Result) map[string]int {
 	}
 	if result.Failure != nil {
 		values.add(CountFailing, 1)
+		if letsInUnmanaged(result) {
+			values.add(CountUnmanaged, 1)
+		}
 		return values
 	}
 	values[HeadroomBytes] = plan.MaxPolicyBytes - result.Plan.Size.Bytes

@@ -32,13 +32,14 @@ var payloads = map[string]struct {
 	"dynamodb-stream-grant-modified": {"a row is for one gateway", "table-changes", outcome{Reconciled: []string{storyARN}, Cause: "grant team-b changed"}},
 	"dynamodb-stream-grant-removed":  {"a row is for one gateway", "table-changes", outcome{Reconciled: []string{storyARN}, Cause: "grant team-b removed"}},
 	"dynamodb-stream-grant-for-every-gateway": {
-		"every managed one is meant", "table-changes", outcome{Reconciled: arns(1, 2), Cause: "grant platform-ou added"},
+		"it takes a sweep to find them", "table-changes", outcome{Requested: []string{"*"}},
 	},
 	"dynamodb-stream-account-joined": {"the account is granted by name", "table-changes", outcome{Reconciled: arns(3), Cause: "account 444455556666 joined"}},
 	"dynamodb-stream-account-moved":  {"its unit is granted", "table-changes", outcome{Reconciled: []string{storyARN}, Cause: "account 444455556666 changed"}},
 	"dynamodb-stream-account-left":   {"by name and by unit", "table-changes", outcome{Reconciled: []string{storyARN, arn(3)}, Cause: "account 444455556666 left"}},
 
 	"reconcile-requested":                   {"the request names its gateway", "gateway-events", outcome{Reconciled: []string{storyARN}, Cause: "sweep: due"}},
+	"reconcile-requested-for-every-gateway": {"each managed one is asked for", "sweep", outcome{Requested: arns(1, 2)}},
 	"cloudtrail-create-gateway":             {"the answer names the gateway", "gateway-events", touched("CreateGateway")},
 	"cloudtrail-update-gateway":             {"the answer names the gateway", "gateway-events", touched("UpdateGateway")},
 	"cloudtrail-delete-gateway":             {"an id lives where the event does", "gateway-events", touched("DeleteGateway")},
@@ -49,10 +50,7 @@ var payloads = map[string]struct {
 	"cloudtrail-put-resource-policy-failed": {"nothing was touched", "gateway-events", outcome{}},
 	"cloudtrail-put-resource-policy-own": {
 		"the product's own call is a hint, and no drift", "gateway-events",
-		outcome{
-			Reconciled: []string{storyARN}, Cause: "own PutResourcePolicy",
-			By: "arn:aws:sts::111122223333:assumed-role/gateway-grants-table-changes/gateway-grants-table-changes",
-		},
+		outcome{Reconciled: []string{storyARN}, Cause: "own PutResourcePolicy"},
 	},
 
 	"organizations-create-account-result":        {"the account is read", "organization", outcome{Directory: []string{member}}},

@@ -16,12 +16,21 @@ const (
 	ReconcileRequested = "Reconcile Requested"
 )
 
-// Request asks for one gateway to be reconciled. It encodes to the detail of a
-// Reconcile Requested event.
+// Request asks for one gateway, or for every managed one, to be reconciled. It
+// encodes to the detail of a Reconcile Requested event.
 type Request struct {
-	Gateway grant.Gateway
+	Gateway grant.Gateway // the zero Gateway if Every
+	Every   bool          // for a sweep to take apart into requests for one each
 	Cause   string
 	At      time.Time
+}
+
+// Scope is the gateway's ARN, or "*" for every managed one.
+func (r Request) Scope() string {
+	if r.Every {
+		return grant.EveryGateway
+	}
+	return r.Gateway.ARN()
 }
 
 // Requests publishes requests on the bus.
@@ -37,7 +46,7 @@ type UnsentError struct {
 }
 
 func (u *UnsentError) Error() string {
-	return fmt.Sprintf("%d reconcile requests, the first for %s, could not be published: %v", len(u.Requests), u.Requests[0].Gateway, u.Err)
+	return fmt.Sprintf("%d reconcile requests, the first for %s, could not be published: %v", len(u.Requests), u.Requests[0].Scope(), u.Err)
 }
 
 func (u *UnsentError) Unwrap() error { return u.Err }
@@ -50,9 +59,9 @@ type requestDetail struct {
 
 // MarshalJSON encodes the event's detail.
 func (r Request) MarshalJSON() ([]byte, error) {
-	detail, err := json.Marshal(requestDetail{Gateway: r.Gateway.ARN(), Cause: r.Cause, RequestedAt: r.At.UTC()})
+	detail, err := json.Marshal(requestDetail{Gateway: r.Scope(), Cause: r.Cause, RequestedAt: r.At.UTC()})
 	if err != nil {
-		return nil, fmt.Errorf("encode the request to reconcile %s: %w", r.Gateway, err)
+		return nil, fmt.Errorf("encode the request to reconcile %s: %w", r.Scope(), err)
 	}
 	return detail, nil
 }
@@ -64,11 +73,15 @@ func (r *Request) UnmarshalJSON(raw []byte) error {
 	if err := json.Unmarshal(raw, &detail); err != nil {
 		return fmt.Errorf("read a request to reconcile: %w", err)
 	}
-	gateway, err := grant.ParseGateway(detail.Gateway)
-	if err != nil {
-		return err
+	read := Request{Every: detail.Gateway == grant.EveryGateway, Cause: clip(detail.Cause), At: detail.RequestedAt}
+	if !read.Every {
+		gateway, err := grant.ParseGateway(detail.Gateway)
+		if err != nil {
+			return err
+		}
+		read.Gateway = gateway
 	}
-	*r = Request{Gateway: gateway, Cause: clip(detail.Cause), At: detail.RequestedAt}
+	*r = read
 	return nil
 }
 

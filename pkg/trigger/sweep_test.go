@@ -1,11 +1,16 @@
 package trigger_test
 
 import (
+	"encoding/json"
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
 	"github.com/gateway-grants/gateway-grants/pkg/trigger"
 )
 
@@ -20,6 +25,107 @@ func TestASweepAsksForItsGateways(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, w.requests.published, cmp.Comparer(sameRequest)); diff != "" || !w.states.at.Equal(at) {
 		t.Errorf("what is due at %v: -want +got\n%s", w.states.at, diff)
+	}
+	marked := []string{arn(7) + " 2026-11-20T09:00:00Z", arn(8) + " 2026-11-20T09:00:00Z"}
+	if diff := cmp.Diff(marked, w.states.asked); diff != "" {
+		t.Errorf("marked as asked for: -want +got\n%s", diff)
+	}
+}
+
+func TestOnlyWhatWasPublishedIsMarkedAsAskedFor(t *testing.T) {
+	w := newWorld(t)
+	w.states.arns = arns(7, 8)
+	w.requests.loses = map[string]bool{arn(7): true}
+	if _, err := invoke(t.Context(), w.sweep().Handle, []byte(`{"sweep":"due"}`)); err == nil {
+		t.Error("a lost request is no error")
+	}
+	if diff := cmp.Diff([]string{arn(8) + " 2026-11-20T09:00:00Z"}, w.states.asked); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	w = newWorld(t)
+	w.states.arns, w.states.unmarked = arns(7), errors.New("throttled")
+	if _, err := invoke(t.Context(), w.sweep().Handle, []byte(`{"sweep":"due"}`)); err != nil || len(w.requests.published) != 1 {
+		t.Errorf("the request is made all the same, and again in a minute: %v, %v", w.requests.requested(), err)
+	}
+}
+
+func TestARoundAsksForEachGatewayOnceSpreadOverItsMinutes(t *testing.T) {
+	w := newWorld(t)
+	w.gateways.managed = nil
+	for n := range 600 {
+		w.gateways.managed = append(w.gateways.managed, gateway(t, n))
+	}
+	sweep := w.sweep()
+	sweep.Minutes = 60
+	most := 0
+	for minute := range 60 {
+		before := len(w.requests.published)
+		input := fmt.Sprintf(`{"sweep":"gateways","at":%q}`, at.Add(time.Duration(minute)*time.Minute).Format(time.RFC3339))
+		_, err := invoke(t.Context(), sweep.Handle, []byte(input))
+		check(t, err)
+		most = max(most, len(w.requests.published)-before)
+	}
+	once := map[string]int{}
+	for _, arn := range w.requests.requested() {
+		once[arn]++
+	}
+	if len(once) != 600 || len(w.requests.published) != 600 {
+		t.Errorf("%d gateways were asked for, %d times in all", len(once), len(w.requests.published))
+	}
+	if most > 25 { // ten on average
+		t.Errorf("%d in one minute", most)
+	}
+}
+
+func TestAGatewayThatLostItsTagIsLookedAtWhileItMayLetAnybodyIn(t *testing.T) {
+	w := newWorld(t)
+	w.gateways.untagged = []grant.Gateway{gateway(t, 5), gateway(t, 6), gateway(t, 7), gateway(t, 8)}
+	w.states.applied = map[string]string{arn(5): "abc", arn(6): "none"}
+	w.states.pending = map[string]string{arn(7): "def"}
+	_, err := invoke(t.Context(), w.sweep().Handle, []byte(`{"sweep":"gateways"}`))
+	check(t, err)
+	if diff := cmp.Diff(arns(1, 2, 5, 7), w.requests.requested()); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
+func TestAnOwnerThatCannotBeReachedKeepsNoOtherFromBeingAskedFor(t *testing.T) {
+	for input, fails := range map[string]bool{
+		`{"sweep":"gateways"}`: true, // the turn is tried again
+		`{"source":"gateway-grants","detail-type":"Reconcile Requested","detail":{"gateway":"*","cause":"grant a added"}}`: false,
+	} {
+		w := newWorld(t)
+		w.gateways.err = errors.New("AssumeRole: AccessDenied")
+		_, err := invoke(t.Context(), w.sweep().Handle, []byte(input))
+		if (err != nil) != fails {
+			t.Errorf("%s: %v", input, err)
+		}
+		if diff := cmp.Diff(arns(1, 2), w.requests.requested()); diff != "" {
+			t.Errorf("%s: -want +got\n%s", input, diff)
+		}
+		if w.metrics.counts["ListingsFailed"] != 1 || !strings.Contains(w.log.String(), "AccessDenied") {
+			t.Errorf("%s: counts %v, log %s", input, w.metrics.counts, w.log.String())
+		}
+	}
+}
+
+func TestARequestForEveryGatewayKeepsItsCauseAndTime(t *testing.T) {
+	w := newWorld(t)
+	asked := at.Add(-time.Minute)
+	raw, err := json.Marshal(trigger.Request{Every: true, Cause: "grant a added", At: asked})
+	check(t, err)
+	_, err = invoke(t.Context(), w.sweep().Handle, []byte(`{"source":"gateway-grants","detail-type":"Reconcile Requested","detail":`+string(raw)+`}`))
+	check(t, err)
+	want := []trigger.Request{
+		{Gateway: gateway(t, 1), Cause: "grant a added", At: asked}, {Gateway: gateway(t, 2), Cause: "grant a added", At: asked},
+	}
+	if diff := cmp.Diff(want, w.requests.published, cmp.Comparer(sameRequest)); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	_, err = invoke(t.Context(), w.gatewayEvents().Handle, []byte(`{"source":"gateway-grants","detail-type":"Reconcile Requested","detail":`+string(raw)+`}`))
+	check(t, err)
+	if len(w.reconciler.causes) > 0 || w.metrics.counts["EventsIgnored"] != 1 {
+		t.Errorf("gateway-events reconciled %v", w.reconciler.reconciled())
 	}
 }
 
@@ -57,5 +163,5 @@ func TestASweepThatCannotAskFails(t *testing.T) {
 }
 
 func sameRequest(a, b trigger.Request) bool {
-	return a.Gateway == b.Gateway && a.Cause == b.Cause && a.At.Equal(b.At)
+	return a.Gateway == b.Gateway && a.Every == b.Every && a.Cause == b.Cause && a.At.Equal(b.At)
 }

@@ -29,7 +29,6 @@ type Grants interface {
 // tables. All fields but the last two are required.
 type TableChanges struct {
 	Reconciler    Reconciler
-	Gateways      Gateways
 	Grants        Grants
 	Requests      Requests
 	GrantsTable   string // names of the tables whose streams it reads
@@ -65,6 +64,7 @@ func (t *TableChanges) Handle(ctx context.Context, payload json.RawMessage) (eve
 	direct := b.pending(change.direct)
 	b.settle(ctx, direct, min(b.atOnce, len(direct)))
 	b.resolve(ctx)
+	b.requestEvery(ctx)
 	wide := b.pending(change.wide)
 	b.settle(ctx, wide, allOrNone(len(wide), b.atOnce))
 
@@ -82,15 +82,15 @@ type batch struct {
 	until    time.Time               // when the reserve begins; zero for never
 	outcomes map[grant.Gateway]error // nil: recorded or requested
 	counts   counts
-	found    map[grant.Principal]found // gateways of a selector's grants, looked up once
+	selected map[grant.Principal]found // gateways of a selector's grants, looked up once
 	within   map[string][]string       // gateway keys of the grants within an account, read once
-	every    *found                    // managed gateways, listed once
+	lost     error                     // why nobody was asked for every managed gateway, if one should have been
 }
 
 func newBatch(ctx context.Context, t *TableChanges) *batch {
 	b := &batch{
 		TableChanges: t, atOnce: t.AtOnce,
-		outcomes: make(map[grant.Gateway]error), found: make(map[grant.Principal]found),
+		outcomes: make(map[grant.Gateway]error), selected: make(map[grant.Principal]found),
 	}
 	if b.atOnce == 0 {
 		b.atOnce = defaultAtOnce
@@ -224,11 +224,31 @@ func (b *batch) request(ctx context.Context, tasks []task) {
 	b.counts.add(CountRequested, len(requests)-len(lost))
 }
 
+// requestEvery asks, once, for every managed gateway, if changes concern them
+// all. To find them takes minutes where there are hundreds, and this shard must
+// not wait: a sweep finds them.
+func (b *batch) requestEvery(ctx context.Context) {
+	i := slices.IndexFunc(b.changes, func(c change) bool { return c.every })
+	if i < 0 {
+		return
+	}
+	first := b.changes[i]
+	b.lost = b.Requests.Request(ctx, []Request{{Every: true, Cause: first.cause, At: cmp.Or(first.at, b.Now())}})
+	if b.lost != nil {
+		b.Log.ErrorContext(ctx, "reconcile of every gateway not requested", "cause", first.cause, "error", clip(b.lost.Error()))
+		return
+	}
+	b.counts.add(CountRequested, 1)
+}
+
 // response names the records whose outcome is lost.
 func (b *batch) response() events.DynamoDBEventResponse {
 	failures := []events.DynamoDBBatchItemFailure{}
 	for _, c := range b.changes {
 		lost := c.err
+		if c.every {
+			lost = errors.Join(lost, b.lost)
+		}
 		for _, gateway := range c.gateways {
 			lost = errors.Join(lost, b.outcomes[gateway])
 		}

@@ -18,6 +18,7 @@ func TestAChangeConcernsTheGatewaysThatItMayChange(t *testing.T) {
 		grants     [][3]string // gateway, id, principal
 		batch      []byte
 		reconciled []string
+		requested  []string
 	}{
 		"a row": {
 			reason: "a row is for one gateway",
@@ -28,8 +29,8 @@ func TestAChangeConcernsTheGatewaysThatItMayChange(t *testing.T) {
 			batch:  batchOf(recordOf(1, arn(1), "a"), recordOf(2, arn(1), "b")), reconciled: arns(1),
 		},
 		"a row for every gateway": {
-			reason: "that is every managed one",
-			batch:  batchOf(recordOf(1, "*", "a")), reconciled: arns(1, 2),
+			reason: "it takes a sweep to find them",
+			batch:  batchOf(recordOf(1, "*", "a")), requested: []string{"*"},
 		},
 		"the sentinel": {
 			reason: "rows of the product's own are no grants",
@@ -59,7 +60,17 @@ func TestAChangeConcernsTheGatewaysThatItMayChange(t *testing.T) {
 		"an account, granted everywhere": {
 			reason: "a grant for every gateway concerns every managed one",
 			grants: [][3]string{{"*", "a", unit}},
-			batch:  batchOf(accountRecord(1, member, inRoot, inUnit)), reconciled: arns(1, 2),
+			batch:  batchOf(accountRecord(1, member, inRoot, inUnit)), requested: []string{"*"},
+		},
+		"an account, granted everywhere and on one": {
+			reason: "the one is known, and does not wait for the sweep",
+			grants: [][3]string{{"*", "a", unit}, {arn(5), "b", unit}},
+			batch:  batchOf(accountRecord(1, member, inRoot, inUnit)), reconciled: arns(5), requested: []string{"*"},
+		},
+		"an account granted everywhere by its id": {
+			reason: "no index tells it, but its row does",
+			grants: [][3]string{{"*", "a", member}},
+			batch:  batchOf(accountRecord(1, member, inUnit, "")), requested: []string{"*"},
 		},
 		"an account read again": {
 			reason: "nothing changed but when",
@@ -100,25 +111,17 @@ func TestAChangeConcernsTheGatewaysThatItMayChange(t *testing.T) {
 			if diff := cmp.Diff(c.reconciled, w.reconciler.reconciled()); diff != "" {
 				t.Errorf("%s: -want +got\n%s\n%s", c.reason, diff, w.log.String())
 			}
-			if len(w.requests.published) > 0 {
-				t.Errorf("%s: requested %v though few", c.reason, w.requests.requested())
+			if diff := cmp.Diff(c.requested, w.requests.requested()); diff != "" {
+				t.Errorf("%s: requested -want +got\n%s", c.reason, diff)
 			}
 		})
 	}
 }
 
 func TestManyGatewaysAreAskedForInstead(t *testing.T) {
-	managed := func(t *testing.T, w *world, n int) {
-		t.Helper()
-		w.gateways.managed = nil
-		for i := range n {
-			w.gateways.managed = append(w.gateways.managed, gateway(t, i))
-		}
-	}
 	cases := map[string]struct {
 		reason     string
 		batch      []byte
-		managed    int
 		reconciled []string
 		requested  []string
 	}{
@@ -130,27 +133,18 @@ func TestManyGatewaysAreAskedForInstead(t *testing.T) {
 			reason: "the first five are on the spot", batch: batchOf(recordOf(1, arn(1), "a"), recordOf(2, arn(2), "a"), recordOf(3, arn(3), "a"), recordOf(4, arn(4), "a"), recordOf(5, arn(5), "a"), recordOf(6, arn(6), "a"), recordOf(7, arn(7), "a")),
 			reconciled: arns(1, 2, 3, 4, 5), requested: arns(6, 7),
 		},
-		"seven everywhere": {
-			reason: "a wide change takes no time from those that come after it", batch: batchOf(recordOf(1, "*", "a")), managed: 7,
-			requested: arns(0, 1, 2, 3, 4, 5, 6),
+		"every gateway": {
+			reason: "one request, which a sweep takes apart", batch: batchOf(recordOf(1, "*", "a"), recordOf(2, "*", "b")),
+			requested: []string{"*"},
 		},
-		"one by name behind seven everywhere": {
-			reason: "a row for one gateway waits behind no wide change", batch: batchOf(recordOf(1, "*", "a"), recordOf(2, arn(3), "b")), managed: 7,
-			reconciled: arns(3), requested: arns(0, 1, 2, 4, 5, 6),
-		},
-		"three by name, two everywhere": {
-			reason: "all together are few", batch: batchOf(recordOf(1, "*", "a"), recordOf(2, arn(5), "b"), recordOf(3, arn(6), "b"), recordOf(4, arn(7), "b")), managed: 2,
-			reconciled: arns(0, 1, 5, 6, 7),
-		},
-		"four by name, two everywhere": {
-			reason: "all together are not few", batch: batchOf(recordOf(1, "*", "a"), recordOf(2, arn(5), "b"), recordOf(3, arn(6), "b"), recordOf(4, arn(7), "b"), recordOf(5, arn(8), "b")), managed: 2,
-			reconciled: arns(5, 6, 7, 8), requested: arns(0, 1),
+		"one by name behind every gateway": {
+			reason: "a row for one gateway waits behind no wide change", batch: batchOf(recordOf(1, "*", "a"), recordOf(2, arn(3), "b")),
+			reconciled: arns(3), requested: []string{"*"},
 		},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
-			managed(t, w, c.managed)
 			if failed := deliver(t, t.Context(), w.tableChanges(), c.batch); failed != nil {
 				t.Errorf("%s: reported as failed: %v", c.reason, failed)
 			}
@@ -182,30 +176,16 @@ func TestOnlyWhatIsLostIsReportedAsFailed(t *testing.T) {
 			func(w *world) { w.reconciler.fails = map[string]error{arn(3): unrecorded} }, []string{"13", "14"},
 		},
 		"the gateway of a wide change": {
-			"the wide change, too",
-			func(w *world) { w.reconciler.fails = map[string]error{arn(1): unrecorded} }, []string{"10", "12"},
+			"the wide change asks for it by itself",
+			func(w *world) { w.reconciler.fails = map[string]error{arn(1): unrecorded} }, []string{"10"},
 		},
-		"gateways could not be listed": {
-			"whom a grant for every gateway concerns is not known",
-			func(w *world) { w.gateways.err = errors.New("AccessDenied") }, []string{"12"},
-		},
-		"requests were lost": {
-			"the bus takes some: the rest comes again",
-			func(w *world) {
-				for n := range 20 {
-					w.gateways.managed = append(w.gateways.managed, gateway(t, 100+n))
-				}
-				w.requests.loses = map[string]bool{arn(107): true}
-			}, []string{"12"},
+		"the request for every gateway is lost": {
+			"it comes again",
+			func(w *world) { w.requests.loses = map[string]bool{"*": true} }, []string{"12"},
 		},
 		"no bus": {
 			"nothing was asked for, so all of that comes again",
-			func(w *world) {
-				for n := range 20 {
-					w.gateways.managed = append(w.gateways.managed, gateway(t, 100+n))
-				}
-				w.requests.err = errors.New("ResourceNotFoundException")
-			}, []string{"12"},
+			func(w *world) { w.requests.err = errors.New("ResourceNotFoundException") }, []string{"12"},
 		},
 		"a panic": {
 			"a bug that one gateway brings to light fails no other",
@@ -215,7 +195,7 @@ func TestOnlyWhatIsLostIsReportedAsFailed(t *testing.T) {
 						panic("index out of range")
 					}
 				}
-			}, []string{"11", "12"},
+			}, []string{"11"},
 		},
 	}
 	for name, c := range cases {
@@ -319,14 +299,5 @@ func TestRecordsMayComeTwiceAndInAnyOrder(t *testing.T) {
 		if len(causes) != 1 {
 			t.Errorf("%s was reconciled %d times", arn, len(causes))
 		}
-	}
-}
-
-func TestGatewaysAreListedOnceForABatch(t *testing.T) {
-	w := newWorld(t)
-	w.grant(t, "*", "b", unit)
-	batch := batchOf(recordOf(1, "*", "a"), recordOf(2, "*", "b"), accountRecord(3, member, inRoot, inUnit))
-	if failed := deliver(t, t.Context(), w.tableChanges(), batch); failed != nil || w.gateways.listed != 1 {
-		t.Errorf("failed %v, listed %d times", failed, w.gateways.listed)
 	}
 }

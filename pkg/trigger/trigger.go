@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/plan"
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
 )
 
@@ -26,9 +27,12 @@ type Reconciler interface {
 	Reconcile(ctx context.Context, gateway grant.Gateway, cause reconcile.Cause) (reconcile.Result, error)
 }
 
-// Gateways lists the gateways that carry the tag by which they are managed.
+// Gateways finds the gateways of the deployment's owners and regions.
 type Gateways interface {
-	Managed(ctx context.Context) ([]grant.Gateway, error)
+	// Walk hands on those that are wanted as it finds them, one at a time, and
+	// whether each carries the tag by which it is managed. Its error says which
+	// owners and regions were not, or not wholly, walked through; all others were.
+	Walk(ctx context.Context, wanted func(grant.Gateway) bool, found func(gateway grant.Gateway, managed bool)) error
 }
 
 // reconcileNow reconciles one gateway and logs how it ended.
@@ -50,6 +54,10 @@ func reconcileNow(ctx context.Context, r Reconciler, log *slog.Logger, gateway g
 		log.WarnContext(ctx, "gateway failing", append(attributes, "error", result.Failure.Error())...)
 	default:
 		log.InfoContext(ctx, "gateway reconciled", attributes...)
+	}
+	if err == nil && letsInUnmanaged(result) {
+		log.ErrorContext(ctx, "a gateway that is not managed lets in whom this installation once let in: tag it again, or remove the statements by hand",
+			"gateway", gateway.ARN(), "tag", plan.ManagedTag, "reason", result.Failure.Code)
 	}
 	return result, err
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/dirsync"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 	"github.com/gateway-grants/gateway-grants/pkg/memory"
+	"github.com/gateway-grants/gateway-grants/pkg/plan"
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
 	"github.com/gateway-grants/gateway-grants/pkg/trigger"
 )
@@ -39,7 +40,7 @@ var at = time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC)
 // bus that remember what became of them.
 type world struct {
 	grants       *memory.Grants
-	states       due
+	states       states
 	gateways     gateways
 	reconciler   reconciler
 	requests     requests
@@ -73,7 +74,7 @@ func (w *world) grant(t *testing.T, gateway, id, principal string) {
 
 func (w *world) tableChanges() *trigger.TableChanges {
 	return &trigger.TableChanges{
-		Reconciler: &w.reconciler, Gateways: &w.gateways, Grants: w.grants, Requests: &w.requests,
+		Reconciler: &w.reconciler, Grants: w.grants, Requests: &w.requests,
 		GrantsTable: "gateway-grants", AccountsTable: "gateway-grants-accounts",
 		Now: func() time.Time { return at }, Log: w.logger(), Metrics: &w.metrics,
 	}
@@ -149,26 +150,55 @@ func (r *reconciler) enter(n int) {
 
 func (r *reconciler) reconciled() []string { return slices.Sorted(maps.Keys(r.causes)) }
 
+// gateways are walked through in order, up to one that cannot be.
 type gateways struct {
-	managed []grant.Gateway
-	err     error
-	listed  int
+	managed  []grant.Gateway
+	untagged []grant.Gateway
+	err      error // at the end
 }
 
-func (g *gateways) Managed(context.Context) ([]grant.Gateway, error) {
-	g.listed++
-	return g.managed, g.err
+func (g *gateways) Walk(_ context.Context, wanted func(grant.Gateway) bool, found func(grant.Gateway, bool)) error {
+	for _, gateway := range g.managed {
+		if wanted(gateway) {
+			found(gateway, true)
+		}
+	}
+	for _, gateway := range g.untagged {
+		if wanted(gateway) {
+			found(gateway, false)
+		}
+	}
+	return g.err
 }
 
-type due struct {
-	arns []string
-	err  error
-	at   time.Time
+// states are what is due, and by gateway the hash of what was applied.
+type states struct {
+	arns     []string
+	err      error
+	at       time.Time
+	asked    []string
+	unmarked error // why nothing can be marked as asked for
+	applied  map[string]string
+	pending  map[string]string
 }
 
-func (d *due) Due(_ context.Context, before time.Time) ([]string, error) {
-	d.at = before
-	return d.arns, d.err
+func (s *states) Due(_ context.Context, before time.Time) ([]string, error) {
+	s.at = before
+	return s.arns, s.err
+}
+
+func (s *states) Asked(_ context.Context, gateway grant.Gateway, at time.Time) error {
+	if s.unmarked != nil {
+		return s.unmarked
+	}
+	s.asked = append(s.asked, gateway.ARN()+" "+at.Format(time.RFC3339))
+	return nil
+}
+
+func (s *states) Load(_ context.Context, gateway grant.Gateway) (plan.State, error) {
+	return plan.State{Gateway: plan.GatewayState{
+		AppliedHash: s.applied[gateway.ARN()], PendingHash: s.pending[gateway.ARN()],
+	}}, s.err
 }
 
 // requests is a bus that loses what it is told to.
@@ -184,7 +214,7 @@ func (r *requests) Request(ctx context.Context, asked []trigger.Request) error {
 	}
 	lost := &trigger.UnsentError{Err: errors.New("ThrottlingException")}
 	for _, request := range asked {
-		if r.loses[request.Gateway.ARN()] {
+		if r.loses[request.Scope()] {
 			lost.Requests = append(lost.Requests, request)
 		} else {
 			r.published = append(r.published, request)
@@ -199,7 +229,7 @@ func (r *requests) Request(ctx context.Context, asked []trigger.Request) error {
 func (r *requests) requested() []string {
 	var arns []string
 	for _, request := range r.published {
-		arns = append(arns, request.Gateway.ARN())
+		arns = append(arns, request.Scope())
 	}
 	slices.Sort(arns)
 	return arns

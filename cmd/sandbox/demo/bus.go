@@ -19,6 +19,7 @@ import (
 type eventBus struct {
 	gatewayEvents lambda.Function
 	organization  lambda.Function
+	sweep         lambda.Function
 
 	mu       sync.Mutex
 	idle     *sync.Cond
@@ -46,7 +47,11 @@ func (b *eventBus) Request(_ context.Context, requests []trigger.Request) error 
 		if err != nil {
 			return err
 		}
-		b.send(b.gatewayEvents, event)
+		if request.Every {
+			b.send(b.sweep, event)
+		} else {
+			b.send(b.gatewayEvents, event)
+		}
 	}
 	return nil
 }

@@ -57,7 +57,6 @@ type stage struct {
 	grants       *memory.Grants
 	accounts     *memory.Accounts
 	states       *memory.States
-	sweep        lambda.Function
 	failed       error // of a stream's function
 }
 
@@ -130,7 +129,7 @@ func (s *stage) product(log *slog.Logger) error {
 		return err
 	}
 	config.AppID = trigger.AppID
-	gateways := agentcore.New(config, nil)
+	gateways := agentcore.NewForDeployment(config, agentcore.Deployment{PolicyRate: 1000}) // nobody throttles here
 	reconciler := reconcile.New(reconcile.Dependencies{
 		Gateways: gateways, Grants: s.grants, Directory: s.accounts, States: s.states, Notices: s.bus, Now: time.Now, Log: log,
 	}, plan.DefaultLimits())
@@ -140,11 +139,11 @@ func (s *stage) product(log *slog.Logger) error {
 	s.bus.organization = function("organization", (&trigger.Organization{
 		Directory: dirsync.New(s.organization, s.accounts, time.Now), Log: log, Metrics: metrics,
 	}).Handle)
-	s.sweep = function("sweep", (&trigger.Sweep{
+	s.bus.sweep = function("sweep", (&trigger.Sweep{
 		States: s.states, Gateways: gateways, Requests: s.bus, Now: time.Now, Log: log, Metrics: metrics,
 	}).Handle)
 	tableChanges := function("table-changes", (&trigger.TableChanges{
-		Reconciler: reconciler, Gateways: gateways, Grants: s.grants, Requests: s.bus,
+		Reconciler: reconciler, Grants: s.grants, Requests: s.bus,
 		GrantsTable: "gateway-grants", AccountsTable: "gateway-grants-accounts", Now: time.Now, Log: log, Metrics: metrics,
 	}).Handle)
 

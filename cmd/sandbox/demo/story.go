@@ -224,7 +224,7 @@ func (t *story) grantForAMoment(ctx context.Context) error {
 	}
 	t.check(o.refused(), "at that moment the policy itself refuses")
 
-	if err := invoke(ctx, t.stage.sweep, []byte(`{"sweep":"due"}`)); err != nil {
+	if err := invoke(ctx, t.stage.bus.sweep, []byte(`{"sweep":"due"}`)); err != nil {
 		return err
 	}
 	applied, err := t.settle(plan.PolicyApplied)

@@ -86,12 +86,17 @@ func (e *Environment) Regions() []string {
 	return e.list("GATEWAY_REGIONS", regionName, "regions such as us-east-1")
 }
 
+// Owners reads OWNER_ACCOUNTS; none means any.
+func (e *Environment) Owners() []string {
+	return e.list("OWNER_ACCOUNTS", accountID, "12-digit account ids")
+}
+
 // Limits reads what decides how far a policy may go.
 func (e *Environment) Limits() plan.Limits {
 	limits := plan.DefaultLimits()
 	limits.Regions = e.Regions()
 	limits.Trusted = e.list("TRUSTED_ACCOUNTS", accountID, "12-digit account ids")
-	limits.Owners = e.list("OWNER_ACCOUNTS", accountID, "12-digit account ids")
+	limits.Owners = e.Owners()
 	limits.Installation = e.Or("INSTALLATION_ID", limits.Installation)
 	if !installation.MatchString(limits.Installation) {
 		e.fail("INSTALLATION_ID", fmt.Sprintf("is %q; it goes into statement ids, so write 1 to 16 lower-case letters and digits", limits.Installation))

@@ -48,9 +48,10 @@ func (everyAccount) All(context.Context) (dirsync.Summary, error) {
 
 type oneGateway struct{}
 
-func (oneGateway) Managed(context.Context) ([]grant.Gateway, error) {
+func (oneGateway) Walk(_ context.Context, _ func(grant.Gateway) bool, found func(grant.Gateway, bool)) error {
 	gateway, err := grant.ParseGateway(gatewayARN)
-	return []grant.Gateway{gateway}, err
+	found(gateway, true)
+	return errors.Join(err, errors.New("another owner's role cannot be assumed"))
 }
 func (oneGateway) Request(context.Context, []trigger.Request) error { return nil }
 
@@ -77,6 +78,9 @@ func everything(t *testing.T) []byte {
 		}},
 	}}, request)
 	events(outcome{result: reconcile.Result{Passes: 1, Failure: &grant.Error{Code: "Throttled"}}}, request)
+	events(outcome{result: reconcile.Result{
+		Passes: 1, Failure: &grant.Error{Code: grant.CodeNotManaged}, Plan: plan.Plan{Hash: "5c1d0e2f3a4b5c6d"},
+	}}, request)
 	events(outcome{err: errors.New("no state table")}, request)
 	events(outcome{}, []byte(`{}`))
 	events(outcome{}, payload(t, "cloudtrail-put-resource-policy-failed"))
@@ -85,7 +89,7 @@ func everything(t *testing.T) []byte {
 	sweep := trigger.Sweep{Gateways: oneGateway{}, Requests: oneGateway{}, Now: now, Log: log, Metrics: metrics}
 	if err := errors.Join(
 		organization.Handle(t.Context(), payload(t, "schedule-organization")),
-		sweep.Handle(t.Context(), payload(t, "schedule-gateways")),
+		sweep.Handle(t.Context(), payload(t, "reconcile-requested-for-every-gateway")),
 	); err != nil {
 		t.Error(err)
 	}
