@@ -156,7 +156,6 @@ type goSDK struct{ control *control.Client }
 // sdkConfig is what the SDK for Go makes of a profile.
 func sdkConfig(t *testing.T, s *sandbox, profile string) aws.Config {
 	t.Helper()
-	t.Setenv("AWS_CA_BUNDLE", "") // it would have the SDK replace its HTTP client
 	loaded, err := config.LoadDefaultConfig(t.Context(),
 		config.WithSharedConfigFiles([]string{s.config()}), config.WithSharedCredentialsFiles(nil), config.WithSharedConfigProfile(profile))
 	if err != nil {

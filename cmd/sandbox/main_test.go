@@ -24,6 +24,12 @@ func TestMain(m *testing.M) {
 		main()
 		return
 	}
+	// The stand-in is used as its own configuration says, not as this machine's.
+	for _, setting := range os.Environ() {
+		if name, _, _ := strings.Cut(setting, "="); strings.HasPrefix(name, "AWS_") {
+			_ = os.Unsetenv(name)
+		}
+	}
 	code := m.Run()
 	if err := shared.stop(); err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -83,6 +83,27 @@ func TestAnInterruptedSandboxLeavesNothingBehind(t *testing.T) {
 	}
 }
 
+func TestASandboxHasTheQuirksThatItIsGiven(t *testing.T) {
+	s, err := launch(cloudtest.Python(t), t.TempDir(), "--quirk", "get-without-policy-not-found", "--quirk", "accounts-as-ids")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := s.end(os.Interrupt); err != nil {
+			t.Error(err)
+		}
+	}()
+	c := newGoSDK(t, s, "account-a")
+	g := serveGateway(t, c, "quirky")
+	if _, refusal := c.call(t, agentcore, "GetResourcePolicy", map[string]any{"resourceArn": g.arn}); refusal == nil || refusal.Code != "ResourceNotFoundException" {
+		t.Errorf("reading a policy that is not there: want ResourceNotFoundException, got %v", refusal)
+	}
+	must(t, c, agentcore, "PutResourcePolicy", map[string]any{"resourceArn": g.arn, "policy": document(t, statement(g.arn))})
+	if got, _ := must(t, c, agentcore, "GetResourcePolicy", map[string]any{"resourceArn": g.arn})["policy"].(string); !strings.Contains(got, `"`+accountB+`"`) {
+		t.Errorf("the account's root comes back as its id, got %s", got)
+	}
+}
+
 func TestASandboxThatCannotStartSaysWhyInOneLine(t *testing.T) {
 	s := standInFor(t)
 	python := cloudtest.Python(t)
