@@ -4,6 +4,7 @@ package noticetest
 
 import (
 	"encoding/json"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
@@ -17,13 +18,14 @@ type Schemas map[string]*jsonschema.Resolved
 // Read reads every schema. The root is the path to the repository's root.
 func Read(t testing.TB, root string) Schemas {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(root, "docs", "notices", "*.schema.json"))
+	folder := os.DirFS(filepath.Join(root, "docs", "notices"))
+	files, err := fs.Glob(folder, "*.schema.json")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("%d schemas, %v", len(files), err)
 	}
 	schemas := make(Schemas, len(files))
 	for _, file := range files {
-		text, err := os.ReadFile(file)
+		text, err := fs.ReadFile(folder, file)
 		if err != nil {
 			t.Fatal(err)
 		}

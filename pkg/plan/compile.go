@@ -158,13 +158,13 @@ func (c compiler) name(g group, a access) string {
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_sid.html
 func (c compiler) sid(g group) string {
 	condition := access{where: g.where, until: g.until}.conditions()
-	text := g.role + "|" + map[bool]string{true: "named"}[g.named]
+	parts := []string{g.role, map[bool]string{true: "named"}[g.named]}
 	for _, operator := range slices.Sorted(maps.Keys(condition)) {
 		for _, key := range slices.Sorted(maps.Keys(condition[operator])) {
-			text += "|" + operator + "|" + key + "|" + strings.Join(condition[operator][key], ",")
+			parts = append(parts, operator, key, strings.Join(condition[operator][key], ","))
 		}
 	}
-	sum := sha256.Sum256([]byte(text))
+	sum := sha256.Sum256([]byte(strings.Join(parts, "|")))
 	return sidPrefix(c.limits.Installation) + hex.EncodeToString(sum[:6])
 }
 

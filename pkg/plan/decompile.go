@@ -44,12 +44,21 @@ var uniqueID = regexp.MustCompile(`^A[A-Z0-9]{3}[A-Z0-9]{12,124}$`)
 // left behind.
 func IsUniqueID(principal string) bool { return uniqueID.MatchString(principal) }
 
+// formed tells whether a statement has the form of ours, conditions aside.
+func formed(s policy.Statement, gateway string) bool {
+	return s.Effect == policy.Allow && s.NotPrincipal == nil && s.NotAction == nil && s.NotResource == nil &&
+		onlyAWS(s.Principal) &&
+		len(s.Action) == 1 && strings.EqualFold(s.Action[0], Action) &&
+		len(s.Resource) == 1 && s.Resource[0] == gateway
+}
+
+func onlyAWS(who *policy.Principals) bool {
+	return who != nil && !who.Everyone && len(who.AWS) > 0 &&
+		len(who.Service)+len(who.Federated)+len(who.CanonicalUser)+len(who.Other) == 0
+}
+
 func (r *reading) statement(s policy.Statement, gateway, partition string) ([]access, bool) {
-	ours := s.Effect == policy.Allow && s.Principal != nil && s.NotPrincipal == nil && !s.Principal.Everyone &&
-		len(s.Principal.AWS) > 0 && len(s.Principal.Service)+len(s.Principal.Federated)+len(s.Principal.CanonicalUser)+len(s.Principal.Other) == 0 &&
-		len(s.Action) == 1 && strings.EqualFold(s.Action[0], Action) && s.NotAction == nil &&
-		len(s.Resource) == 1 && s.Resource[0] == gateway && s.NotResource == nil
-	if !ours {
+	if !formed(s, gateway) {
 		return nil, false
 	}
 	template, names, ok := readConditions(s.Condition)

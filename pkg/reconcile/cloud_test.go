@@ -3,7 +3,6 @@ package reconcile_test
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"math/rand/v2"
 	"slices"
@@ -173,7 +172,7 @@ func newCloud(t testing.TB, quirks ...model.Quirk) *cloud {
 	}
 	c.reconciler = reconcile.New(reconcile.Dependencies{
 		Gateways: c.gateways, Grants: c.grants, Directory: c.accounts, States: c.states, Notices: c.notices,
-		Now: clock, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Now: clock, Log: slog.New(slog.DiscardHandler),
 	}, plan.DefaultLimits())
 	return c
 }
