@@ -5,7 +5,8 @@ GOARCH_IS := $(patsubst $(ARCH)=%,%,$(filter $(ARCH)=%,$(GOARCH_OF)))
 FUNCTIONS := $(filter-out internal,$(notdir $(wildcard functions/*)))
 LOCAL     := $(FUNCTIONS:%=build/local/%/bootstrap)
 TOOL      := go tool -modfile=.ci/tools.mod
-BOOTSTRAP := go build -trimpath -ldflags="-s -w" -tags lambda.norpc
+# Nothing of when, where and from which commit goes in: same source, same bytes.
+BOOTSTRAP := go build -trimpath -buildvcs=false -ldflags="-s -w" -tags lambda.norpc
 ARGS      ?=
 FUZZTIME  ?= 10m
 
@@ -41,7 +42,7 @@ validate: .venv-sam/ready .venv-checkov/ready ## check template.yaml and every s
 	@.ci/validate
 
 vulncheck: ## look for known vulnerabilities; asks their database on the internet
-	@$(TOOL) govulncheck ./...
+	@go run golang.org/x/vuln/cmd/govulncheck@v1.9.0 ./...
 
 deploy: .venv-sam/ready ## deploy to AWS; asks for what it has to know the first time
 	@infra/stack deploy
