@@ -19,7 +19,7 @@ func TestAnIndependentEvaluatorDecidesAlikeWhatRealClientsAsked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer file.Close() //nolint:errcheck // only read
+	defer file.Close()
 	calls, ours, err := iam.ReadDecisions(file)
 	if err != nil {
 		t.Fatal(err)

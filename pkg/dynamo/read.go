@@ -98,7 +98,7 @@ func pause(ctx context.Context, attempt int) error {
 	defer wait.Stop()
 	select {
 	case <-ctx.Done():
-		return ctx.Err() //nolint:wrapcheck // the caller says what was being done
+		return ctx.Err()
 	case <-wait.C:
 		return nil
 	}

@@ -62,7 +62,7 @@ func reach(ctx context.Context, config aws.Config, url string) (outcome, error) 
 	if err != nil {
 		return o, err
 	}
-	defer client.Close() //nolint:errcheck // nothing is lost with the connection
+	defer client.Close()
 	if o.tools, err = client.Tools(ctx); err != nil || len(o.tools) == 0 {
 		return o, err
 	}

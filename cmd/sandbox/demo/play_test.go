@@ -23,7 +23,7 @@ func TestTheWholeStoryEndsAsItShould(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer log.Close() //nolint:errcheck // read below
+	defer log.Close()
 	var decisions bytes.Buffer
 	if err := demo.Play(t.Context(), demo.Options{Functions: functions, Out: t.Output(), Log: log, Decisions: &decisions}); err != nil {
 		text, _ := os.ReadFile(log.Name())

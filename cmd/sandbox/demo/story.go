@@ -248,9 +248,9 @@ func (t *story) takeStock(ctx context.Context) error {
 func (t *story) grant(ctx context.Context, id, principal string, pairs ...string) error {
 	attributes := grant.Attributes{grant.AttrGateway: t.gatewayARN, grant.AttrGrant: id, grant.AttrPrincipal: principal}
 	line := fmt.Sprintf("+ grant %s  principal %s", id, principal)
-	for i := 0; i < len(pairs); i += 2 {
-		attributes[pairs[i]] = pairs[i+1]
-		line += fmt.Sprintf("  %s %s", pairs[i], pairs[i+1])
+	for pair := range slices.Chunk(pairs, 2) {
+		attributes[pair[0]] = pair[1]
+		line += fmt.Sprintf("  %s %s", pair[0], pair[1])
 	}
 	t.say("%s", line)
 	if err := t.stage.grants.Put(ctx, attributes, true); err != nil {

@@ -49,9 +49,8 @@ func (t *teller) aside(format string, arguments ...any) {
 }
 
 // check says whether something ended as it should.
-func (t *teller) check(ok bool, format string, arguments ...any) {
+func (t *teller) check(ok bool, what string) {
 	t.checks++
-	what := fmt.Sprintf(format, arguments...)
 	if ok {
 		fmt.Fprintf(t.out, "    %s\n", t.good.Sprint("✓ "+what))
 		return
