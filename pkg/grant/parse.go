@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/netip"
 	"regexp"
@@ -153,8 +154,8 @@ func (r *reader) principal() Principal {
 		return Principal{}
 	}
 	principal, err := ParsePrincipal(text)
-	if err != nil && r.fault == nil {
-		r.fault = err.(*Error) //nolint:errorlint // ParsePrincipal returns nothing else
+	if fault, ok := errors.AsType[*Error](err); ok && r.fault == nil {
+		r.fault = fault
 	}
 	return principal
 }

@@ -132,28 +132,29 @@ func named(root arn, names []string) []string {
 }
 
 // readConditions reads what a statement of ours asks of a call. Names is nil
-// where the caller's ARN is not compared.
+// where the caller's ARN is not compared. IAM's operators and keys have no case.
 func readConditions(c policy.Condition) (template access, names []string, ok bool) {
+	seen := make(map[string]bool)
 	for operator, keys := range c {
 		for key, values := range keys {
-			joined := strings.Join(slices.Sorted(slices.Values(values)), ",")
-			switch {
-			case len(values) == 0:
+			test := strings.ToLower(operator + " " + key)
+			if seen[test] || len(values) == 0 {
 				return access{}, nil, false
-			case same(operator, opString) && same(key, keyVPCE):
-				template.where.vpce = joined
-			case same(operator, opString) && same(key, keyVPC):
-				template.where.vpc = joined
-			case same(operator, opIP) && same(key, keyIP):
-				template.where.ip = joined
-			case same(operator, opARN) && same(key, keyPrincipal):
+			}
+			seen[test] = true
+			switch test {
+			case testVPCE:
+				template.where.vpce = joined(values)
+			case testVPC:
+				template.where.vpc = joined(values)
+			case testIP:
+				template.where.ip = joined(values)
+			case testPrincipal:
 				names = values
-			case same(operator, opBefore) && same(key, keyTime) && len(values) == 1:
-				moment, err := time.Parse(time.RFC3339, values[0])
-				if err != nil || moment.Unix() == 0 {
+			case testTime:
+				if template.until, ok = readInstant(values); !ok {
 					return access{}, nil, false
 				}
-				template.until = moment.Unix()
 			default:
 				return access{}, nil, false
 			}
@@ -162,4 +163,25 @@ func readConditions(c policy.Condition) (template access, names []string, ok boo
 	return template, names, true
 }
 
-func same(a, b string) bool { return strings.EqualFold(a, b) }
+// The tests that a condition of ours may hold, each an operator and its key.
+var (
+	testVPCE      = strings.ToLower(opString + " " + keyVPCE)
+	testVPC       = strings.ToLower(opString + " " + keyVPC)
+	testIP        = strings.ToLower(opIP + " " + keyIP)
+	testPrincipal = strings.ToLower(opARN + " " + keyPrincipal)
+	testTime      = strings.ToLower(opBefore + " " + keyTime)
+)
+
+func joined(values []string) string {
+	return strings.Join(slices.Sorted(slices.Values(values)), ",")
+}
+
+// readInstant reads the one moment of a condition on the time; the epoch is none,
+// because 0 stands for never.
+func readInstant(values []string) (unix int64, ok bool) {
+	if len(values) != 1 {
+		return 0, false
+	}
+	moment, err := time.Parse(time.RFC3339, values[0])
+	return moment.Unix(), err == nil && moment.Unix() != 0
+}
