@@ -98,6 +98,13 @@ func NewForDeployment(config aws.Config, d Deployment) *Gateways {
 	return g
 }
 
+// On has pacing go by another clock than the machine's. It is for before the first
+// call.
+func (g *Gateways) On(clock Clock) *Gateways {
+	g.clock = clock
+	return g
+}
+
 func orOne(list []string, otherwise string) []string {
 	if len(list) == 0 {
 		return []string{otherwise}
