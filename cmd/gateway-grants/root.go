@@ -73,7 +73,7 @@ Exit codes: 0 done, 1 no (bad input, call denied, policy not settled), 2 failed.
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, err.Error()) })
 	root.AddCommand(
 		p.gatewayCommand(), p.grantCommand(), p.revokeCommand(), p.listCommand(),
-		p.planCommand(), p.reconcileCommand(), p.confirmCommand(), p.invokeCommand(), p.callerPolicyCommand(), p.versionCommand(),
+		p.planCommand(), p.reconcileCommand(), p.confirmCommand(), p.releaseCommand(), p.invokeCommand(), p.callerPolicyCommand(), p.versionCommand(),
 	)
 	return root
 }

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/plan"
+	"github.com/gateway-grants/gateway-grants/pkg/tables"
+)
+
+// withForeign puts a statement of somebody else's in front of ours.
+func (w *world) withForeign(arn string) (foreign string) {
+	w.t.Helper()
+	foreign = `{"Sid":"Theirs","Effect":"Allow","Principal":{"AWS":["arn:aws:iam::444455556666:role/AdminRole"]},"Action":"bedrock-agentcore:InvokeGateway","Resource":"` + arn + `"}`
+	text := strings.Replace(w.policyText(arn), `"Statement":[`, `"Statement":[`+foreign+`,`, 1)
+	_, err := w.model.PutResourcePolicy(inA, arn, text)
+	w.must(err)
+	return foreign
+}
+
+func TestAReleaseLeavesNoAccessOfOursAndEverythingOfOthers(t *testing.T) {
+	w := newWorld(t)
+	first := w.created()
+	w.done("gateway", "create", "--name", "second", "--role-arn", roleARN, "--lambda-arn", echoARN, "--config", "second.json")
+	w.done("gateway", "create", "--name", "untagged", "--role-arn", roleARN, "--lambda-arn", echoARN, "--config", "untagged.json")
+	w.done("grant", "*", accountB)
+	w.done("reconcile", "*")
+	foreign := w.withForeign(first.GatewayARN)
+	var gateways []reconciled
+	w.must(json.Unmarshal([]byte(w.done("reconcile", "*", "-o", "json").out), &gateways))
+	untagged := gateways[2].Gateway
+	w.must(w.model.UntagResource(inA, untagged, []string{plan.ManagedTag}))
+
+	before := w.policyText(first.GatewayARN)
+	got := w.run("release", "--all", "--dry-run")
+	if got.code != exitNo || !strings.Contains(got.out, first.GatewayARN+"\n  - arn:aws:iam::444455556666:root\n") || !strings.HasSuffix(got.out, "Applied: they are let in at 3 gateways.\n") {
+		t.Errorf("dry run: exit %d\n%s%s", got.code, got.out, got.err)
+	}
+	if got := w.done("release", "--all", "--keep"); !strings.Contains(got.out, "Kept: they stay let in at 3 gateways") {
+		t.Errorf("keep:\n%s", got.out)
+	}
+	w.rows() // fails without the sentinel
+	if diff := cmp.Diff(before, w.policyText(first.GatewayARN)); diff != "" {
+		t.Errorf("what was only looked at changed: -want +got\n%s", diff)
+	}
+
+	if got := w.done("release", "--all"); !strings.HasSuffix(got.out, "Released: 3 gateways. The product stands still until make deploy.\n") {
+		t.Errorf("said\n%s", got.out)
+	}
+	if text, want := w.policyText(first.GatewayARN), `{"Version":"2012-10-17","Statement":[`+foreign+`]}`; text != want {
+		t.Errorf("policy %s, want %s", text, want)
+	}
+	for _, gateway := range gateways[1:] {
+		if text := w.policyText(gateway.Gateway); text != "" {
+			t.Errorf("policy %s on %s, want none", text, gateway.Gateway)
+		}
+	}
+	if got := w.done("release", "--all", "--dry-run"); !strings.HasPrefix(got.out, "Nothing to release:") {
+		t.Errorf("afterwards\n%s", got.out)
+	}
+}
+
+func TestWhatWasReleasedIsNotPutBackUntilItIsDeployedAgain(t *testing.T) {
+	w := newWorld(t)
+	config := w.created()
+	w.done("grant", accountB)
+	w.done("reconcile")
+	w.done("release", "--all")
+
+	if got := w.run("reconcile"); got.code == exitDone || w.policyText(config.GatewayARN) != "" {
+		t.Errorf("reconciled: exit %d\n%s\npolicy %s", got.code, got.out, w.policyText(config.GatewayARN))
+	}
+	if _, err := w.grants.All(t.Context()); grant.CodeOf(err) != tables.CodeNoSentinel {
+		t.Errorf("grants: %v", err)
+	}
+	w.must(w.grants.PutSentinel(t.Context())) // as make deploy does
+	w.done("reconcile")
+	if text := w.policyText(config.GatewayARN); !strings.Contains(text, accountB) {
+		t.Errorf("deployed again: policy %s", text)
+	}
+}
+
+func TestAnotherInstallationIsNotReleased(t *testing.T) {
+	w := newWorld(t)
+	config := w.created()
+	w.done("grant", accountB)
+	w.done("reconcile", "--installation-id", "other")
+	before := w.policyText(config.GatewayARN)
+	var texts []releasedText
+	w.must(json.Unmarshal([]byte(w.done("release", "--all", "-o", "json").out), &texts))
+	if len(texts) != 0 || w.policyText(config.GatewayARN) != before {
+		t.Errorf("released %+v, policy %s", texts, w.policyText(config.GatewayARN))
+	}
+}
+
+func TestOneGatewayThatCannotBeReleasedKeepsNoOtherWaiting(t *testing.T) {
+	w := newWorld(t)
+	first := w.created()
+	w.done("gateway", "create", "--name", "second", "--role-arn", roleARN, "--lambda-arn", echoARN, "--config", "second.json")
+	w.done("grant", "*", accountB)
+	w.done("reconcile", "*")
+	w.withForeign(first.GatewayARN)
+	w.must(w.directory.Delete("arn:aws:iam::444455556666:role/AdminRole")) // so what is left is refused
+
+	got := w.run("release", "--all", "-o", "json")
+	var texts []releasedText
+	w.must(json.Unmarshal([]byte(got.out), &texts))
+	if got.code != exitFailed || len(texts) != 2 || texts[0].Released || !texts[1].Released {
+		t.Errorf("exit %d, released %+v\n%s", got.code, texts, got.err)
+	}
+	if text := w.policyText(texts[1].Gateway); text != "" {
+		t.Errorf("policy %s of the other", text)
+	}
+}
+
+func TestAReleaseIsOfEverything(t *testing.T) {
+	w := newWorld(t)
+	for reason, args := range map[string][]string{
+		"not all":            {"release"},
+		"a gateway":          {"release", "--all", gatewayARN},
+		"keep and look":      {"release", "--all", "--keep", "--dry-run"},
+		"another accounting": {"release", "--all", "--size-accounting", "guessed"},
+	} {
+		if got := w.run(args...); got.code == exitDone {
+			t.Errorf("%s: done\n%s", reason, got.out)
+		}
+		w.rows()
+	}
+}
