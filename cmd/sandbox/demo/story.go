@@ -247,12 +247,12 @@ func (t *story) takeStock(ctx context.Context) error {
 // grant writes a row, as an admin does by console or CLI.
 func (t *story) grant(ctx context.Context, id, principal string, pairs ...string) error {
 	attributes := grant.Attributes{grant.AttrGateway: t.gatewayARN, grant.AttrGrant: id, grant.AttrPrincipal: principal}
-	line := fmt.Sprintf("+ grant %s  principal %s", id, principal)
+	line := []string{"+ grant " + id, "principal " + principal}
 	for pair := range slices.Chunk(pairs, 2) {
 		attributes[pair[0]] = pair[1]
-		line += fmt.Sprintf("  %s %s", pair[0], pair[1])
+		line = append(line, strings.Join(pair, " "))
 	}
-	t.say("%s", line)
+	t.say("%s", strings.Join(line, "  "))
 	if err := t.stage.grants.Put(ctx, attributes, true); err != nil {
 		return err
 	}
