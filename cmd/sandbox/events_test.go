@@ -32,6 +32,7 @@ func payloads(t *testing.T) map[string]string {
 		{"controltower-", "organization"},
 		{"tag-change-", "organization"},
 		{"schedule-organization", "organization"},
+		{"schedule-rechecks", "organization"},
 		{"schedule-", "sweep"},
 		{"echo-arguments", "echo"},
 		{"echo-client-context", ""},
