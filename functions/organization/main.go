@@ -1,13 +1,20 @@
 // Organization keeps the accounts table in line with AWS Organizations: by
-// events about single accounts, and by listing all of them on a schedule.
+// events about single accounts, and by schedules that have all of them listed and
+// some read again.
 package main
 
 import (
+	"errors"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	sdk "github.com/aws/aws-sdk-go-v2/service/organizations"
+	"github.com/aws/aws-sdk-go-v2/service/organizations/types"
 
 	"github.com/gateway-grants/gateway-grants/functions/internal/boot"
+	"github.com/gateway-grants/gateway-grants/pkg/bus"
 	"github.com/gateway-grants/gateway-grants/pkg/dirsync"
 	"github.com/gateway-grants/gateway-grants/pkg/dynamo"
 	"github.com/gateway-grants/gateway-grants/pkg/organizations"
@@ -17,20 +24,28 @@ import (
 func main() { boot.Run(handler) }
 
 func handler(f boot.Function) any {
-	// Organizations allows a few calls a second to everybody together, so the
-	// client slows down rather than fail.
+	// The client keeps to Organizations' rates by itself, and asks again where
+	// they were used up; tries of the SDK's own would not be counted.
 	client := sdk.NewFromConfig(f.AWS, func(o *sdk.Options) {
-		o.Retryer = retry.NewAdaptiveMode(func(r *retry.AdaptiveModeOptions) {
-			r.StandardOptions = append(r.StandardOptions, func(s *retry.StandardOptions) { s.MaxAttempts = 10 })
+		o.Retryer = retry.NewStandard(func(s *retry.StandardOptions) {
+			s.Retryables = append([]retry.IsErrorRetryable{retry.IsErrorRetryableFunc(notThrottled)}, s.Retryables...)
 		})
 	})
+	tables, store := f.Tables(), dynamodb.NewFromConfig(f.AWS)
 	organization := &trigger.Organization{
 		Directory: dirsync.New(
-			organizations.New(client),
-			dynamo.NewAccounts(dynamodb.NewFromConfig(f.AWS), f.Tables().Accounts),
-			f.Now,
+			organizations.New(client, organizations.SystemClock()),
+			dynamo.NewAccounts(store, tables.Accounts), dynamo.NewGrants(store, tables.Grants), f.Now,
 		),
-		Log: f.Log, Metrics: f.Metrics,
+		Notices: bus.New(eventbridge.NewFromConfig(f.AWS), f.Bus(), bus.Wait),
+		Now:     f.Now, Log: f.Log, Metrics: f.Metrics,
 	}
 	return organization.Handle
+}
+
+func notThrottled(err error) aws.Ternary {
+	if _, throttled := errors.AsType[*types.TooManyRequestsException](err); throttled {
+		return aws.FalseTernary
+	}
+	return aws.UnknownTernary
 }

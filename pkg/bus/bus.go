@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
 	"github.com/gateway-grants/gateway-grants/pkg/trigger"
@@ -126,7 +127,9 @@ func (b *Bus) entry(detailType, gateway string, detail any) (*types.PutEventsReq
 		Source:       aws.String(trigger.Source),
 		DetailType:   &detailType,
 		Detail:       aws.String(string(raw)),
-		Resources:    []string{gateway},
+	}
+	if gateway != grant.EveryGateway { // which is no resource
+		entry.Resources = []string{gateway}
 	}
 	if size := sizeOf(entry); size > maxBytes {
 		return nil, fmt.Errorf("it has %d bytes, and EventBridge takes %d at most; a gateway's own status tells the rest", size, maxBytes)

@@ -124,29 +124,66 @@ func TestEventsOfOthersAreIgnored(t *testing.T) {
 	}
 }
 
-func TestAnEventOfTheWrongShapeIsMalformed(t *testing.T) {
-	many := make([]string, 11)
-	for i := range many {
-		many[i] = `"4444555566` + string(rune('0'+i/10)) + string(rune('0'+i%10)) + `"`
-	}
+func TestWhatIsNoEventIsMalformed(t *testing.T) {
 	for name, raw := range map[string]string{
 		"no JSON":            `{"source":`,
 		"no object":          `[]`,
 		"no detail":          `{"source":"aws.organizations"}`,
 		"detail is text":     `{"source":"aws.organizations","detail":"x"}`,
+		"detail is null":     `{"source":"aws.organizations","detail":null}`,
 		"tag without detail": `{"source":"aws.tag"}`,
-		"no account":         `{"source":"aws.organizations","detail":{"eventName":"MoveAccount","requestParameters":{}}}`,
-		"null parameters":    `{"source":"aws.organizations","detail":{"eventName":"MoveAccount","requestParameters":null}}`,
-		"account is no id":   `{"source":"aws.organizations","detail":{"eventName":"MoveAccount","requestParameters":{"accountId":"44445555666"}}}`,
-		"account is number":  `{"source":"aws.organizations","detail":{"eventName":"MoveAccount","requestParameters":{"accountId":444455556666}}}`,
-		"untagged nothing":   `{"source":"aws.organizations","detail":{"eventName":"UntagResource","requestParameters":{"tagKeys":["env"]}}}`,
-		"result of nothing":  `{"source":"aws.organizations","detail":{"eventName":"CreateAccountResult","serviceEventDetails":{"createAccountStatus":{"state":"SUCCEEDED"}}}}`,
-		"no resource":        `{"source":"aws.tag","resources":[],"detail":{"service":"organizations","resource-type":"account"}}`,
-		"odd resource":       `{"source":"aws.tag","resources":["arn:aws:organizations::111122223333:account/o-exampleorgid/x"],"detail":{"service":"organizations","resource-type":"account"}}`,
-		"a crowd":            `{"source":"aws.organizations","detail":{"eventName":"AccountJoinedOrganization","serviceEventDetails":{"ids":[` + strings.Join(many, ",") + `]}}}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			if hint, err := directory.ReadEvent([]byte(raw)); !errors.Is(err, directory.ErrMalformed) {
+				t.Errorf("got %+v, %v", hint, err)
+			}
+		})
+	}
+}
+
+// Something happened to some account: AWS may have changed how it tells.
+func TestAnEventThatShouldBeUnderstoodAndIsNotHintsAtAll(t *testing.T) {
+	many := make([]string, 11)
+	for i := range many {
+		many[i] = `"4444555566` + string(rune('0'+i/10)) + string(rune('0'+i%10)) + `"`
+	}
+	for name, raw := range map[string]string{
+		"no account":        `{"source":"aws.organizations","detail":{"eventName":"MoveAccount","requestParameters":{}}}`,
+		"null parameters":   `{"source":"aws.organizations","detail":{"eventName":"MoveAccount","requestParameters":null}}`,
+		"parameters a list": `{"source":"aws.organizations","detail":{"eventName":"CloseAccount","requestParameters":["444455556666"]}}`,
+		"account is no id":  `{"source":"aws.organizations","detail":{"eventName":"MoveAccount","requestParameters":{"accountId":"44445555666"}}}`,
+		"account is number": `{"source":"aws.organizations","detail":{"eventName":"MoveAccount","requestParameters":{"accountId":444455556666}}}`,
+		"untagged nothing":  `{"source":"aws.organizations","detail":{"eventName":"UntagResource","requestParameters":{"tagKeys":["env"]}}}`,
+		"result of nothing": `{"source":"aws.organizations","detail":{"eventName":"CreateAccountResult","serviceEventDetails":{"createAccountStatus":{"state":"SUCCEEDED"}}}}`,
+		"joined nobody":     `{"source":"aws.organizations","detail":{"eventName":"AccountJoinedOrganization","serviceEventDetails":{}}}`,
+		"enrolled nobody":   `{"source":"aws.controltower","detail":{"eventName":"CreateManagedAccount","serviceEventDetails":{"createManagedAccountStatus":{"state":"SUCCEEDED"}}}}`,
+		"no resource":       `{"source":"aws.tag","resources":[],"detail":{"service":"organizations","resource-type":"account"}}`,
+		"odd resource":      `{"source":"aws.tag","resources":["arn:aws:organizations::111122223333:account/o-exampleorgid/x"],"detail":{"service":"organizations","resource-type":"account"}}`,
+		"a crowd":           `{"source":"aws.organizations","detail":{"eventName":"AccountJoinedOrganization","serviceEventDetails":{"ids":[` + strings.Join(many, ",") + `]}}}`,
+		"odd identity too":  `{"source":"aws.organizations","detail":{"eventName":"MoveAccount","userIdentity":7}}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			hint, err := directory.ReadEvent([]byte(raw))
+			if err != nil || !hint.All || hint.Fault == "" || hint.Ignored != "" || len(hint.Accounts) > 0 {
+				t.Errorf("got %+v, %v", hint, err)
+			}
+		})
+	}
+}
+
+func TestWhatFailedHintsAtNothing(t *testing.T) {
+	for name, raw := range map[string]string{
+		"a creation":        `{"source":"aws.organizations","detail":{"eventName":"CreateAccountResult","serviceEventDetails":{"createAccountStatus":{"state":"FAILED"}}}}`,
+		"a closure":         `{"source":"aws.organizations","detail":{"eventName":"CloseAccountResult","serviceEventDetails":{"closeAccountStatus":{"state":"FAILED","accountId":"444455556666"}}}}`,
+		"an enrolment":      `{"source":"aws.controltower","detail":{"eventName":"CreateManagedAccount","serviceEventDetails":{"createManagedAccountStatus":{"state":"FAILED","account":{"accountId":"444455556666"}}}}}`,
+		"an update":         `{"source":"aws.controltower","detail":{"eventName":"UpdateManagedAccount","serviceEventDetails":{"updateManagedAccountStatus":{"state":"FAILED","account":{"accountId":"444455556666"}}}}}`,
+		"a call":            `{"source":"aws.organizations","detail":{"eventName":"CloseAccount","errorCode":"AccessDenied","requestParameters":{"accountId":"444455556666"}}}`,
+		"an odd failure":    `{"source":"aws.organizations","detail":{"eventName":"CloseAccount","errorCode":{"code":1},"requestParameters":{"accountId":"444455556666"}}}`,
+		"a call, malformed": `{"source":"aws.organizations","detail":{"eventName":"MoveAccount","errorCode":"AccessDenied","requestParameters":null}}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			hint, err := directory.ReadEvent([]byte(raw))
+			if err != nil || hint.All || hint.Ignored == "" || len(hint.Accounts) > 0 {
 				t.Errorf("got %+v, %v", hint, err)
 			}
 		})
@@ -167,7 +204,7 @@ func FuzzReadEvent(f *testing.F) {
 			}
 			return
 		}
-		if (len(hint.Accounts) == 0) != (hint.Ignored != "") {
+		if (len(hint.Accounts) == 0) != (hint.All || hint.Ignored != "") || hint.All == (hint.Fault == "") || hint.All && hint.Ignored != "" {
 			t.Errorf("%+v either hints or says why not", hint)
 		}
 		if slices.ContainsFunc(hint.Accounts, func(id string) bool { return !twelveDigits.MatchString(id) }) {

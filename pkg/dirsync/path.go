@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/gateway-grants/gateway-grants/pkg/directory"
 )
 
 // deepest is how far up a root can be: units nest five deep.
@@ -57,6 +59,22 @@ func (s *Syncer) parent(ctx context.Context, child string) (string, error) {
 	s.parents[child] = parent
 	return parent, nil
 }
+
+// learn remembers what recorded paths tell of the parents of units.
+func (s *Syncer) learn(accounts []directory.Account) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, account := range accounts {
+		parent := anyRoot
+		for _, unit := range account.Path {
+			s.parents[unit] = parent
+			parent = unit
+		}
+	}
+}
+
+// anyRoot stands for the root, whose id nobody needs.
+const anyRoot = "r-"
 
 // parsePath takes the units out of a path such as
 // o-exampleorgid/r-ab12/ou-ab12-11111111/444455556666/.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -25,6 +26,7 @@ type Organization struct {
 	units    map[string]string // parent of each unit
 	order    []string          // ids of members as they joined
 	sent     int
+	tokens   int // goes up when those given no longer lead anywhere
 	listener func(event json.RawMessage)
 }
 
@@ -201,17 +203,41 @@ func (o *Organization) Member(_ context.Context, id string) (dirsync.Member, boo
 	return o.describe(id, m), true, nil
 }
 
-// Members lists every account in the order of joining.
-func (o *Organization) Members(context.Context) ([]dirsync.Member, error) {
+// pageSize is how many accounts a page holds.
+// https://docs.aws.amazon.com/organizations/latest/APIReference/API_ListAccounts.html
+const pageSize = 20
+
+// Members lists a page of the accounts in the order of joining. A page may be
+// empty before the last. The token says where in that order the page begins.
+func (o *Organization) Members(_ context.Context, token string) (dirsync.Page, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	var members []dirsync.Member
-	for _, id := range o.order {
-		if m, ok := o.members[id]; ok {
-			members = append(members, o.describe(id, m))
+	var from int
+	if token != "" {
+		of, place, _ := strings.Cut(token, "/")
+		var err error
+		if from, err = strconv.Atoi(place); err != nil || of != strconv.Itoa(o.tokens) || from > len(o.order) {
+			return dirsync.Page{}, fmt.Errorf("list accounts from %q: %w", token, dirsync.ErrToken)
 		}
 	}
-	return members, nil
+	to := min(from+pageSize, len(o.order))
+	var page dirsync.Page
+	for _, id := range o.order[from:to] {
+		if m, ok := o.members[id]; ok {
+			page.Members = append(page.Members, o.describe(id, m))
+		}
+	}
+	if to < len(o.order) {
+		page.Next = fmt.Sprintf("%d/%d", o.tokens, to)
+	}
+	return page, nil
+}
+
+// ForgetTokens has no listing go on from where it is, as if it took too long.
+func (o *Organization) ForgetTokens() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.tokens++
 }
 
 func (o *Organization) describe(id string, m *member) dirsync.Member {

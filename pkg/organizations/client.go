@@ -24,17 +24,24 @@ type API interface {
 }
 
 // Client reads an organization. It needs the permissions of API's calls in the
-// management account or in a delegated administrator's.
-type Client struct{ api API }
+// management account or in a delegated administrator's. It may be used by several
+// goroutines.
+type Client struct {
+	api  API
+	pace *pace
+}
 
 var _ dirsync.Organizations = (*Client)(nil)
 
-// New makes a Client of the SDK's client.
-func New(api API) *Client { return &Client{api: api} }
+// New makes a Client of the SDK's client. It keeps to AWS's published rates by
+// the clock, and asks again where others used them up: the SDK's client need not.
+func New(api API, clock Clock) *Client { return &Client{api: api, pace: newPace(clock)} }
 
 // Organization describes the organization that the caller belongs to.
 func (c *Client) Organization(ctx context.Context) (dirsync.Organization, error) {
-	out, err := c.api.DescribeOrganization(ctx, &organizations.DescribeOrganizationInput{})
+	out, err := paced(ctx, c.pace, describeOrganization, func() (*organizations.DescribeOrganizationOutput, error) {
+		return c.api.DescribeOrganization(ctx, &organizations.DescribeOrganizationInput{})
+	})
 	if err != nil {
 		return dirsync.Organization{}, fmt.Errorf("DescribeOrganization: %w", err)
 	}
@@ -49,7 +56,9 @@ func (c *Client) Organization(ctx context.Context) (dirsync.Organization, error)
 
 // Member describes one account; false where the organization has none of that id.
 func (c *Client) Member(ctx context.Context, id string) (dirsync.Member, bool, error) {
-	out, err := c.api.DescribeAccount(ctx, &organizations.DescribeAccountInput{AccountId: &id})
+	out, err := paced(ctx, c.pace, describeAccount, func() (*organizations.DescribeAccountOutput, error) {
+		return c.api.DescribeAccount(ctx, &organizations.DescribeAccountInput{AccountId: &id})
+	})
 	if _, absent := errors.AsType[*types.AccountNotFoundException](err); absent {
 		return dirsync.Member{}, false, nil
 	}
@@ -63,25 +72,28 @@ func (c *Client) Member(ctx context.Context, id string) (dirsync.Member, bool, e
 	return member, err == nil, err
 }
 
-// Members lists every account, or fails. Pages hold 20 accounts at most, and
-// may be empty before the last.
-func (c *Client) Members(ctx context.Context) ([]dirsync.Member, error) {
-	var members []dirsync.Member
-	pages := organizations.NewListAccountsPaginator(c.api, &organizations.ListAccountsInput{})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("ListAccounts: %w", err)
-		}
-		for _, account := range page.Accounts {
-			member, err := memberOf(account)
-			if err != nil {
-				return nil, fmt.Errorf("ListAccounts: %w", err)
-			}
-			members = append(members, member)
+// Members lists a page of accounts, 20 at most; it may be empty before the last.
+func (c *Client) Members(ctx context.Context, token string) (dirsync.Page, error) {
+	in := &organizations.ListAccountsInput{}
+	if token != "" {
+		in.NextToken = &token
+	}
+	out, err := paced(ctx, c.pace, listAccounts, func() (*organizations.ListAccountsOutput, error) {
+		return c.api.ListAccounts(ctx, in)
+	})
+	if _, bad := errors.AsType[*types.InvalidInputException](err); bad && token != "" {
+		return dirsync.Page{}, fmt.Errorf("ListAccounts: %w: %w", dirsync.ErrToken, err)
+	}
+	if err != nil {
+		return dirsync.Page{}, fmt.Errorf("ListAccounts: %w", err)
+	}
+	page := dirsync.Page{Next: aws.ToString(out.NextToken), Members: make([]dirsync.Member, len(out.Accounts))}
+	for i, account := range out.Accounts {
+		if page.Members[i], err = memberOf(account); err != nil {
+			return dirsync.Page{}, fmt.Errorf("ListAccounts: %w", err)
 		}
 	}
-	return members, nil
+	return page, nil
 }
 
 // memberOf takes the account's State. Its older Status was removed on 9
@@ -100,7 +112,7 @@ func memberOf(account types.Account) (dirsync.Member, error) {
 func (c *Client) Parent(ctx context.Context, child string) (string, error) {
 	pages := organizations.NewListParentsPaginator(c.api, &organizations.ListParentsInput{ChildId: &child})
 	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
+		page, err := paced(ctx, c.pace, listParents, func() (*organizations.ListParentsOutput, error) { return pages.NextPage(ctx) })
 		if err != nil {
 			return "", fmt.Errorf("ListParents: %w", err)
 		}
@@ -116,7 +128,7 @@ func (c *Client) Tags(ctx context.Context, id string) (map[string]string, error)
 	tags := make(map[string]string)
 	pages := organizations.NewListTagsForResourcePaginator(c.api, &organizations.ListTagsForResourceInput{ResourceId: &id})
 	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
+		page, err := paced(ctx, c.pace, listTags, func() (*organizations.ListTagsForResourceOutput, error) { return pages.NextPage(ctx) })
 		if err != nil {
 			return nil, fmt.Errorf("ListTagsForResource: %w", err)
 		}

@@ -1,11 +1,13 @@
 package organizations_test
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -47,7 +49,31 @@ func (s service) client(t *testing.T) *organizations.Client {
 	return organizations.New(sdk.New(sdk.Options{
 		Region: "us-east-1", BaseEndpoint: &server.URL, Retryer: aws.NopRetryer{},
 		Credentials: credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", "secret", ""),
-	}))
+	}), (&ticking{}).clock())
+}
+
+// ticking is a clock that only waiting moves.
+type ticking struct{ elapsed time.Duration }
+
+func (c *ticking) clock() organizations.Clock {
+	return organizations.Clock{
+		Now: func() time.Time { return time.Unix(0, 0).Add(c.elapsed) },
+		Sleep: func(ctx context.Context, d time.Duration) error {
+			c.elapsed += d
+			return ctx.Err()
+		},
+	}
+}
+
+// everyone lists page after page.
+func everyone(ctx context.Context, client *organizations.Client) (members []dirsync.Member, err error) {
+	for token := ""; ; {
+		page, err := client.Members(ctx, token)
+		members = append(members, page.Members...)
+		if token = page.Next; err != nil || token == "" {
+			return members, err
+		}
+	}
 }
 
 func TestAnAccountIsDescribedByStateAndPaths(t *testing.T) {
@@ -87,7 +113,7 @@ func TestAllPagesAreReadThoughSomeAreEmpty(t *testing.T) {
 		"ListParents": {"": `{"Parents":[],"NextToken":"a"}`, "a": `{"Parents":[{"Id":"r-ab12","Type":"ROOT"}]}`},
 	}.client(t)
 
-	members, err := client.Members(t.Context())
+	members, err := everyone(t.Context(), client)
 	want := []dirsync.Member{{ID: "111122223333", State: directory.StateActive}, {ID: "444455556666", State: directory.StateSuspended}}
 	if diff := cmp.Diff(want, members); err != nil || diff != "" {
 		t.Errorf("members: %v, -want +got\n%s", err, diff)
@@ -120,11 +146,11 @@ func TestAnAnswerThatIsNotWholeIsAnError(t *testing.T) {
 		"second page fails": {
 			"half a list is none",
 			service{"ListAccounts": {"": `{"Accounts":[{"Id":"111122223333","State":"ACTIVE"}],"NextToken":"a"}`, "a": throttled}},
-			func(c *organizations.Client) error { _, err := c.Members(ctx); return err },
+			func(c *organizations.Client) error { _, err := everyone(ctx, c); return err },
 		},
 		"account without id": {
 			"nobody can be meant", service{"ListAccounts": {"": `{"Accounts":[{"State":"ACTIVE"}]}`}},
-			func(c *organizations.Client) error { _, err := c.Members(ctx); return err },
+			func(c *organizations.Client) error { _, err := everyone(ctx, c); return err },
 		},
 		"no account":       {"an empty answer", service{"DescribeAccount": {"": `{}`}}, func(c *organizations.Client) error { _, _, err := c.Member(ctx, "444455556666"); return err }},
 		"throttled":        {"not the same as gone", service{"DescribeAccount": {"": throttled}}, func(c *organizations.Client) error { _, _, err := c.Member(ctx, "444455556666"); return err }},

@@ -12,6 +12,7 @@ import (
 
 	"github.com/gateway-grants/gateway-grants/pkg/directory"
 	"github.com/gateway-grants/gateway-grants/pkg/dirsync"
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
 	"github.com/gateway-grants/gateway-grants/pkg/memory"
 	"github.com/gateway-grants/gateway-grants/pkg/organizations"
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/cloud/cloudtest"
@@ -40,8 +41,10 @@ func TestAnOrganizationOnMotoBecomesADirectory(t *testing.T) {
 	check(t, err)
 
 	at := time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC)
-	accounts := memory.NewAccounts(memory.Config{})
-	syncer := dirsync.New(organizations.New(client), accounts, func() time.Time { return at })
+	accounts, grants := memory.NewAccounts(memory.Config{}), memory.NewGrants(memory.Config{})
+	check(t, grants.PutSentinel(ctx))
+	check(t, grants.Put(ctx, grant.Attributes{"gateway": "*", "grant": "by-tag", "principal": "tag:env=prod"}, true))
+	syncer := dirsync.New(organizations.New(client, organizations.SystemClock()), accounts, grants, func() time.Time { return at })
 	summary, err := syncer.All(ctx)
 	check(t, err)
 	if diff := cmp.Diff(dirsync.Summary{Accounts: 2, Changed: 2}, summary); diff != "" {
@@ -59,7 +62,8 @@ func TestAnOrganizationOnMotoBecomesADirectory(t *testing.T) {
 
 	_, err = client.RemoveAccountFromOrganization(ctx, &sdk.RemoveAccountFromOrganizationInput{AccountId: id})
 	check(t, err)
-	check(t, syncer.Account(ctx, *id))
+	_, err = syncer.Account(ctx, *id)
+	check(t, err)
 	if got, _, err = accounts.Account(ctx, *id); err != nil || !got.MissingSince.Equal(at) {
 		t.Errorf("after removal: %+v, %v, want it missing", got, err)
 	}

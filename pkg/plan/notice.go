@@ -17,6 +17,7 @@ const (
 	GrantQuarantined NoticeType = "Grant Quarantined"
 	PolicyFull       NoticeType = "Policy Full"
 	Contested        NoticeType = "Contested"
+	DeparturesHeld   NoticeType = "Departures Held" // of the directory, which concerns every gateway
 )
 
 // Notice is an event for people and their tools: something changed or wants
@@ -56,6 +57,16 @@ type ContestedDetail struct {
 	Times   int    `json:"times"` // our statements were changed by somebody else in a row
 	By      string `json:"by,omitempty"`
 	Until   string `json:"until"` // when they are put back again, RFC 3339
+}
+
+// DeparturesDetail is the detail of Departures Held: accounts that would have
+// lost access, and keep it until an admin approves.
+type DeparturesDetail struct {
+	Gateway  string   `json:"gateway"`  // "*"
+	Accounts []string `json:"accounts"` // newly held, 100 at most
+	Held     int      `json:"held"`     // how many these are altogether
+	Since    string   `json:"since"`    // RFC 3339
+	Message  string   `json:"message"`
 }
 
 // noticeOf is which notice tells of a reason; reasons without one only stand in

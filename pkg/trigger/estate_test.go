@@ -164,7 +164,10 @@ func (e *estate) tableChanges() *trigger.TableChanges {
 }
 
 func (e *estate) organizationEvents() *trigger.Organization {
-	return &trigger.Organization{Directory: dirsync.New(e.organization, e.accounts, e.clock.Now), Log: e.log(), Metrics: &e.metrics}
+	return &trigger.Organization{
+		Directory: dirsync.New(e.organization, e.accounts, e.grants, e.clock.Now), Notices: &notices{}, Now: e.clock.Now,
+		Log: e.log(), Metrics: &e.metrics,
+	}
 }
 
 func (e *estate) sweep() *trigger.Sweep {

@@ -22,6 +22,7 @@ const (
 	CountMalformed  = "EventsMalformed" // not what they claim to be; logged and let go
 	CountUnrecorded = "OutcomesLost"    // to be delivered again
 	CountAccounts   = "AccountsRead"
+	CountHeld       = "DeparturesHeld" // accounts that lose nothing until an admin approves
 	CountUnlisted   = "ListingsFailed" // some owner or region whose gateways could not be found
 )
 

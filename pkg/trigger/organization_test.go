@@ -11,8 +11,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/gateway-grants/gateway-grants/pkg/directory"
 	"github.com/gateway-grants/gateway-grants/pkg/dirsync"
 	"github.com/gateway-grants/gateway-grants/pkg/memory"
+	"github.com/gateway-grants/gateway-grants/pkg/plan"
 	"github.com/gateway-grants/gateway-grants/pkg/trigger"
 )
 
@@ -33,11 +35,10 @@ func TestOnlyTheManagementAccountIsHeard(t *testing.T) {
 
 func TestAMalformedEventChangesNothingInTheDirectory(t *testing.T) {
 	for name, raw := range map[string]string{
-		"empty":      `{}`,
-		"no object":  `"MoveAccount"`,
-		"no account": strings.ReplaceAll(string(payload(t, "organizations-move-account")), `"accountId": "444455556666"`, `"accountId": 444455556666`),
-		"a sweep":    `{"sweep":"accounts"}`,
-		"large":      `{"source":"aws.organizations","detail":{"eventName":"MoveAccount","requestParameters":{"accountId":"` + strings.Repeat("4", 1<<20) + `"}}}`,
+		"empty":     `{}`,
+		"no object": `"MoveAccount"`,
+		"a sweep":   `{"sweep":"accounts"}`,
+		"large":     `{"source":"aws.organizations","detail":{"eventName":"MoveAccount","requestParameters":{"accountId":"` + strings.Repeat("4", 1<<20) + `"}}}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -49,6 +50,51 @@ func TestAMalformedEventChangesNothingInTheDirectory(t *testing.T) {
 			}
 		})
 	}
+}
+
+// AWS may have changed how it tells: whoever it was about is found by listing.
+func TestAnEventThatIsNotUnderstoodHasEveryAccountListed(t *testing.T) {
+	raw := strings.ReplaceAll(string(payload(t, "organizations-move-account")), `"accountId": "444455556666"`, `"accountId": 444455556666`)
+	for sender, want := range map[string][]string{management: {management, member}, "999999999999": nil} {
+		w := newWorld(t)
+		check(t, w.organization.CreateAccount(member))
+		sent := strings.Replace(raw, `"account": "111122223333"`, `"account": "`+sender+`"`, 1)
+		for range 3 {
+			_, err := invoke(t.Context(), w.organizationEvents().Handle, []byte(sent))
+			check(t, err)
+		}
+		if got := w.changed(t); len(got) > 0 || w.metrics.counts[trigger.CountMalformed] != 3 {
+			t.Errorf("%s: at once the directory holds %v, counts are %v", sender, got, w.metrics.counts)
+		}
+		got := w.run(t, "organization", payload(t, "schedule-rechecks"))
+		if diff := cmp.Diff(want, got.Directory); diff != "" {
+			t.Errorf("%s: -want +got\n%s", sender, diff)
+		}
+		if asked, err := w.accounts.Notes(t.Context(), directory.TopicListing); err != nil || len(asked) > 0 {
+			t.Errorf("%s: still asked for: %v, %v", sender, asked, err)
+		}
+	}
+}
+
+func TestDeparturesThatAreHeldAreTold(t *testing.T) {
+	w := newWorld(t)
+	handler := w.organizationEvents()
+	handler.Directory = holding{handler.Directory}
+	_, err := invoke(t.Context(), handler.Handle, payload(t, "schedule-rechecks"))
+	check(t, err)
+	want := notices{{Type: plan.DeparturesHeld, Gateway: "*", Detail: plan.DeparturesDetail{
+		Accounts: []string{member}, Held: 1, Since: at.Format(time.RFC3339),
+		Message: "more accounts than usual would lose access: they keep it until gateway-grants approve releases them",
+	}}}
+	if diff := cmp.Diff(want, w.notices); diff != "" || w.metrics.counts[trigger.CountHeld] != 7 {
+		t.Errorf("counts are %v, -want +got\n%s", w.metrics.counts, diff)
+	}
+}
+
+type holding struct{ trigger.Directory }
+
+func (holding) Due(context.Context) (dirsync.Summary, error) {
+	return dirsync.Summary{Held: []string{member}, Holding: 7}, nil
 }
 
 func TestASchedulesOwnEventListsTheOrganization(t *testing.T) {
@@ -70,7 +116,7 @@ func TestAReadingThatFailsIsTriedAgain(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			handler := w.organizationEvents()
-			handler.Directory = dirsync.New(throttled{w.organization}, w.accounts, func() time.Time { return at })
+			handler.Directory = dirsync.New(throttled{w.organization}, w.accounts, w.grants, func() time.Time { return at })
 			if _, err := invoke(t.Context(), handler.Handle, payload(t, name)); err == nil {
 				t.Error("no error, so nobody would try again")
 			}
@@ -90,6 +136,6 @@ func (throttled) Member(context.Context, string) (dirsync.Member, bool, error) {
 	return dirsync.Member{}, false, errors.New("TooManyRequestsException")
 }
 
-func (throttled) Members(context.Context) ([]dirsync.Member, error) {
-	return nil, errors.New("TooManyRequestsException")
+func (throttled) Members(context.Context, string) (dirsync.Page, error) {
+	return dirsync.Page{}, errors.New("TooManyRequestsException")
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -70,6 +71,8 @@ var payloads = map[string]struct {
 	"organizations-move-account-failed":          {"nothing moved", "organization", outcome{}},
 	"organizations-tag-resource-on-unit":         {"units' tags select nobody", "organization", outcome{}},
 	"schedule-organization":                      {"every account is read", "organization", outcome{Directory: []string{management, member}}},
+
+	"schedule-rechecks": {"nothing is due", "organization", outcome{}},
 
 	"schedule-due":      {"what is due is asked for", "sweep", outcome{Requested: []string{storyARN}}},
 	"schedule-gateways": {"every managed gateway is asked for", "sweep", outcome{Requested: arns(1, 2)}},
@@ -148,9 +151,12 @@ func TestTheOrganizationsOwnEventsKeepTheDirectory(t *testing.T) {
 	})
 	place, err := w.organization.CreateUnit(w.organization.Root())
 	check(t, err)
+	w.grant(t, arn(3), "by-unit", place)
+	w.grant(t, arn(3), "by-tag", "tag:env=prod")
 	check(t, w.organization.CreateAccount(member))
 	check(t, w.organization.MoveAccount(member, place))
 	check(t, w.organization.TagAccount(member, "env", "prod"))
+	check(t, w.organization.TagAccount(member, "CostCenter", "1234")) // which no grant asks for
 	want := map[string]directory.Account{member: {
 		ID: member, State: directory.StateActive, Organization: "o-exampleorgid",
 		Path: []string{place}, Tags: map[string]string{"env": "prod"}, ReadAt: at,
@@ -159,11 +165,22 @@ func TestTheOrganizationsOwnEventsKeepTheDirectory(t *testing.T) {
 		t.Errorf("-want +got\n%s", diff)
 	}
 	check(t, w.organization.CloseAccount(member))
-	if state := w.changed(t)[member].State; state != directory.StatePendingClosure {
-		t.Errorf("after closing, the state is %s", state)
+	closing := w.changed(t)[member]
+	if closing.State != directory.StatePendingClosure || len(closing.Kept) != 1 {
+		t.Errorf("after closing, which Organizations may yet take back: %+v", closing)
+	}
+	w.elapsed += time.Minute
+	w.run(t, "organization", payload(t, "schedule-rechecks"))
+	if closed := w.changed(t)[member]; closed.State != directory.StatePendingClosure || len(closed.Kept) != 0 {
+		t.Errorf("a minute after closing: %+v", closed)
 	}
 	check(t, w.organization.RemoveAccount(member)) // which two events tell
-	if got := w.changed(t); len(got) != 0 {
+	if got := w.changed(t); got[member].MissingSince.IsZero() {
 		t.Errorf("after removal, the directory holds %v", got)
+	}
+	w.elapsed += time.Minute
+	w.run(t, "organization", payload(t, "schedule-rechecks"))
+	if got := w.changed(t); len(got) != 0 {
+		t.Errorf("a minute after removal, the directory holds %v", got)
 	}
 }

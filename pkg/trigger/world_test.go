@@ -46,8 +46,20 @@ type world struct {
 	requests     requests
 	organization *memory.Organization
 	accounts     *memory.Accounts
+	notices      notices
 	metrics      metrics
+	elapsed      time.Duration // since at
 	log          bytes.Buffer
+}
+
+func (w *world) time() time.Time { return at.Add(w.elapsed) }
+
+// notices remembers what was published.
+type notices []plan.Notice
+
+func (n *notices) Publish(_ context.Context, published []plan.Notice) error {
+	*n = append(*n, published...)
+	return nil
 }
 
 func newWorld(t *testing.T) *world {
@@ -86,8 +98,8 @@ func (w *world) gatewayEvents() *trigger.GatewayEvents {
 
 func (w *world) organizationEvents() *trigger.Organization {
 	return &trigger.Organization{
-		Directory: dirsync.New(w.organization, w.accounts, func() time.Time { return at }),
-		Log:       w.logger(), Metrics: &w.metrics,
+		Directory: dirsync.New(w.organization, w.accounts, w.grants, w.time),
+		Notices:   &w.notices, Now: w.time, Log: w.logger(), Metrics: &w.metrics,
 	}
 }
 

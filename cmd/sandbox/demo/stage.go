@@ -137,7 +137,7 @@ func (s *stage) product(log *slog.Logger) error {
 
 	s.bus.gatewayEvents = function("gateway-events", (&trigger.GatewayEvents{Reconciler: reconciler, Log: log, Metrics: metrics}).Handle)
 	s.bus.organization = function("organization", (&trigger.Organization{
-		Directory: dirsync.New(s.organization, s.accounts, time.Now), Log: log, Metrics: metrics,
+		Directory: dirsync.New(s.organization, s.accounts, s.grants, time.Now), Notices: s.bus, Now: time.Now, Log: log, Metrics: metrics,
 	}).Handle)
 	s.bus.sweep = function("sweep", (&trigger.Sweep{
 		States: s.states, Gateways: gateways, Requests: s.bus, Now: time.Now, Log: log, Metrics: metrics,

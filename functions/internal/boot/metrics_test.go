@@ -41,10 +41,16 @@ type everyAccount struct{}
 func (everyAccount) Organization(context.Context) (dirsync.Organization, error) {
 	return dirsync.Organization{}, nil
 }
-func (everyAccount) Account(context.Context, string) error { return nil }
+func (everyAccount) Account(context.Context, string) (dirsync.Summary, error) {
+	return dirsync.Summary{}, nil
+}
 func (everyAccount) All(context.Context) (dirsync.Summary, error) {
 	return dirsync.Summary{Accounts: 3}, nil
 }
+func (everyAccount) Due(context.Context) (dirsync.Summary, error) {
+	return dirsync.Summary{Holding: 3}, nil
+}
+func (everyAccount) Request(context.Context) error { return nil }
 
 type oneGateway struct{}
 
@@ -89,6 +95,7 @@ func everything(t *testing.T) []byte {
 	sweep := trigger.Sweep{Gateways: oneGateway{}, Requests: oneGateway{}, Now: now, Log: log, Metrics: metrics}
 	if err := errors.Join(
 		organization.Handle(t.Context(), payload(t, "schedule-organization")),
+		organization.Handle(t.Context(), payload(t, "schedule-rechecks")),
 		sweep.Handle(t.Context(), payload(t, "reconcile-requested-for-every-gateway")),
 	); err != nil {
 		t.Error(err)
