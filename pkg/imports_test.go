@@ -39,6 +39,8 @@ var arrows = map[string][]string{
 	// The stand-in must not agree with the product by sharing its code.
 	"pkg/sandbox/": {"pkg/policy", "pkg/sandbox/"},
 
+	"infra": {}, // tests only
+
 	"functions/":          {"functions/internal/boot", "pkg/"},
 	"cmd/gateway-grants":  {"cmd/gateway-grants/", "pkg/"},
 	"cmd/gateway-grants/": {"cmd/gateway-grants/", "pkg/"},

@@ -1,0 +1,246 @@
+package infra
+
+import (
+	"encoding/json"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gateway-grants/gateway-grants/pkg/trigger"
+)
+
+const (
+	thisAccount  = "111122223333"
+	otherAccount = "444455556666" // an owner's
+)
+
+// rule is a rule of the stack, with its pattern as it is once it is deployed.
+type rule struct {
+	id, function string
+	bus          any // nil for the account's default bus
+	pattern      any
+}
+
+// rules are those that invoke functions. The management account of the payloads
+// is the account that they name.
+func rules(t *testing.T, s stack) []rule {
+	t.Helper()
+	var all []rule
+	for id, r := range s.of("AWS::Events::Rule") {
+		target := at(r.Properties["Targets"].([]any)[0], "Arn").(string)
+		function, invokes := strings.CutSuffix(target, "Function.Arn}")
+		raw, err := json.Marshal(r.Properties["EventPattern"])
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := strings.NewReplacer("${AWS::AccountId}", thisAccount, "${ManagementAccountId}", thisAccount, `"${OwnerAccounts}"`, `["`+otherAccount+`"]`).Replace(string(raw))
+		var pattern any
+		if err := json.Unmarshal([]byte(text), &pattern); err != nil {
+			t.Fatal(err)
+		}
+		if at(r.Properties["Targets"].([]any)[0], "DeadLetterConfig", "Arn") == nil {
+			t.Errorf("what %s cannot deliver is lost", id)
+		}
+		if !invokes {
+			continue
+		}
+		all = append(all, rule{id, strings.TrimPrefix(function, "${"), r.Properties["EventBusName"], pattern})
+		if permission := s.Resources[id+"MayInvoke"]; at(permission.Properties, "SourceArn") != "${"+id+".Arn}" || permission.Condition != r.Condition {
+			t.Errorf("%s may not invoke its function", id)
+		}
+	}
+	return all
+}
+
+// meantFor is the function that a payload of events/ is for; "" for none.
+func meantFor(name string) string {
+	switch prefix, _, _ := strings.Cut(name, "-"); {
+	case name == "reconcile-requested-for-every-gateway":
+		return "Sweep"
+	case name == "reconcile-requested":
+		return "GatewayEvents"
+	case name == "cloudtrail-put-resource-policy-failed":
+		return ""
+	case prefix == "cloudtrail":
+		return "GatewayEvents"
+	case prefix == "organizations", prefix == "controltower", prefix == "tag":
+		return "Organization"
+	default:
+		return "-" // no event of EventBridge
+	}
+}
+
+func payloads(t *testing.T) map[string]map[string]any {
+	t.Helper()
+	paths, err := filepath.Glob("../events/*.json")
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("payloads %v: %v", paths, err)
+	}
+	all := make(map[string]map[string]any)
+	for _, path := range paths {
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var payload map[string]any
+		if err := json.Unmarshal(raw, &payload); err != nil {
+			t.Fatal(err)
+		}
+		all[strings.TrimSuffix(filepath.Base(path), ".json")] = payload
+	}
+	return all
+}
+
+func TestEveryPayloadReachesTheFunctionThatItIsMeantFor(t *testing.T) {
+	all := rules(t, read(t, "../template.yaml"))
+	events := payloads(t)
+	// The same call in an owner's account, which forwards it.
+	elsewhere := maps.Clone(events["cloudtrail-put-resource-policy"])
+	elsewhere["account"] = otherAccount
+	events["cloudtrail-elsewhere"] = elsewhere
+	// Nobody but this account asks for reconciles, and nobody but the management
+	// account tells of accounts.
+	for _, name := range []string{"reconcile-requested", "organizations-move-account"} {
+		forged := maps.Clone(events[name])
+		forged["account"] = "999900001111"
+		events["forged "+name] = forged
+	}
+	type attempt struct{ event, rule int }
+	var pairs [][2]any
+	var names []string
+	var of []attempt
+	for name := range events {
+		if meantFor(name) == "-" && !strings.HasPrefix(name, "forged ") {
+			continue
+		}
+		names = append(names, name)
+		for i := range all {
+			pairs = append(pairs, [2]any{all[i].pattern, events[name]})
+			of = append(of, attempt{len(names) - 1, i})
+		}
+	}
+	var matches []bool
+	python(t, pairs, &matches, "match")
+	reached := make([][]rule, len(names))
+	for i, matched := range matches {
+		if matched {
+			reached[of[i].event] = append(reached[of[i].event], all[of[i].rule])
+		}
+	}
+	for i, name := range names {
+		want := meantFor(name)
+		if strings.HasPrefix(name, "forged ") {
+			want = ""
+		}
+		// The default bus carries this account's own calls, ours what others forward.
+		wantDefault := strings.HasPrefix(name, "cloudtrail-") && name != "cloudtrail-elsewhere"
+		var functions []string
+		for _, r := range reached[i] {
+			if onDefault := r.bus == nil; onDefault == wantDefault {
+				functions = append(functions, r.function)
+			}
+		}
+		if want == "" && len(functions) > 0 || want != "" && !slices.Equal(functions, []string{want}) {
+			t.Errorf("%s reaches %v, want %q", name, functions, want)
+		}
+	}
+	if len(names) < 20 {
+		t.Errorf("only %d payloads were tried: the test does not see what it should", len(names))
+	}
+}
+
+func TestTheStreamsHandOnWhatTableChangesReads(t *testing.T) {
+	mappings, _ := read(t, "../template.yaml").Resources["TableChangesFunction"].Properties["Events"].(map[string]any)
+	var pairs [][2]any
+	var names []string
+	var wanted []bool
+	for name, payload := range payloads(t) {
+		if !strings.HasPrefix(name, "dynamodb-stream-") {
+			continue
+		}
+		mapping := "Grants"
+		if strings.HasPrefix(name, "dynamodb-stream-account-") {
+			mapping = "Accounts"
+		}
+		filters, _ := at(mappings[mapping], "Properties", "FilterCriteria", "Filters").([]any)
+		for _, filter := range filters {
+			var pattern any
+			if err := json.Unmarshal([]byte(at(filter, "Pattern").(string)), &pattern); err != nil {
+				t.Fatal(err)
+			}
+			for _, record := range payload["Records"].([]any) {
+				partition, _ := at(record, "dynamodb", "Keys", "pk", "S").(string)
+				pairs, names = append(pairs, [2]any{pattern, record}), append(names, name+" "+partition)
+				wanted = append(wanted, strings.HasPrefix(partition, "ACCOUNT#"))
+			}
+		}
+	}
+	var matches []bool
+	python(t, pairs, &matches, "match")
+	for i, matched := range matches {
+		if matched != wanted[i] {
+			t.Errorf("the record %s is handed on: %t, want %t", names[i], matched, wanted[i])
+		}
+	}
+	for name, mapping := range mappings {
+		if p := at(mapping, "Properties"); !slices.Equal(texts(at(p, "FunctionResponseTypes")), []string{"ReportBatchItemFailures"}) ||
+			at(p, "StartingPosition") != "TRIM_HORIZON" || at(p, "MaximumRetryAttempts") == nil || at(p, "MaximumRecordAgeInSeconds") == nil ||
+			at(p, "DestinationConfig", "OnFailure", "Destination") == nil {
+			t.Errorf("mapping %s loses records, or is blocked by one", name)
+		}
+	}
+	if len(matches) < 3 || len(mappings) != 2 {
+		t.Errorf("%d records of %d mappings were tried: the test does not see what it should", len(matches), len(mappings))
+	}
+}
+
+func TestEverySweepHasItsSchedule(t *testing.T) {
+	want := map[string]string{
+		trigger.SweepDue: "Sweep", trigger.SweepGateways: "Sweep",
+		trigger.SweepOrganization: "Organization", trigger.SweepRechecks: "Organization",
+	}
+	for id, schedule := range read(t, "../template.yaml").of("AWS::Scheduler::Schedule") {
+		target := schedule.Properties["Target"]
+		var input struct{ Sweep string }
+		if err := json.Unmarshal([]byte(at(target, "Input").(string)), &input); err != nil {
+			t.Fatalf("%s: %v", id, err)
+		}
+		if at(target, "Arn") != "${"+want[input.Sweep]+"Function.Arn}" {
+			t.Errorf("%s: sweep %q goes to %v", id, input.Sweep, at(target, "Arn"))
+		}
+		delete(want, input.Sweep)
+	}
+	if len(want) > 0 {
+		t.Errorf("no schedule for %v", want)
+	}
+}
+
+// An alarm on a metric that nobody writes never sounds.
+func TestEveryMetricThatIsWatchedIsWritten(t *testing.T) {
+	documented, err := os.ReadFile("../docs/metrics.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	template, err := os.ReadFile("../template.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var watched []string
+	for _, found := range regexp.MustCompile(`(?:Namespace: GatewayGrants,? *\n? *MetricName: |\["GatewayGrants", ")(\w+)`).FindAllStringSubmatch(string(template), -1) {
+		watched = append(watched, found[1])
+	}
+	slices.Sort(watched)
+	watched = slices.Compact(watched)
+	for _, metric := range watched {
+		if !strings.Contains(string(documented), "| `"+metric+"` |") {
+			t.Errorf("%s stands nowhere in docs/metrics.md", metric)
+		}
+	}
+	if len(watched) < 10 {
+		t.Errorf("only %v are watched: the test does not see what it should", watched)
+	}
+}

@@ -1,0 +1,150 @@
+package infra
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// statement is one of a role's.
+type statement struct {
+	role               string
+	sid                any
+	actions, resources []string
+	condition          any
+}
+
+func (s statement) String() string { return fmt.Sprintf("%s, statement %v", s.role, s.sid) }
+
+func (s statement) allows(action string) bool { return slices.Contains(s.actions, action) }
+
+// statements are all of all roles of a stack.
+func statements(t *testing.T, s stack) []statement {
+	t.Helper()
+	var all []statement
+	for id, role := range s.of("AWS::IAM::Role") {
+		if role.Properties["ManagedPolicyArns"] != nil {
+			t.Errorf("%s has managed policies, which allow more than it needs", id)
+		}
+		policies, _ := role.Properties["Policies"].([]any)
+		for _, policy := range policies {
+			list, _ := at(policy, "PolicyDocument", "Statement").([]any)
+			for _, element := range list {
+				if at(element, "Effect") != "Allow" || at(element, "NotAction") != nil || at(element, "NotResource") != nil {
+					t.Errorf("%s: a statement that is no plain Allow", id)
+				}
+				all = append(all, statement{
+					role: id, sid: at(element, "Sid"),
+					actions: texts(at(element, "Action")), resources: texts(at(element, "Resource")), condition: at(element, "Condition"),
+				})
+			}
+		}
+	}
+	if len(all) == 0 {
+		t.Fatal("no role allows anything: the test does not see what it should")
+	}
+	return all
+}
+
+// nameless are the actions that name no resource, or one that nobody knows before.
+// https://docs.aws.amazon.com/service-authorization/latest/reference/list_bedrock-agentcore.html
+// https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsorganizations.html
+func nameless(action string) bool {
+	return action == "bedrock-agentcore:ListGateways" || strings.HasPrefix(action, "organizations:Describe") || strings.HasPrefix(action, "organizations:List")
+}
+
+func TestNoRoleMayDoMoreThanItSays(t *testing.T) {
+	for _, path := range stacks(t) {
+		s := read(t, path)
+		if len(s.of("AWS::IAM::Role")) == 0 {
+			continue
+		}
+		for _, statement := range statements(t, s) {
+			for _, action := range statement.actions {
+				if strings.Contains(action, "*") {
+					t.Errorf("%s: %s of %s", path, action, statement)
+				}
+				if slices.Contains(statement.resources, "*") && !nameless(action) {
+					t.Errorf("%s: %s on any resource: %s", path, action, statement)
+				}
+			}
+		}
+	}
+}
+
+func TestNoFunctionMayWriteTheGrantsTable(t *testing.T) {
+	reading := []string{
+		"dynamodb:Query", "dynamodb:Scan",
+		"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams",
+	}
+	read := statements(t, read(t, "../template.yaml"))
+	seen := false
+	for _, statement := range read {
+		for _, resource := range statement.resources {
+			if strings.Contains(resource, "table/") && !strings.Contains(resource, "${") {
+				t.Errorf("%s: a table that is not one of the stack's: %s", statement, resource)
+			}
+		}
+		if !slices.ContainsFunc(statement.resources, func(r string) bool { return strings.Contains(r, "GrantsTable") || strings.Contains(r, "${Name}") }) {
+			continue
+		}
+		seen = true
+		for _, action := range statement.actions {
+			if !slices.Contains(reading, action) {
+				t.Errorf("%s: %s on the grants table", statement, action)
+			}
+		}
+	}
+	if !seen {
+		t.Error("nobody reads the grants table: the test does not see what it should")
+	}
+}
+
+func TestOnlyTwoRolesTouchPoliciesAndOnlyThoseOfManagedGateways(t *testing.T) {
+	var writers []string
+	for _, statement := range statements(t, read(t, "../template.yaml")) {
+		if !statement.allows("bedrock-agentcore:PutResourcePolicy") && !statement.allows("bedrock-agentcore:DeleteResourcePolicy") {
+			continue
+		}
+		writers = append(writers, statement.role)
+		if at(statement.condition, "StringEquals", "aws:ResourceTag/gateway-grants:managed") != "true" {
+			t.Errorf("%s: policies of gateways without the tag", statement)
+		}
+		for _, resource := range statement.resources {
+			if !strings.HasSuffix(resource, ":${AWS::AccountId}:gateway/*") {
+				t.Errorf("%s: policies of %s", statement, resource)
+			}
+		}
+	}
+	slices.Sort(writers)
+	if want := []string{"GatewayEventsRole", "TableChangesRole"}; !slices.Equal(writers, want) {
+		t.Errorf("policies are written by %v, want %v", writers, want)
+	}
+}
+
+func TestOnlyOneRoleCallsOrganizationsAndWritesTheDirectory(t *testing.T) {
+	for _, statement := range statements(t, read(t, "../template.yaml")) {
+		writes := slices.ContainsFunc(statement.resources, func(r string) bool { return r == "${AccountsTable.Arn}" }) &&
+			(statement.allows("dynamodb:PutItem") || statement.allows("dynamodb:UpdateItem") || statement.allows("dynamodb:DeleteItem") || statement.allows("dynamodb:BatchWriteItem"))
+		calls := slices.ContainsFunc(statement.actions, func(a string) bool { return strings.HasPrefix(a, "organizations:") })
+		if (writes || calls) && statement.role != "OrganizationRole" {
+			t.Errorf("%s", statement)
+		}
+	}
+}
+
+func TestAGatewayMayCallTheEchoFunctionAndNothingElse(t *testing.T) {
+	s := read(t, "../template.yaml")
+	trust, _ := at(s.Resources["GatewayServiceRole"].Properties, "AssumeRolePolicyDocument", "Statement").([]any)
+	if len(trust) != 1 || at(trust[0], "Principal", "Service") != "bedrock-agentcore.amazonaws.com" ||
+		at(trust[0], "Condition", "StringEquals", "aws:SourceAccount") != "${AWS::AccountId}" ||
+		!strings.HasSuffix(fmt.Sprint(at(trust[0], "Condition", "ArnLike", "aws:SourceArn")), ":${AWS::AccountId}:gateway/*") {
+		t.Errorf("trusts %v", trust)
+	}
+	for _, statement := range statements(t, s) {
+		if statement.role == "GatewayServiceRole" && (!slices.Equal(statement.actions, []string{"lambda:InvokeFunction"}) || !slices.Equal(statement.resources, []string{"${EchoFunction.Arn}"})) {
+			t.Errorf("%s allows %v on %v", statement, statement.actions, statement.resources)
+		}
+	}
+}
