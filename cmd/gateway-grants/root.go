@@ -72,7 +72,7 @@ Exit codes: 0 done, 1 no (bad input, call denied, policy not settled), 2 failed.
 
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, err.Error()) })
 	root.AddCommand(
-		p.gatewayCommand(), p.grantCommand(), p.revokeCommand(), p.listCommand(),
+		p.gatewayCommand(), p.grantCommand(), p.revokeCommand(), p.listCommand(), p.approveCommand(),
 		p.planCommand(), p.reconcileCommand(), p.confirmCommand(), p.releaseCommand(), p.invokeCommand(), p.callerPolicyCommand(), p.versionCommand(),
 	)
 	return root

@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 
 	"github.com/gateway-grants/gateway-grants/pkg/bus"
+	"github.com/gateway-grants/gateway-grants/pkg/directory"
 	"github.com/gateway-grants/gateway-grants/pkg/dynamo"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
@@ -30,7 +31,18 @@ type grantsTable interface {
 type opened struct {
 	grants    grantsTable
 	states    reconcile.States
-	directory reconcile.Directory
+	directory directoryTable
+}
+
+// directoryTable is the accounts table as an admin uses it.
+type directoryTable interface {
+	reconcile.Directory
+	// Account reads one account as it is recorded; false where it is not.
+	Account(ctx context.Context, id string) (account directory.Account, found bool, err error)
+	// Notes lists the notes of a topic, by id.
+	Notes(ctx context.Context, topic directory.Topic) ([]directory.Note, error)
+	// PutNote writes a note, over any of the same topic and id.
+	PutNote(ctx context.Context, note directory.Note) error
 }
 
 // openTables opens tables of the given names.

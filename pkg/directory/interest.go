@@ -11,8 +11,9 @@ import (
 // Interests are what grants ask of the directory: nothing else that an account
 // has can be a loss. The zero Interests ask nothing.
 type Interests struct {
-	asked []interest
-	keys  []string
+	asked    []interest
+	keys     []string
+	explicit map[string][]grant.Key // for an account, or something in it
 }
 
 // interest is a selector with its exclusions, and the grants that have both.
@@ -25,13 +26,17 @@ type interest struct {
 // InterestsOf reads the interests of rows; one with a fault lets nobody in and
 // asks nothing.
 func InterestsOf(rows []grant.Row) Interests {
-	var interests Interests
+	interests := Interests{explicit: make(map[string][]grant.Key)}
 	known := make(map[string]int)
 	for _, row := range rows {
-		if row.Fault != nil || !row.Grant.Principal.IsSelector() {
+		if row.Fault != nil {
 			continue
 		}
 		g := row.Grant
+		if !g.Principal.IsSelector() {
+			interests.explicit[g.Principal.Account()] = append(interests.explicit[g.Principal.Account()], row.Key)
+			continue
+		}
 		form := fmt.Sprintf("%s %q %q", g.Principal, g.Exclude.Accounts, g.Exclude.Units)
 		at, ok := known[form]
 		if !ok {
@@ -63,6 +68,24 @@ func (i Interests) Lost(id string, was, is View) []grant.Key {
 		}
 	}
 	return lost
+}
+
+// Ending lists the grants that an account is about to lose.
+func (i Interests) Ending(a Account) []grant.Key {
+	var ending []grant.Key
+	left := a.View()
+	if !a.MissingSince.IsZero() {
+		left = View{}
+		ending = append(ending, i.explicit[a.ID]...)
+	}
+	for _, v := range a.Views() {
+		for _, key := range i.Lost(a.ID, v, left) {
+			if !slices.Contains(ending, key) {
+				ending = append(ending, key)
+			}
+		}
+	}
+	return ending
 }
 
 // Needed leaves the tags that some selector may name; nil for none. A tag's key
