@@ -3,7 +3,6 @@ package trigger_test
 import (
 	"context"
 	"encoding/json"
-	"io"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
@@ -137,7 +136,7 @@ func (w *watched) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
-func (e *estate) log() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
+func (e *estate) log() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 func (e *estate) gateways(rate float64) *agentcore.Gateways {
 	return agentcore.NewForDeployment(e.config, agentcore.Deployment{PolicyRate: rate}).

@@ -75,7 +75,7 @@ func (s *Sweep) Handle(ctx context.Context, payload json.RawMessage) error {
 	case input.Sweep == SweepGateways:
 		err = a.turn(ctx, input.At)
 	case input.Source == Source && input.DetailType == ReconcileRequested:
-		err = a.every(ctx, input.event)
+		a.every(ctx, input.event)
 	default:
 		return fmt.Errorf("there is no sweep %q here; write %q or %q", clip(input.Sweep), SweepDue, SweepGateways)
 	}
@@ -141,11 +141,12 @@ func (a *asking) isTurn(gateway grant.Gateway, at time.Time) bool {
 }
 
 // every asks for all managed gateways, as an event wants it.
-func (a *asking) every(ctx context.Context, e event) error {
+func (a *asking) every(ctx context.Context, e event) {
 	var request Request
-	if err := json.Unmarshal(e.Detail, &request); err != nil || !request.Every {
+	if json.Unmarshal(e.Detail, &request) != nil || !request.Every {
 		a.Log.ErrorContext(ctx, "event let go: it asks for no sweep", "id", clip(e.ID), "detail", clip(string(e.Detail)))
-		return nil
+		a.done.add(CountMalformed, 1)
+		return
 	}
 	a.cause = request.Cause
 	if !request.At.IsZero() {
@@ -154,7 +155,6 @@ func (a *asking) every(ctx context.Context, e event) error {
 	// What could not be found now is found in its turn. Failing would have Lambda
 	// ask for all of them again, twice.
 	_ = a.walk(ctx, func(grant.Gateway) bool { return true }, func(grant.Gateway) bool { return false })
-	return nil
 }
 
 // walk asks for the wanted gateways, as they are found. An owner or region that

@@ -165,3 +165,16 @@ func TestASweepThatCannotAskFails(t *testing.T) {
 func sameRequest(a, b trigger.Request) bool {
 	return a.Gateway == b.Gateway && a.Every == b.Every && a.Cause == b.Cause && a.At.Equal(b.At)
 }
+
+func TestAnEventThatAsksForNoSweepIsCountedAndLetGo(t *testing.T) {
+	for name, detail := range map[string]string{
+		"one gateway": `{"gateway":"` + storyARN + `"}`, "none": `{}`, "no object": `[]`, "another type": `{"gateway":["*"]}`,
+	} {
+		w := newWorld(t)
+		_, err := invoke(t.Context(), w.sweep().Handle, []byte(`{"source":"gateway-grants","detail-type":"Reconcile Requested","detail":`+detail+`}`))
+		check(t, err)
+		if len(w.requests.published) > 0 || w.metrics.counts["EventsMalformed"] != 1 || !strings.Contains(w.log.String(), "level=ERROR") {
+			t.Errorf("%s: requested %v, counts %v", name, w.requests.requested(), w.metrics.counts)
+		}
+	}
+}
