@@ -2,6 +2,7 @@ package dynamo
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/smithy-go"
@@ -82,6 +83,14 @@ var transactionReasons = map[string]string{
 func refused(err error) bool {
 	_, failed := errors.AsType[*types.ConditionalCheckFailedException](err)
 	return failed
+}
+
+// failed tells whether a condition of a transaction did not hold.
+func failed(err error) bool {
+	cancelled, ok := errors.AsType[*types.TransactionCanceledException](err)
+	return ok && slices.ContainsFunc(cancelled.CancellationReasons, func(reason types.CancellationReason) bool {
+		return reason.Code != nil && *reason.Code == "ConditionalCheckFailed"
+	})
 }
 
 // standing is the item that a refused write found in its place.

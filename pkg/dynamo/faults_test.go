@@ -197,8 +197,6 @@ func TestABatchThatIsNeverDoneIsAThrottle(t *testing.T) {
 			return answer(map[string]any{"Item": map[string]any{"syncedAt": map[string]any{"S": "2026-11-20T09:00:00Z"}}})
 		case "BatchGetItem":
 			return answer(map[string]any{"UnprocessedKeys": map[string]any{"a": map[string]any{"Keys": []any{key}, "ConsistentRead": true}}})
-		case "BatchWriteItem":
-			return answer(map[string]any{"UnprocessedItems": map[string]any{"s": []any{map[string]any{"DeleteRequest": map[string]any{"Key": key}}}}})
 		default:
 			return answer(map[string]any{})
 		}
@@ -209,23 +207,34 @@ func TestABatchThatIsNeverDoneIsAThrottle(t *testing.T) {
 			t.Errorf("want a throttle and an unreadable directory, got %d, %v", snapshot.Availability(), err)
 		}
 	})
+}
+
+func TestARecordThatOthersAreAlwaysInTheWayOfIsAThrottle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		tries := 0
+		client := answering(func(operation string) *http.Response {
+			if operation != "TransactWriteItems" {
+				return answer(map[string]any{})
+			}
+			tries++
+			return refusal(400, "TransactionConflictException")
+		})
 		err := dynamo.NewStates(client, "s").Record(t.Context(), alpha(t), plan.GatewayState{}, nil, []grant.Key{{Gateway: "*", ID: "one"}})
-		if grant.CodeOf(err) != reconcile.CodeThrottled {
-			t.Errorf("want a throttle, got %v", err)
-		}
-		if written["PutItem"] != 0 {
-			t.Error("the gateway's own item is written last, so that a record that was not completed leaves it due")
+		if grant.CodeOf(err) != reconcile.CodeThrottled || tries < 2 {
+			t.Errorf("want a throttle after more than one try, got %v after %d", err, tries)
 		}
 	})
 }
 
-func TestAWaitForABatchEndsWithItsContext(t *testing.T) {
+func TestAWaitForOthersEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 		defer cancel()
-		client := answering(func(string) *http.Response {
-			return answer(map[string]any{"UnprocessedItems": map[string]any{"s": []any{map[string]any{"DeleteRequest": map[string]any{"Key": map[string]any{}}}}}})
+		client := answering(func(operation string) *http.Response {
+			if operation != "TransactWriteItems" {
+				return answer(map[string]any{})
+			}
+			return refusal(400, "TransactionConflictException")
 		})
 		err := dynamo.NewStates(client, "s").Record(ctx, alpha(t), plan.GatewayState{}, nil, []grant.Key{{Gateway: "*", ID: "one"}})
 		if !errors.Is(err, context.DeadlineExceeded) {

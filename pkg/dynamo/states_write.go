@@ -5,6 +5,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -17,27 +18,73 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/tables"
 )
 
-// MarkDue is reconcile.States's. Each of its updates is atomic and can be made
-// again, so of two that run at once neither loses what it added.
+// MarkDue is reconcile.States's. What it adds and the version that tells of it
+// become visible at once, so that nobody records on top of the half of it. Each
+// update adds to what is there: of two that run at once neither loses anything.
+// The due time comes last; whoever records before it is there has seen the recheck.
 func (s *States) MarkDue(ctx context.Context, gateway grant.Gateway, intent plan.Intent) error {
 	op := "mark " + gateway.ARN() + " as due"
-	for _, selection := range slices.Sorted(maps.Keys(intent.Selected)) {
-		if err := s.addSelected(ctx, gateway, selection, intent.Selected[selection]); err != nil {
-			return unwritten(s.table, op, err)
-		}
+	if err := s.prepareRefused(ctx, gateway, intent.Refused); err != nil {
+		return unwritten(s.table, op, err)
 	}
-	err := s.setPending(ctx, gateway, intent.Hash, intent.Due)
-	if refused(err) { // what is recorded is due no later
-		err = s.setPending(ctx, gateway, intent.Hash, time.Time{})
+	if err := s.mark(ctx, gateway, intent); err != nil {
+		return unwritten(s.table, op, err)
 	}
-	if err != nil {
+	if err := s.setDue(ctx, gateway, intent.Due); err != nil {
 		return unwritten(s.table, op, err)
 	}
 	return nil
 }
 
-// addSelected adds accounts to the set of those that a selector means.
-func (s *States) addSelected(ctx context.Context, gateway grant.Gateway, selection string, accounts []string) error {
+// prepareRefused makes the map that refusals are added to, where nothing was ever
+// recorded: an update cannot make a map and fill it.
+func (s *States) prepareRefused(ctx context.Context, gateway grant.Gateway, refused map[string]plan.Refusal) error {
+	if len(refused) == 0 {
+		return nil
+	}
+	return s.update(ctx, tables.GatewayKey(gateway), condition{
+		text:   "SET #refused = if_not_exists(#refused, :none)",
+		names:  map[string]string{"#refused": tables.AttrRefused},
+		values: tables.Item{":none": &types.AttributeValueMemberM{Value: tables.Item{}}},
+	}, "")
+}
+
+// mark records the intent, but for when the gateway is due.
+func (s *States) mark(ctx context.Context, gateway grant.Gateway, intent plan.Intent) error {
+	selections := slices.Sorted(maps.Keys(intent.Selected))
+	for {
+		writes := []types.TransactWriteItem{s.updating(tables.GatewayKey(gateway), pending(intent))}
+		now := selections[:min(len(selections), transactionItems-1)]
+		for _, selection := range now {
+			writes = append(writes, s.updating(tables.SelectedKey(gateway, selection), selected(selection, intent.Selected[selection])))
+		}
+		if err := s.transact(ctx, writes); err != nil {
+			return err
+		}
+		if selections = selections[len(now):]; len(selections) == 0 {
+			return nil
+		}
+	}
+}
+
+// setDue makes the gateway due at that time unless it is earlier; zero is never.
+func (s *States) setDue(ctx context.Context, gateway grant.Gateway, due time.Time) error {
+	if due.IsZero() {
+		return nil
+	}
+	err := s.update(ctx, tables.GatewayKey(gateway), condition{
+		text:   "SET #due = :due, #shard = :shard",
+		names:  map[string]string{"#due": tables.AttrDue, "#shard": tables.AttrDueShard},
+		values: tables.Item{":due": tables.S(tables.Moment(due)), ":shard": tables.S(tables.DueShard)},
+	}, "attribute_not_exists(#due) OR #due > :due")
+	if refused(err) { // what is recorded is due no later
+		return nil
+	}
+	return err
+}
+
+// selected adds accounts to the set of those that a selector means.
+func selected(selection string, accounts []string) condition {
 	update := condition{
 		text:   "SET #selection = :selection",
 		names:  map[string]string{"#selection": tables.AttrSelection},
@@ -48,25 +95,29 @@ func (s *States) addSelected(ctx context.Context, gateway grant.Gateway, selecti
 		update.names["#accounts"] = tables.AttrAccounts
 		update.values[":accounts"] = &types.AttributeValueMemberSS{Value: slices.Compact(slices.Sorted(slices.Values(accounts)))}
 	}
-	return s.update(ctx, tables.SelectedKey(gateway, selection), update, "")
+	return update
 }
 
-// setPending records the hash and, unless it is zero, when the gateway is due. It
-// is refused where a due time is recorded that is no later.
-func (s *States) setPending(ctx context.Context, gateway grant.Gateway, hash string, due time.Time) error {
+// pending is the update of the gateway's own item.
+func pending(intent plan.Intent) condition {
 	update := condition{
-		text:   "REMOVE #asked SET #hash = :hash",
-		names:  map[string]string{"#hash": tables.AttrPendingHash, "#asked": tables.AttrAsked},
-		values: tables.Item{":hash": tables.S(hash)},
+		text: "ADD #version :one REMOVE #asked SET #hash = :hash",
+		names: map[string]string{
+			"#version": tables.AttrVersion, "#hash": tables.AttrPendingHash, "#asked": tables.AttrAsked,
+		},
+		values: tables.Item{":one": &types.AttributeValueMemberN{Value: "1"}, ":hash": tables.S(intent.Hash)},
 	}
-	only := ""
-	if !due.IsZero() {
-		update.text += ", #due = :due, #shard = :shard"
-		update.names["#due"], update.names["#shard"] = tables.AttrDue, tables.AttrDueShard
-		update.values[":due"], update.values[":shard"] = tables.S(tables.Moment(due)), tables.S(tables.DueShard)
-		only = "attribute_not_exists(#due) OR #due > :due"
+	if !intent.Due.IsZero() {
+		update.text += ", #recheck = :recheck"
+		update.names["#recheck"], update.values[":recheck"] = tables.AttrRecheck, tables.S(tables.Moment(intent.Due))
 	}
-	return s.update(ctx, tables.GatewayKey(gateway), update, only)
+	for i, principal := range slices.Sorted(maps.Keys(intent.Refused)) {
+		name := strconv.Itoa(i)
+		update.text += ", #refused.#p" + name + " = :p" + name
+		update.names["#refused"], update.names["#p"+name] = tables.AttrRefused, principal
+		update.values[":p"+name] = tables.RefusalValue(intent.Refused[principal])
+	}
+	return update
 }
 
 // Asked records that somebody asked for the gateway to be reconciled, which keeps
@@ -99,8 +150,20 @@ func (s *States) update(ctx context.Context, key tables.Key, update condition, o
 	return err
 }
 
+// updating is an update within a transaction.
+func (s *States) updating(key tables.Key, update condition) types.TransactWriteItem {
+	return types.TransactWriteItem{Update: &types.Update{
+		TableName:                 aws.String(s.table),
+		Key:                       tables.StatesLayout.Item(key),
+		UpdateExpression:          aws.String(update.text),
+		ExpressionAttributeNames:  update.names,
+		ExpressionAttributeValues: update.values,
+	}}
+}
+
 // Record is reconcile.States's. The gateway's own item is written last: until
-// then it is as due as it was, and what a crash leaves undone is done again.
+// then it is as due as it was, and what a crash leaves undone is done again. All
+// that is written is written on top of the version that was loaded.
 func (s *States) Record(ctx context.Context, gateway grant.Gateway, state plan.GatewayState, statuses map[grant.Key]grant.Status, gone []grant.Key) error {
 	op := "record the outcome for " + gateway.ARN()
 	recorded, err := s.selected(ctx, gateway)
@@ -116,55 +179,69 @@ func (s *States) Record(ctx context.Context, gateway grant.Gateway, state plan.G
 			obsolete = append(obsolete, tables.StatusKey(gateway, key))
 		}
 	}
-	if err := s.batch(ctx, requests(put, obsolete)); err != nil {
-		return unwritten(s.table, op, err)
+	writes, loaded := s.writes(put, obsolete), loaded(state.Version)
+	for len(writes) >= transactionItems {
+		check := types.TransactWriteItem{ConditionCheck: &types.ConditionCheck{
+			TableName: aws.String(s.table), Key: tables.StatesLayout.Item(tables.GatewayKey(gateway)),
+			ConditionExpression: aws.String(loaded.text), ExpressionAttributeNames: loaded.names, ExpressionAttributeValues: loaded.values,
+		}}
+		if err := s.transact(ctx, append(writes[:transactionItems-1:transactionItems-1], check)); err != nil {
+			return s.unrecorded(op, err)
+		}
+		writes = writes[transactionItems-1:]
 	}
-	own := &dynamodb.PutItemInput{TableName: aws.String(s.table), Item: tables.GatewayItem(gateway, state)}
-	if _, err := s.client.PutItem(ctx, own); err != nil {
-		return unwritten(s.table, op, err)
+	state.Version++
+	own := types.TransactWriteItem{Put: &types.Put{
+		TableName: aws.String(s.table), Item: tables.GatewayItem(gateway, state),
+		ConditionExpression: aws.String(loaded.text), ExpressionAttributeNames: loaded.names, ExpressionAttributeValues: loaded.values,
+	}}
+	if err := s.transact(ctx, append(writes, own)); err != nil {
+		return s.unrecorded(op, err)
 	}
 	return nil
 }
 
-// requests puts and deletes items, each once: a batch takes no item twice.
-func requests(put []tables.Item, obsolete []tables.Key) []types.WriteRequest {
-	writes := make([]types.WriteRequest, 0, len(put)+len(obsolete))
+// loaded is the condition that the gateway's own item has that version.
+func loaded(version int) condition {
+	if version == 0 { // never recorded, or before there were versions
+		return condition{text: "attribute_not_exists(#version)", names: map[string]string{"#version": tables.AttrVersion}}
+	}
+	return condition{
+		text: "#version = :version", names: map[string]string{"#version": tables.AttrVersion},
+		values: tables.Item{":version": &types.AttributeValueMemberN{Value: strconv.Itoa(version)}},
+	}
+}
+
+func (s *States) unrecorded(op string, err error) error {
+	if failed(err) {
+		return tables.RecordedMeanwhile(s.table, op)
+	}
+	return unwritten(s.table, op, err)
+}
+
+// writes puts and deletes items, each once: a transaction takes no item twice.
+func (s *States) writes(put []tables.Item, obsolete []tables.Key) []types.TransactWriteItem {
+	writes := make([]types.TransactWriteItem, 0, len(put)+len(obsolete)+1)
 	for _, item := range put {
-		writes = append(writes, types.WriteRequest{PutRequest: &types.PutRequest{Item: item}})
+		writes = append(writes, types.TransactWriteItem{Put: &types.Put{TableName: aws.String(s.table), Item: item}})
 	}
 	deleted := make(map[tables.Key]bool, len(obsolete))
 	for _, key := range obsolete {
 		if !deleted[key] {
-			writes = append(writes, types.WriteRequest{DeleteRequest: &types.DeleteRequest{Key: tables.StatesLayout.Item(key)}})
+			writes = append(writes, types.TransactWriteItem{Delete: &types.Delete{TableName: aws.String(s.table), Key: tables.StatesLayout.Item(key)}})
 		}
 		deleted[key] = true
 	}
 	return writes
 }
 
-// batch makes every write, in no particular order.
-func (s *States) batch(ctx context.Context, writes []types.WriteRequest) error {
-	const most = 25 // https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html
-	for chunk := range slices.Chunk(writes, most) {
-		if err := s.writeAll(ctx, chunk); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// writeAll makes the writes of one batch, asking again for what DynamoDB leaves
-// out.
-func (s *States) writeAll(ctx context.Context, open []types.WriteRequest) error {
+// transact makes the writes together, again where another transaction was at the
+// same items.
+func (s *States) transact(ctx context.Context, writes []types.TransactWriteItem) error {
 	for attempt := range attempts {
-		output, err := s.client.BatchWriteItem(ctx, &dynamodb.BatchWriteItemInput{
-			RequestItems: map[string][]types.WriteRequest{s.table: open},
-		})
-		if err != nil {
+		_, err := s.client.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: writes})
+		if !lost(err) || failed(err) {
 			return err
-		}
-		if open = output.UnprocessedItems[s.table]; len(open) == 0 {
-			return nil
 		}
 		if err := pause(ctx, attempt); err != nil {
 			return err

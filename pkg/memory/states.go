@@ -41,7 +41,11 @@ func (s *States) MarkDue(ctx context.Context, gateway grant.Gateway, intent plan
 			return err
 		}
 		next := state.Gateway
+		next.Version++
 		next.PendingHash = intent.Hash
+		if !intent.Due.IsZero() {
+			next.Recheck = intent.Due
+		}
 		if !intent.Due.IsZero() && (next.Due.IsZero() || intent.Due.Before(next.Due)) {
 			next.Due = intent.Due
 		}
@@ -52,6 +56,11 @@ func (s *States) MarkDue(ctx context.Context, gateway grant.Gateway, intent plan
 		for selection, accounts := range intent.Selected {
 			next.Selected[selection] = slices.Concat(next.Selected[selection], accounts)
 		}
+		next.Refused = maps.Clone(next.Refused)
+		if next.Refused == nil {
+			next.Refused = make(map[string]plan.Refusal)
+		}
+		maps.Copy(next.Refused, intent.Refused)
 		return v.replace(gateway, state.Gateway.Selected, next)
 	})
 }
@@ -63,6 +72,10 @@ func (s *States) Record(ctx context.Context, gateway grant.Gateway, state plan.G
 		if err != nil {
 			return err
 		}
+		if recorded.Gateway.Version != state.Version {
+			return tables.RecordedMeanwhile(v.Name, "record the outcome for "+gateway.ARN())
+		}
+		state.Version++
 		for key, status := range statuses {
 			if err := v.put(tables.StatusItem(gateway, key, status)); err != nil {
 				return err

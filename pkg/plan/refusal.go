@@ -14,18 +14,41 @@ import (
 func refusals(world World, claims []claim, said reading) map[string]Refusal {
 	known := make(map[string]Refusal)
 	for _, c := range claims {
-		for _, a := range c.accesses {
+		for _, a := range slices.Concat(c.barred, c.accesses) {
 			principal := a.principal()
 			refusal, refused := world.Gateway.Recorded.Gateway.Refused[principal]
 			switch {
 			case refused && (refusal.NextTry.IsZero() || !said.principals[principal]):
 				known[principal] = refusal
-			case len(said.leftovers) > 0 && a.pinned() && !said.principals[principal] && WasAdmitted(world.Gateway.Recorded, principal):
+			case len(said.leftovers) > 0 && a.pinned() && !said.principals[principal] && mayHaveBeenAdmitted(world.Gateway.Recorded, principal):
 				known[principal] = Refusal{Code: grant.CodeRecreated, Since: world.Now}
 			}
 		}
 	}
 	return known
+}
+
+// mayHaveBeenAdmitted also counts whom a write was to let in whose end was not
+// recorded: a unique id does not tell whose it was.
+func mayHaveBeenAdmitted(recorded State, principal string) bool {
+	return slices.Contains(recorded.Gateway.Selected[byIdentity], principal) || WasAdmitted(recorded, principal)
+}
+
+// byIdentity is the key in GatewayState.Selected of the roles and users that the
+// policy names, as ARNs. No selector is written so.
+const byIdentity = "by identity"
+
+// pinned lists the roles and users among the accesses that are named by identity,
+// sorted.
+func pinned(accesses map[access]bool) []string {
+	var list []string
+	for a := range accesses {
+		if a.pinned() {
+			list = append(list, a.principal())
+		}
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
 }
 
 // WasAdmitted tells whether the principal is recorded as let in by identity or

@@ -15,6 +15,7 @@ import (
 type claim struct {
 	row      grant.Row
 	accesses []access   // without an end
+	barred   []access   // what would be asked for but for the reason
 	reason   grant.Code // why nothing, or not everything, is asked for
 	message  string
 }
@@ -87,17 +88,37 @@ func (r *resolver) claimExplicit(row grant.Row, partition string) claim {
 	switch r.world.Accounts.Availability() {
 	case directory.Known:
 		if !r.world.Accounts.IsMember(account) {
-			return claim{row: row, reason: grant.CodeOutsideOrg,
+			return claim{row: row, barred: []access{wanted}, reason: grant.CodeOutsideOrg,
 				message: "account " + account + " is not in the organization; add it to the trusted accounts of the deployment to let it in"}
 		}
 	case directory.Unreadable:
-		if !r.standing[wanted] {
-			return claim{row: row, reason: grant.CodeDirectoryFailed,
+		if !r.knows(account) {
+			return claim{row: row, barred: []access{wanted}, reason: grant.CodeDirectoryFailed,
 				message: "whether account " + account + " is in the organization cannot be read now; it is tried again"}
 		}
 	case directory.Absent:
 	}
 	return claim{row: row, accesses: []access{wanted}}
+}
+
+// knows tells whether somebody of the account is let in now, or was when the
+// gateway was last recorded: then the account was a member, or trusted. With the
+// directory unreadable this is all there is to go by, and an edited grant must not
+// cost its account the access that it had.
+func (r *resolver) knows(account string) bool {
+	for a := range r.standing {
+		if parsed, _ := splitARN(a.who); parsed.account == account {
+			return true
+		}
+	}
+	for _, status := range r.world.Gateway.Recorded.Grants {
+		for _, who := range status.Admitted {
+			if parsed, _ := splitARN(who); parsed.account == account {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func (r *resolver) claimSelected(row grant.Row, partition string) claim {

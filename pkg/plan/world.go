@@ -44,6 +44,7 @@ type State struct {
 // GatewayState is the gateway's own item in the state table. The zero value
 // stands for a gateway never seen.
 type GatewayState struct {
+	Version     int // counts what was recorded; a record on top of another version than was loaded is refused
 	Authorizer  string
 	AppliedHash string // of our statements, when last seen to be right; "" if never seen
 	PendingHash string // of our statements in a write whose end was not recorded yet; "" for none
@@ -52,6 +53,7 @@ type GatewayState struct {
 	LastMessage string
 	Failures    int       // runs failed in a row
 	Due         time.Time // when to look again; zero for never
+	Recheck     time.Time // until when a write may be under way, which must be looked at then; zero for none
 	// Overwritten counts how often in a row our statements were found changed by
 	// somebody else, and OverwrittenAt says when last.
 	Overwritten   int
@@ -59,8 +61,10 @@ type GatewayState struct {
 	// Refused are the principals, by ARN, that AWS would not take.
 	Refused map[string]Refusal
 	// Selected is whom each selector in use was last known to mean: account ids,
-	// sorted, by SelectionKey. It is recorded before the write that lets them in,
-	// so that a directory that cannot be read later never removes access.
+	// sorted, by SelectionKey, and under one more key the roles and users that are
+	// named by identity. It is recorded before the write that lets them in, so that
+	// a directory that cannot be read later never removes access, and a role that
+	// is deleted right after is not taken for a new one.
 	Selected map[string][]string
 }
 
@@ -78,9 +82,10 @@ func (r Refusal) holds(now time.Time) bool { return r.NextTry.IsZero() || now.Be
 // Intent is what is recorded before a write, so that a crash in the middle of
 // it is understood afterwards.
 type Intent struct {
-	Due      time.Time // when to look again, whatever happens now
+	Due      time.Time // when to look again, whatever happens now; becomes the Recheck
 	Hash     string    // becomes the PendingHash
 	Selected map[string][]string
+	Refused  map[string]Refusal // the write may wipe away what they are known by
 }
 
 // Size is how much of AWS's limits a policy uses.

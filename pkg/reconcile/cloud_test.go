@@ -24,7 +24,10 @@ var owner = model.Caller{Account: "111122223333"}
 
 // everyone is an IAM in which every account exists, and every role and user that
 // is not named in missing.
-type everyone struct{ missing map[string]bool }
+type everyone struct {
+	missing map[string]bool
+	anew    map[string]bool // deleted, and made by somebody else under the same name
+}
 
 func (e everyone) UniqueID(arn string) (string, error) {
 	if e.missing[arn] {
@@ -32,6 +35,9 @@ func (e everyone) UniqueID(arn string) (string, error) {
 	}
 	if strings.HasSuffix(arn, ":root") {
 		return strings.Split(arn, ":")[4], nil
+	}
+	if e.anew[arn] {
+		arn += "anew"
 	}
 	return "AROA" + strings.ToUpper(strings.NewReplacer(":", "", "/", "", "-", "").Replace(arn)), nil
 }
@@ -151,7 +157,7 @@ type cloud struct {
 
 func newCloud(t testing.TB, quirks ...model.Quirk) *cloud {
 	t.Helper()
-	c := &cloud{t: t, now: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC), iam: everyone{map[string]bool{}}, notices: &notices{t: t, schemas: noticetest.Read(t, "../..")}}
+	c := &cloud{t: t, now: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC), iam: everyone{map[string]bool{}, map[string]bool{}}, notices: &notices{t: t, schemas: noticetest.Read(t, "../..")}}
 	clock := func() time.Time { return c.now }
 	service := model.New(model.Options{Now: clock, Principals: c.iam, Quirks: quirks, Rand: rand.New(rand.NewPCG(1, 2))})
 	created, err := service.CreateGateway(owner, model.CreateGatewayInput{

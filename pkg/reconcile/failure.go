@@ -16,4 +16,6 @@ const (
 	CodeContended        grant.Code = "Contended"        // others kept writing; given up for now
 	CodeReadFailed       grant.Code = "ReadFailed"       // something could not be read completely
 	CodeUnknown          grant.Code = "Unknown"
+
+	CodeRecordedMeanwhile grant.Code = "RecordedMeanwhile" // the state is no longer the one loaded
 )

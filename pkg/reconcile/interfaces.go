@@ -46,11 +46,16 @@ type States interface {
 	// zero State.
 	Load(ctx context.Context, gateway grant.Gateway) (plan.State, error)
 	// MarkDue records what is about to be written: the earlier of the due time
-	// recorded and the one given, the hash as pending, and the accounts selected,
-	// added to those recorded by the same key.
+	// recorded and the one given, the one given as the recheck, the hash as pending, the accounts selected,
+	// added to those recorded by the same key, and the principals refused, added
+	// to those recorded. It always succeeds on top of what others recorded, and
+	// makes a new version, so that whoever loaded an earlier one records nothing.
 	MarkDue(ctx context.Context, gateway grant.Gateway, intent plan.Intent) error
 	// Record replaces the gateway's own item, writes the statuses given, and
-	// deletes those of the rows named in gone.
+	// deletes those of the rows named in gone, all on top of the version that the
+	// state was loaded with. If there is another by now it fails with
+	// CodeRecordedMeanwhile: what others recorded, such as when the gateway is due,
+	// must not be lost.
 	Record(ctx context.Context, gateway grant.Gateway, state plan.GatewayState, statuses map[grant.Key]grant.Status, gone []grant.Key) error
 	// Journal adds what a write did. Entries end by themselves.
 	Journal(ctx context.Context, gateway grant.Gateway, entry Entry) error

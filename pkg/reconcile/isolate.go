@@ -3,7 +3,6 @@ package reconcile
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -36,9 +35,8 @@ type isolation struct {
 // taken out of the last accepted document; then additions go onto it in groups,
 // halved to find the k bad ones among n in O(k log n) puts.
 func (r *run) isolate(ctx context.Context, p plan.Plan) error {
-	intent := plan.Intent{Due: r.Now().Add(recheckAfter), Hash: plan.Trials, Selected: p.Selected}
-	if err := r.States.MarkDue(ctx, r.gateway, intent); err != nil {
-		return fmt.Errorf("%w: record the intent to try: %w", errUnrecorded, err)
+	if err := r.markDue(ctx, p, plan.Trials); err != nil {
+		return err
 	}
 	i := &isolation{run: r, plan: p, last: r.world.Gateway.Policy}
 	defer i.remember()
@@ -103,6 +101,9 @@ func (i *isolation) blame(ctx context.Context, principal string) error {
 // few puts that it takes to find the bad ones.
 func (i *isolation) doubtStanding(ctx context.Context) error {
 	standing := i.plan.Standing()
+	if len(standing) == 0 { // nothing of ours was in what AWS refused
+		return i.blockedByForeign()
+	}
 	if i.plan.Revokes() {
 		if err := i.add(ctx, standing, true); err != nil {
 			return err

@@ -85,7 +85,11 @@ func (r *Reconciler) Reconcile(ctx context.Context, gateway grant.Gateway, cause
 		case err != nil:
 			return run.fail(ctx, err)
 		case settled:
-			return run.settle(ctx)
+			result, err := run.settle(ctx)
+			if grant.CodeOf(err) == CodeRecordedMeanwhile {
+				continue
+			}
+			return result, err
 		}
 	}
 	return run.fail(ctx, &grant.Error{Code: CodeContended, Op: "settle the policy",
@@ -110,6 +114,8 @@ type run struct {
 	result  Result
 	first   plan.Plan // of the pass that wrote first, or of the last if none did
 
+	marks      int                     // by this run since it loaded the state
+	published  []plan.Notice           // by this run; a pass that could not be recorded told them already
 	refused    map[string]plan.Refusal // found in this run, not recorded yet
 	interrupts []string                // principals that were out for a moment
 }
@@ -134,15 +140,11 @@ func (r *run) pass(ctx context.Context) (settled bool, err error) {
 	return false, r.apply(ctx, p)
 }
 
-// observe reads the world. The state comes first: what follows can fail and be
-// recorded there.
+// observe reads the world. The state comes last: whoever writes a policy records
+// first whom selectors mean and who is held, so that whoever has read the policy
+// finds recorded what it was written with.
 func (r *run) observe(ctx context.Context) error {
-	state, err := r.States.Load(ctx, r.gateway)
-	if err != nil {
-		return fmt.Errorf("%w: read the recorded state: %w", errUnrecorded, err)
-	}
-	state.Gateway.Refused = merged(state.Gateway.Refused, r.refused)
-	r.world = plan.World{Now: r.Now(), Gateway: plan.Observed{Gateway: r.gateway, Recorded: state}}
+	r.world = plan.World{Now: r.Now(), Gateway: plan.Observed{Gateway: r.gateway}}
 	rows, err := r.Grants.ForGateway(ctx, r.gateway)
 	if err != nil {
 		return fmt.Errorf("read the grants: %w", err)
@@ -156,9 +158,15 @@ func (r *run) observe(ctx context.Context) error {
 			return fmt.Errorf("read the resource policy: %w", err)
 		}
 	}
+	r.world.Accounts = r.lookup(ctx, rows)
+	state, err := r.States.Load(ctx, r.gateway)
+	if err != nil {
+		return fmt.Errorf("%w: read the recorded state: %w", errUnrecorded, err)
+	}
+	r.marks = 0
+	state.Gateway.Refused = merged(state.Gateway.Refused, r.refused)
 	observed.Gateway, observed.Recorded = r.gateway, state
 	r.world.Gateway, r.world.Rows = observed, rows
-	r.world.Accounts = r.lookup(ctx, rows)
 	return nil
 }
 
@@ -191,9 +199,8 @@ func (r *run) lookup(ctx context.Context, rows []grant.Row) directory.Snapshot {
 // noticed, and re-reads the policy just before, so that a foreign statement
 // written meanwhile is not lost.
 func (r *run) apply(ctx context.Context, p plan.Plan) error {
-	intent := plan.Intent{Due: r.Now().Add(recheckAfter), Hash: p.Hash, Selected: p.Selected}
-	if err := r.States.MarkDue(ctx, r.gateway, intent); err != nil {
-		return fmt.Errorf("%w: record the intent to write: %w", errUnrecorded, err)
+	if err := r.markDue(ctx, p, p.Hash); err != nil {
+		return err
 	}
 	now, err := r.Gateways.Policy(ctx, r.gateway)
 	if err != nil {
@@ -215,6 +222,23 @@ func (r *run) apply(ctx context.Context, p plan.Plan) error {
 		return nil
 	}
 	return err
+}
+
+// markDue records what is about to be written. What the plan has learned of
+// principals goes with it: once the unique id that a deleted role left behind is
+// written over, nothing but this record tells that the role was deleted.
+func (r *run) markDue(ctx context.Context, p plan.Plan, hash string) error {
+	learned := maps.Clone(p.Refused)
+	maps.DeleteFunc(learned, func(principal string, refusal plan.Refusal) bool {
+		known, ok := r.world.Gateway.Recorded.Gateway.Refused[principal]
+		return ok && sameRefusal(known, refusal)
+	})
+	intent := plan.Intent{Due: r.Now().Add(recheckAfter), Hash: hash, Selected: p.Selected, Refused: learned}
+	if err := r.States.MarkDue(ctx, r.gateway, intent); err != nil {
+		return fmt.Errorf("%w: record the intent to write: %w", errUnrecorded, err)
+	}
+	r.marks++
+	return nil
 }
 
 func (r *run) write(ctx context.Context, want *policy.Document) error {

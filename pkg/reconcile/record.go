@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"time"
 
@@ -27,6 +28,7 @@ func (r *run) settle(ctx context.Context) (Result, error) {
 	r.result.Changes = p.Since(r.first)
 	notices := p.Notices
 	next := plan.GatewayState{
+		Version:     recorded.Gateway.Version,
 		Authorizer:  r.world.Gateway.Authorizer,
 		AppliedHash: p.Hash,
 		Size:        p.Size,
@@ -58,8 +60,8 @@ func (r *run) settle(ctx context.Context) (Result, error) {
 		next.Failures = recorded.Gateway.Failures + 1
 		next.Due = earlier(next.Due, r.Now().Add(backoff(next.Failures)))
 	}
-	if pending := recorded.Gateway.Due; pending.After(r.Now()) {
-		next.Due = earlier(next.Due, pending) // another run's write is still to be rechecked
+	if recheck := recorded.Gateway.Recheck; recheck.After(r.Now()) { // a write, perhaps another run's, may be under way
+		next.Due, next.Recheck, next.PendingHash = earlier(next.Due, recheck), recheck, recorded.Gateway.PendingHash
 	}
 	if err := r.record(ctx, next, p.Status); err != nil {
 		return r.result, err
@@ -74,13 +76,22 @@ func (r *run) contested(state plan.GatewayState) plan.Notice {
 }
 
 // fail records why the run could not end well, and when it is tried again.
-func (r *run) fail(ctx context.Context, cause error) (Result, error) {
-	failure := coded(cause)
-	r.result.Failure = failure
-	r.Log.WarnContext(ctx, "reconcile failed", "gateway", r.gateway.ARN(), "code", failure.Code, "error", cause)
+func (r *run) fail(ctx context.Context, cause error) (result Result, err error) {
+	r.result.Failure = coded(cause)
+	r.Log.WarnContext(ctx, "reconcile failed", "gateway", r.gateway.ARN(), "code", r.result.Failure.Code, "error", cause)
+	for range maxPasses {
+		result, err = r.recordFailure(ctx, cause)
+		if grant.CodeOf(err) != CodeRecordedMeanwhile {
+			break
+		}
+	}
+	return result, err
+}
 
-	// What this run itself marked before a write must survive the record of its
-	// failure, so the state is read again.
+// recordFailure adds the failure to what is recorded by now: what this run itself
+// marked before a write must survive it, and so must what others recorded.
+func (r *run) recordFailure(ctx context.Context, cause error) (Result, error) {
+	failure := r.result.Failure
 	recorded, err := r.States.Load(ctx, r.gateway)
 	if err != nil {
 		return r.result, fmt.Errorf("reconcile %s: %w: %w", r.gateway, errUnrecorded, errors.Join(err, cause))
@@ -93,8 +104,11 @@ func (r *run) fail(ctx context.Context, cause error) (Result, error) {
 	if failure.Code == CodeIsolating {
 		next.Due = r.Now().Add(backoff(1))
 	}
-	if pending := recorded.Gateway.Due; pending.After(r.Now()) {
-		next.Due = earlier(next.Due, pending)
+	if r.result.Writes == 0 && recorded.Gateway.Version == r.world.Gateway.Recorded.Gateway.Version+r.marks {
+		next.Recheck = r.world.Gateway.Recorded.Gateway.Recheck // only this run announced a write, and there was none
+	}
+	if next.Recheck.After(r.Now()) {
+		next.Due = earlier(next.Due, next.Recheck)
 	}
 	r.world.Gateway.Recorded = recorded
 	return r.result, r.record(ctx, next, recorded.Grants)
@@ -127,7 +141,7 @@ func (r *run) record(ctx context.Context, next plan.GatewayState, statuses map[g
 func sameState(a, b plan.GatewayState) bool {
 	return a.Authorizer == b.Authorizer && a.AppliedHash == b.AppliedHash && a.PendingHash == b.PendingHash &&
 		a.Size == b.Size && a.LastError == b.LastError && a.LastMessage == b.LastMessage &&
-		a.Failures == b.Failures && a.Due.Equal(b.Due) &&
+		a.Failures == b.Failures && a.Due.Equal(b.Due) && a.Recheck.Equal(b.Recheck) &&
 		a.Overwritten == b.Overwritten && a.OverwrittenAt.Equal(b.OverwrittenAt) &&
 		maps.EqualFunc(a.Selected, b.Selected, slices.Equal[[]string]) &&
 		maps.EqualFunc(a.Refused, b.Refused, sameRefusal)
@@ -140,9 +154,13 @@ func sameRefusal(a, b plan.Refusal) bool {
 // publish tells people and their tools. The policy is right without it, so a bus
 // that fails is logged and nothing is undone.
 func (r *run) publish(ctx context.Context, notices []plan.Notice) {
+	notices = slices.DeleteFunc(slices.Clone(notices), func(notice plan.Notice) bool {
+		return slices.ContainsFunc(r.published, func(told plan.Notice) bool { return reflect.DeepEqual(told, notice) })
+	})
 	if len(notices) == 0 {
 		return
 	}
+	r.published = append(r.published, notices...)
 	if err := r.Notices.Publish(ctx, notices); err != nil {
 		r.Log.ErrorContext(ctx, "notices not published", "gateway", r.gateway.ARN(), "error", err)
 	}

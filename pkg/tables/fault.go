@@ -1,6 +1,9 @@
 package tables
 
-import "github.com/gateway-grants/gateway-grants/pkg/grant"
+import (
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
+)
 
 // Why a table could not be read or written, beyond the codes of package
 // reconcile.
@@ -17,6 +20,15 @@ func NoSentinel(table string) error {
 		Code: CodeNoSentinel,
 		Op:   "read table " + table,
 		Hint: "the row gateway * grant " + grant.SentinelID + " is missing, so this may not be the grants table and nothing is decided on it: check GRANTS_TABLE, or put the row back with `make deploy`",
+	}
+}
+
+// RecordedMeanwhile refuses to record on top of another version than was loaded.
+func RecordedMeanwhile(table, op string) error {
+	return &grant.Error{
+		Code: reconcile.CodeRecordedMeanwhile,
+		Op:   op + " in table " + table,
+		Hint: "somebody else recorded something about the gateway since it was read: read it again and decide anew",
 	}
 }
 

@@ -17,12 +17,14 @@ import (
 )
 
 // A gateway's items in the order of their sort keys. What a Load needs comes
-// before journalPrefix, so that one Query reads it and no journal.
+// before journalPrefix, so that one Query reads it and no journal. The gateway's
+// own, which holds the version, comes first: a Query reads in order and is no
+// snapshot, so what it finds behind a version is never older than that.
 const (
-	SelectedPrefix = "accounts#" // accounts#selection: whom a selector was last known to mean
-	gatewaySort    = "gateway"   // the gateway's own
-	statusPrefix   = "grant#"    // grant#scope#id: where a row stands
-	JournalPrefix  = "journal#"  // journal#time
+	gatewaySort    = "gateway"           // the gateway's own
+	SelectedPrefix = "gateway#accounts#" // gateway#accounts#selection: whom a selector was last known to mean
+	statusPrefix   = "grant#"            // grant#scope#id: where a row stands
+	JournalPrefix  = "journal#"          // journal#time
 )
 
 // DueShard is the one partition of the index of what is due.
@@ -38,6 +40,9 @@ const AskAgainAfter = 5 * time.Minute
 // and accounts exceeds an item's 400 KB.
 const (
 	AttrPendingHash = "pendingHash"
+	AttrVersion     = "version"
+	AttrRecheck     = "recheck"
+	AttrRefused     = "refused"
 	AttrSelection   = "selection"
 	AttrAccounts    = "accounts"
 )
@@ -45,6 +50,7 @@ const (
 type gatewayItem struct {
 	Gateway     string     `dynamodbav:"gateway"`
 	Item        string     `dynamodbav:"item"`
+	Version     int        `dynamodbav:"version,omitempty"`
 	Authorizer  string     `dynamodbav:"authorizer,omitempty"`
 	AppliedHash string     `dynamodbav:"appliedHash,omitempty"`
 	PendingHash string     `dynamodbav:"pendingHash,omitempty"`
@@ -55,10 +61,11 @@ type gatewayItem struct {
 	Failures    int        `dynamodbav:"failures,omitempty"`
 	DueShard    string     `dynamodbav:"dueShard,omitempty"`
 	Due         time.Time  `dynamodbav:"due,omitempty"`
+	Recheck     time.Time  `dynamodbav:"recheck,omitempty"`
 
 	Overwritten   int                    `dynamodbav:"overwritten,omitempty"`
 	OverwrittenAt time.Time              `dynamodbav:"overwrittenAt,omitempty"`
-	Refused       map[string]refusalItem `dynamodbav:"refused,omitempty"`
+	Refused       map[string]refusalItem `dynamodbav:"refused"`
 }
 
 type refusalItem struct {
@@ -96,11 +103,11 @@ func GatewayKey(gateway grant.Gateway) Key {
 // GatewayItem is the gateway's own item, which leaves out whom selectors mean.
 func GatewayItem(gateway grant.Gateway, state plan.GatewayState) Item {
 	item := gatewayItem{
-		Gateway: gateway.ARN(), Item: gatewaySort,
+		Gateway: gateway.ARN(), Item: gatewaySort, Version: state.Version,
 		Authorizer: state.Authorizer, AppliedHash: state.AppliedHash, PendingHash: state.PendingHash,
 		Bytes: state.Size.Bytes, Statements: state.Size.Statements,
 		LastError: state.LastError, LastMessage: state.LastMessage, Failures: state.Failures,
-		Due:         state.Due,
+		Due: state.Due, Recheck: state.Recheck,
 		Overwritten: state.Overwritten, OverwrittenAt: state.OverwrittenAt,
 	}
 	for principal, refusal := range state.Refused {
@@ -109,10 +116,18 @@ func GatewayItem(gateway grant.Gateway, state plan.GatewayState) Item {
 		}
 		item.Refused[principal] = refusalItem(refusal)
 	}
+	if item.Refused == nil {
+		item.Refused = map[string]refusalItem{} // MarkDue adds to it
+	}
 	if !state.Due.IsZero() {
 		item.DueShard = DueShard
 	}
 	return marshal(item)
+}
+
+// RefusalValue is a refusal as the gateway's own item holds it.
+func RefusalValue(refusal plan.Refusal) types.AttributeValue {
+	return &types.AttributeValueMemberM{Value: marshal(refusalItem(refusal))}
 }
 
 // StatusKey is the key of the item that says where a row stands on a gateway.
@@ -187,10 +202,11 @@ func parseGateway(state *plan.State, item Item) error {
 		return err
 	}
 	state.Gateway = plan.GatewayState{
+		Version:    read.Version,
 		Authorizer: read.Authorizer, AppliedHash: read.AppliedHash, PendingHash: read.PendingHash,
 		Size:      plan.Size{Bytes: read.Bytes, Statements: read.Statements},
 		LastError: read.LastError, LastMessage: read.LastMessage, Failures: read.Failures,
-		Due: read.Due, Selected: state.Gateway.Selected,
+		Due: read.Due, Recheck: read.Recheck, Selected: state.Gateway.Selected,
 		Overwritten: read.Overwritten, OverwrittenAt: read.OverwrittenAt,
 	}
 	for principal, refusal := range read.Refused {

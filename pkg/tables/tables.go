@@ -53,7 +53,7 @@ const (
 	AttrDueShard   = "dueShard"
 	AttrDue        = "due"
 	AttrAsked      = "asked" // of states, in the index of what is due: when somebody last asked for a reconcile
-	AttrExpiry     = "ttl" // of states: when DynamoDB may delete the item, in Unix seconds
+	AttrExpiry     = "ttl"   // of states: when DynamoDB may delete the item, in Unix seconds
 )
 
 // Of returns an item's key. Both parts are text in every table.

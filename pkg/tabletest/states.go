@@ -39,6 +39,8 @@ func States(t *testing.T, open func(t *testing.T) StatesTable) {
 		"hundreds of statuses are recorded at once":                  manyStatuses,
 		"every row has a status of its own, whatever its id":         oddRows,
 		"of two due times the earlier counts":                        earlierDueCounts,
+		"nothing is recorded on top of what was not loaded":          versionsCount,
+		"refused principals are added before a write":                refusedAdded,
 		"selected accounts are added before a write":                 selectedAdded,
 		"of many who mark a gateway as due nobody is forgotten":      manyMarkers,
 		"selectors may mean more accounts than an item holds":        manySelected,
@@ -52,21 +54,33 @@ func States(t *testing.T, open func(t *testing.T) StatesTable) {
 	}
 }
 
+// load reads what is recorded, its version aside: only tests of versions look at
+// those.
 func load(t *testing.T, table StatesTable, gateway grant.Gateway) plan.State {
 	t.Helper()
 	state, err := table.Load(t.Context(), gateway)
 	must(t, err)
+	state.Gateway.Version = 0
 	return state
+}
+
+// record records on top of whatever version there is.
+func record(t *testing.T, table StatesTable, gateway grant.Gateway, state plan.GatewayState, statuses map[grant.Key]grant.Status, gone []grant.Key) error {
+	t.Helper()
+	recorded, err := table.Load(t.Context(), gateway)
+	must(t, err)
+	state.Version = recorded.Gateway.Version
+	return table.Record(t.Context(), gateway, state, statuses, gone)
 }
 
 func key(gateway, id string) grant.Key { return grant.Key{Gateway: gateway, ID: id} }
 
 func nothingRecorded(t *testing.T, table StatesTable) {
-	must(t, table.Record(t.Context(), beta, filled[plan.GatewayState](), nil, nil))
+	must(t, record(t, table, beta, filled[plan.GatewayState](), nil, nil))
 	must(t, table.Journal(t.Context(), alpha, filled[reconcile.Entry]()))
 	same(t, "state", plan.State{}, load(t, table, alpha))
 
-	must(t, table.Record(t.Context(), alpha, plan.GatewayState{}, nil, []grant.Key{key("*", "never there")}))
+	must(t, record(t, table, alpha, plan.GatewayState{}, nil, []grant.Key{key("*", "never there")}))
 	same(t, "state after a record of nothing", plan.State{}, load(t, table, alpha))
 }
 
@@ -74,13 +88,14 @@ func nothingRecorded(t *testing.T, table StatesTable) {
 // forgets shows.
 func statesAreFaithful(t *testing.T, table StatesTable) {
 	want := filled[plan.State]()
+	want.Gateway.Version = 0
 	slices.Sort(want.Gateway.Selected[firstOf(want.Gateway.Selected)])
 	other := plan.State{
 		Gateway: plan.GatewayState{LastMessage: "🚪 \" \n", Selected: map[string][]string{"o-exampleorgid": {"111122223333", "444455556666"}, "ou-abcd-11112222 except ou-abcd-33334444": nil}},
 		Grants:  map[grant.Key]grant.Status{key("*", "Ελληνικά"): {Phase: grant.PhaseAdmitted}, key(beta.ARN(), "a#b"): {Phase: grant.PhaseInvalid, Since: at(1)}},
 	}
-	must(t, table.Record(t.Context(), alpha, want.Gateway, want.Grants, nil))
-	must(t, table.Record(t.Context(), beta, other.Gateway, other.Grants, nil))
+	must(t, record(t, table, alpha, want.Gateway, want.Grants, nil))
+	must(t, record(t, table, beta, other.Gateway, other.Grants, nil))
 	same(t, "state of alpha", want, load(t, table, alpha))
 	same(t, "state of beta", other, load(t, table, beta))
 }
@@ -93,7 +108,7 @@ func firstOf[K comparable, V any](m map[K]V) K {
 }
 
 func recordsReplace(t *testing.T, table StatesTable) {
-	must(t, table.Record(t.Context(), alpha, filled[plan.GatewayState](), nil, nil))
+	must(t, record(t, table, alpha, filled[plan.GatewayState](), nil, nil))
 	for _, next := range []plan.GatewayState{
 		{Authorizer: "AWS_IAM", Selected: map[string][]string{"ou-abcd-11111111": {"111122223333", "222233334444"}, "ou-abcd-22222222": {"333344445555"}}},
 		{Failures: 3, Selected: map[string][]string{"ou-abcd-11111111": {"222233334444", "444455556666"}, "o-exampleorgid": {"333344445555"}}},
@@ -101,7 +116,7 @@ func recordsReplace(t *testing.T, table StatesTable) {
 		{AppliedHash: "abc"},
 		{},
 	} {
-		must(t, table.Record(t.Context(), alpha, next, nil, nil))
+		must(t, record(t, table, alpha, next, nil, nil))
 		same(t, "state", plan.State{Gateway: next}, load(t, table, alpha))
 	}
 	due, err := table.Due(t.Context(), at(1000))
@@ -114,7 +129,7 @@ func statusesStay(t *testing.T, table StatesTable) {
 	one, two, three := key(alpha.ARN(), "one"), key(alpha.ARN(), "two"), key("*", "one")
 	record := func(statuses map[grant.Key]grant.Status, gone ...grant.Key) {
 		t.Helper()
-		must(t, table.Record(t.Context(), alpha, plan.GatewayState{}, statuses, gone))
+		must(t, record(t, table, alpha, plan.GatewayState{}, statuses, gone))
 	}
 	record(map[grant.Key]grant.Status{one: admitted, two: admitted, three: admitted})
 	record(map[grant.Key]grant.Status{two: expired}, one, one, key("*", "never there"))
@@ -131,9 +146,9 @@ func manyStatuses(t *testing.T, table StatesTable) {
 		state.Grants[key] = grant.Status{Phase: grant.PhaseAdmitted, Message: strconv.Itoa(i), Admitted: []string{"arn:aws:iam::444455556666:root"}}
 		gone = append(gone, key)
 	}
-	must(t, table.Record(t.Context(), alpha, state.Gateway, state.Grants, nil))
+	must(t, record(t, table, alpha, state.Gateway, state.Grants, nil))
 	same(t, "state", state, load(t, table, alpha))
-	must(t, table.Record(t.Context(), alpha, state.Gateway, nil, gone))
+	must(t, record(t, table, alpha, state.Gateway, nil, gone))
 	same(t, "state without them", plan.State{Gateway: state.Gateway}, load(t, table, alpha))
 }
 
@@ -145,14 +160,62 @@ func oddRows(t *testing.T, table StatesTable) {
 			want[key(scope, id)] = grant.Status{Phase: grant.PhaseInvalid, Message: fmt.Sprint(i, scope)}
 		}
 	}
-	must(t, table.Record(t.Context(), alpha, plan.GatewayState{}, want, nil))
+	must(t, record(t, table, alpha, plan.GatewayState{}, want, nil))
 	same(t, "statuses", want, load(t, table, alpha).Grants)
 
 	gone := []grant.Key{key(alpha.ARN(), long+"a"), key("*", "a#b")}
-	must(t, table.Record(t.Context(), alpha, plan.GatewayState{}, nil, gone))
+	must(t, record(t, table, alpha, plan.GatewayState{}, nil, gone))
 	delete(want, gone[0])
 	delete(want, gone[1])
 	same(t, "statuses", want, load(t, table, alpha).Grants)
+}
+
+func versionsCount(t *testing.T, table StatesTable) {
+	statuses := make(map[grant.Key]grant.Status)
+	for i := range 150 { // more than one transaction takes
+		statuses[key("*", fmt.Sprint(i))] = grant.Status{Phase: grant.PhaseAdmitted}
+	}
+	refused := func(reason string, version int) {
+		t.Helper()
+		before, err := table.Load(t.Context(), alpha)
+		must(t, err)
+		stale := plan.GatewayState{Version: version, AppliedHash: "stale", Selected: map[string][]string{"o-exampleorgid": {"111122223333"}}}
+		if err := table.Record(t.Context(), alpha, stale, statuses, []grant.Key{key("*", "kept")}); grant.CodeOf(err) != reconcile.CodeRecordedMeanwhile {
+			t.Errorf("%s: want %s, got %v", reason, reconcile.CodeRecordedMeanwhile, err)
+		}
+		after, err := table.Load(t.Context(), alpha)
+		must(t, err)
+		same(t, "state after "+reason, before, after)
+	}
+	loaded := func() int {
+		state, err := table.Load(t.Context(), alpha)
+		must(t, err)
+		return state.Gateway.Version
+	}
+	refused("a version that never was", 3)
+	must(t, table.MarkDue(t.Context(), alpha, plan.Intent{Due: at(1), Hash: "abc"}))
+	refused("a mark on a gateway never seen", 0)
+	before := loaded()
+	must(t, table.Record(t.Context(), alpha, plan.GatewayState{Version: before}, map[grant.Key]grant.Status{key("*", "kept"): {Phase: grant.PhaseAdmitted}}, nil))
+	refused("a record", before)
+	before = loaded()
+	must(t, table.MarkDue(t.Context(), alpha, plan.Intent{Selected: map[string][]string{"o-exampleorgid": {"444455556666"}}}))
+	refused("a mark", before)
+	must(t, table.Record(t.Context(), alpha, plan.GatewayState{Version: loaded(), AppliedHash: "fresh"}, statuses, nil))
+	same(t, "hash", "fresh", load(t, table, alpha).Gateway.AppliedHash)
+}
+
+func refusedAdded(t *testing.T, table StatesTable) {
+	held := func(n int) plan.Refusal { return plan.Refusal{Code: grant.CodeRecreated, Since: at(n)} }
+	one, two := "arn:aws:iam::444455556666:role/a.b/One", "arn:aws:iam::444455556666:role/Two"
+	must(t, table.MarkDue(t.Context(), alpha, plan.Intent{Refused: map[string]plan.Refusal{one: held(1)}}))
+	same(t, "refused", map[string]plan.Refusal{one: held(1)}, load(t, table, alpha).Gateway.Refused)
+	must(t, record(t, table, alpha, plan.GatewayState{Refused: map[string]plan.Refusal{one: held(1)}}, nil, nil))
+	must(t, table.MarkDue(t.Context(), alpha, plan.Intent{Refused: map[string]plan.Refusal{one: held(3), two: held(2)}}))
+	same(t, "refused", map[string]plan.Refusal{one: held(3), two: held(2)}, load(t, table, alpha).Gateway.Refused)
+	must(t, record(t, table, alpha, plan.GatewayState{}, nil, nil))
+	must(t, table.MarkDue(t.Context(), alpha, plan.Intent{Refused: map[string]plan.Refusal{two: held(4)}}))
+	same(t, "refused", map[string]plan.Refusal{two: held(4)}, load(t, table, alpha).Gateway.Refused)
 }
 
 func earlierDueCounts(t *testing.T, table StatesTable) {
@@ -182,18 +245,18 @@ func selectedAdded(t *testing.T, table StatesTable) {
 		Selected: map[string][]string{"ou-abcd-11111111": {"111122223333"}, "ou-abcd-22222222": {"444455556666"}},
 	}
 	statuses := map[grant.Key]grant.Status{key("*", "one"): {Phase: grant.PhaseAdmitted}}
-	must(t, table.Record(t.Context(), alpha, before, statuses, nil))
+	must(t, record(t, table, alpha, before, statuses, nil))
 	must(t, table.MarkDue(t.Context(), alpha, plan.Intent{Due: at(2), Hash: "def", Selected: map[string][]string{
 		"ou-abcd-11111111": {"222233334444", "111122223333", "222233334444"}, "o-exampleorgid": {"999900001111"}, "tag:team=red": nil,
 	}}))
 	after := before
-	after.Due, after.PendingHash = at(2), "def"
+	after.Due, after.Recheck, after.PendingHash = at(2), at(2), "def"
 	after.Selected = map[string][]string{
 		"ou-abcd-11111111": {"111122223333", "222233334444"}, "ou-abcd-22222222": {"444455556666"},
 		"o-exampleorgid": {"999900001111"}, "tag:team=red": nil,
 	}
 	same(t, "state", plan.State{Gateway: after, Grants: statuses}, load(t, table, alpha))
-	must(t, table.Record(t.Context(), alpha, before, nil, nil))
+	must(t, record(t, table, alpha, before, nil, nil))
 	same(t, "state", plan.State{Gateway: before, Grants: statuses}, load(t, table, alpha))
 }
 
@@ -210,9 +273,11 @@ func manyMarkers(t *testing.T, table StatesTable) {
 		})
 	}
 	markers.Wait()
+	got := load(t, table, alpha)
+	got.Gateway.Recheck = time.Time{} // of whoever came last
 	same(t, "state", plan.State{Gateway: plan.GatewayState{
 		Due: at(10), PendingHash: "abc", Selected: map[string][]string{"o-exampleorgid": want},
-	}}, load(t, table, alpha))
+	}}, got)
 }
 
 // manySelected needs 600 KB, where an item holds 400.
@@ -231,7 +296,7 @@ func manySelected(t *testing.T, table StatesTable) {
 	for selection := range first {
 		second[selection] = accounts[half:]
 	}
-	must(t, table.Record(t.Context(), alpha, plan.GatewayState{Selected: first}, nil, nil))
+	must(t, record(t, table, alpha, plan.GatewayState{Selected: first}, nil, nil))
 	same(t, "selected", first, load(t, table, alpha).Gateway.Selected)
 	must(t, table.MarkDue(t.Context(), alpha, plan.Intent{Selected: second}))
 	same(t, "selected", both, load(t, table, alpha).Gateway.Selected)
@@ -240,9 +305,9 @@ func manySelected(t *testing.T, table StatesTable) {
 func dueInOrder(t *testing.T, table StatesTable) {
 	gamma := gateway("gamma-0123456789")
 	statuses := map[grant.Key]grant.Status{key("*", "one"): {Phase: grant.PhaseAdmitted}}
-	must(t, table.Record(t.Context(), alpha, plan.GatewayState{Due: at(20)}, statuses, nil))
-	must(t, table.Record(t.Context(), beta, plan.GatewayState{Due: at(10)}, nil, nil))
-	must(t, table.Record(t.Context(), gamma, plan.GatewayState{}, nil, nil))
+	must(t, record(t, table, alpha, plan.GatewayState{Due: at(20)}, statuses, nil))
+	must(t, record(t, table, beta, plan.GatewayState{Due: at(10)}, nil, nil))
+	must(t, record(t, table, gamma, plan.GatewayState{}, nil, nil))
 	var many []string
 	for i := range 7 {
 		gateway := gateway(fmt.Sprintf("many%d-0123456789", i))
@@ -261,14 +326,14 @@ func dueInOrder(t *testing.T, table StatesTable) {
 	} {
 		dueBecomes(t, table, step.reason, step.before, step.want)
 	}
-	must(t, table.Record(t.Context(), beta, plan.GatewayState{}, nil, nil))
+	must(t, record(t, table, beta, plan.GatewayState{}, nil, nil))
 	eventually(t, "one was looked at", []string{alpha.ARN()}, func() ([]string, error) { return table.Due(t.Context(), at(20)) })
 }
 
 func askedForRests(t *testing.T, table StatesTable) {
-	must(t, table.Record(t.Context(), alpha, plan.GatewayState{Due: at(10), AppliedHash: "abc"}, nil, nil))
+	must(t, record(t, table, alpha, plan.GatewayState{Due: at(10), AppliedHash: "abc"}, nil, nil))
 	later := at(10).Add(time.Minute)
-	must(t, table.Record(t.Context(), beta, plan.GatewayState{Due: later}, nil, nil))
+	must(t, record(t, table, beta, plan.GatewayState{Due: later}, nil, nil))
 	before := load(t, table, alpha)
 	must(t, table.Asked(t.Context(), alpha, at(10)))
 	must(t, table.Asked(t.Context(), beta, at(10)))                        // not due yet
@@ -292,12 +357,12 @@ func askedForRests(t *testing.T, table StatesTable) {
 
 func askedForEnds(t *testing.T, table StatesTable) {
 	for reason, reconciled := range map[string]func() error{
-		"recorded": func() error { return table.Record(t.Context(), alpha, plan.GatewayState{Due: at(11)}, nil, nil) },
+		"recorded": func() error { return record(t, table, alpha, plan.GatewayState{Due: at(11)}, nil, nil) },
 		"about to be written": func() error {
 			return table.MarkDue(t.Context(), alpha, plan.Intent{Due: at(30), Hash: "def"})
 		},
 	} {
-		must(t, table.Record(t.Context(), alpha, plan.GatewayState{Due: at(10)}, nil, nil))
+		must(t, record(t, table, alpha, plan.GatewayState{Due: at(10)}, nil, nil))
 		must(t, table.Asked(t.Context(), alpha, at(10)))
 		dueBecomes(t, table, "asked for", at(11), []string{})
 		must(t, reconciled())
@@ -339,7 +404,7 @@ func journalKeeps(t *testing.T, table StatesTable) {
 
 func statesCancelled(t *testing.T, table StatesTable) {
 	want := plan.State{Gateway: plan.GatewayState{AppliedHash: "abc", Due: at(1)}}
-	must(t, table.Record(t.Context(), alpha, want.Gateway, nil, nil))
+	must(t, record(t, table, alpha, want.Gateway, nil, nil))
 	check := func(what string, nothing bool, err error) {
 		t.Helper()
 		if !errors.Is(err, context.Canceled) || grant.CodeOf(err) == "" || !nothing {

@@ -1,0 +1,233 @@
+package reconcile_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/gateway-grants/gateway-grants/pkg/directory"
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/plan"
+	"github.com/gateway-grants/gateway-grants/pkg/policy"
+	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
+)
+
+// The interleavings in here were found by the simulation.
+
+// hooks run before calls of one run, which ends where one of them fails.
+type hooks struct {
+	*gateways
+	reconcile.States
+	beforeRecord func() error
+	beforePut    func() error
+	afterPolicy  func()
+}
+
+func (h *hooks) Record(ctx context.Context, gateway grant.Gateway, state plan.GatewayState, statuses map[grant.Key]grant.Status, gone []grant.Key) error {
+	if h.beforeRecord != nil {
+		if err := h.beforeRecord(); err != nil {
+			return err
+		}
+	}
+	return h.States.Record(ctx, gateway, state, statuses, gone)
+}
+
+func (h *hooks) PutPolicy(ctx context.Context, gateway grant.Gateway, document *policy.Document) error {
+	if h.beforePut != nil {
+		if err := h.beforePut(); err != nil {
+			return err
+		}
+	}
+	return h.gateways.PutPolicy(ctx, gateway, document)
+}
+
+func (h *hooks) Policy(ctx context.Context, gateway grant.Gateway) (*policy.Document, error) {
+	document, err := h.gateways.Policy(ctx, gateway)
+	if h.afterPolicy != nil {
+		h.afterPolicy()
+	}
+	return document, err
+}
+
+// hooked is a reconciler like the cloud's, with hooks of its own.
+func (c *cloud) hooked(h *hooks) *reconcile.Reconciler {
+	d := c.reconciler.Dependencies
+	h.gateways, h.States = c.gateways, c.states
+	d.Gateways, d.States = h, h
+	return reconcile.New(d, plan.DefaultLimits())
+}
+
+func (c *cloud) run(r *reconcile.Reconciler) error {
+	_, err := r.Reconcile(c.t.Context(), c.gateway, reconcile.Cause{Text: "test"})
+	return err
+}
+
+var errCrash = errors.New("the function was killed")
+
+func TestARoleMadeAnewBeforeAnybodyLookedIsHeld(t *testing.T) {
+	c := newCloud(t)
+	c.grant("agent", role(1))
+	c.grant("other", role(2))
+	c.reconcile()
+	c.iam.anew[role(1)] = true
+	for range 3 {
+		c.reconcile()
+		if diff := cmp.Diff([]string{role(2)}, c.principals()); diff != "" {
+			t.Fatalf("-want +got\n%s", diff)
+		}
+		c.now = c.now.Add(3 * time.Minute)
+	}
+	if got := c.state().Grants[c.key("agent")]; got.Reason != grant.CodeRecreated {
+		t.Errorf("the grant is %+v", got)
+	}
+}
+
+func TestARoleMadeAnewIsHeldThoughTheRunThatSawItCrashed(t *testing.T) {
+	for name, crash := range map[string]func(c *cloud) *hooks{
+		"after it took the unique id out": func(c *cloud) *hooks {
+			c.reconcile()
+			c.iam.anew[role(1)] = true
+			return &hooks{beforeRecord: func() error { return errCrash }, beforePut: func() error {
+				if c.gateways.writes > 1 {
+					return errCrash // the second pass
+				}
+				return nil
+			}}
+		},
+		"before it recorded whom it let in": func(c *cloud) *hooks {
+			return &hooks{beforeRecord: func() error {
+				c.iam.anew[role(1)] = true
+				return errCrash
+			}}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCloud(t)
+			c.grant("agent", role(1))
+			if err := c.run(c.hooked(crash(c))); !errors.Is(err, errCrash) {
+				t.Fatalf("it ended with %v", err)
+			}
+			c.reconcile()
+			if got := c.principals(); len(got) > 0 {
+				t.Errorf("let in: %v", got)
+			}
+		})
+	}
+}
+
+func TestWhatOthersMarkedIsNotRecordedOver(t *testing.T) {
+	c := newCloud(t)
+	c.grant("account-b", "444455556666")
+	c.reconcile()
+	c.now = c.now.Add(3 * time.Minute)
+	mark := plan.Intent{Due: c.now.Add(2 * time.Minute), Hash: "of another run", Selected: map[string][]string{"o-exampleorgid": {"777788889999"}}}
+	marked := false
+	h := &hooks{beforeRecord: func() error {
+		if marked {
+			return nil
+		}
+		marked = true
+		return c.states.MarkDue(t.Context(), c.gateway, mark)
+	}}
+	if err := c.run(c.hooked(h)); err != nil {
+		t.Fatal(err)
+	}
+	if got := c.state().Gateway; !marked || !got.Due.Equal(mark.Due) || got.PendingHash != mark.Hash {
+		t.Errorf("recorded %+v", got)
+	}
+}
+
+func TestAnOverdueGatewayIsDueAgainWhileAWriteIsUnderWay(t *testing.T) {
+	c := newCloud(t)
+	c.grant("account-b", "444455556666")
+	c.reconcile() // due in two minutes
+	c.now = c.now.Add(3 * time.Minute)
+	mark := plan.Intent{Due: c.now.Add(2 * time.Minute), Hash: "of another run"}
+	if err := c.states.MarkDue(t.Context(), c.gateway, mark); err != nil {
+		t.Fatal(err)
+	}
+	c.reconcile()
+	if got := c.state().Gateway.Due; !got.Equal(mark.Due) {
+		t.Errorf("due %s, want %s", got, mark.Due)
+	}
+	c.now = mark.Due
+	c.reconcile()
+	if got := c.state().Gateway; !got.Due.IsZero() || got.PendingHash != "" {
+		t.Errorf("once looked at: %+v", got)
+	}
+}
+
+func TestWhomAWriteLetInIsKnownToWhoeverReadTheWrite(t *testing.T) {
+	c := newCloud(t)
+	c.join("444455556666", "777788889999")
+	c.grant("all", "o-exampleorgid")
+	h, down := &hooks{}, false
+	h.afterPolicy = func() {
+		if !down { // the other run is done by the time that this one goes on
+			down = true
+			c.reconcile()
+		}
+	}
+	r := c.hooked(h)
+	r.Directory = brokenDirectory{}
+	for range 2 {
+		if err := c.run(r); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]string{rootB, rootC}, c.principals()); diff != "" {
+			t.Errorf("-want +got\n%s", diff)
+		}
+	}
+}
+
+// join lists accounts as the whole organization.
+func (c *cloud) join(accounts ...string) {
+	c.t.Helper()
+	for _, id := range accounts {
+		account := directory.Account{ID: id, State: directory.StateActive, Organization: "o-exampleorgid", ReadAt: c.now}
+		if _, err := c.accounts.Write(c.t.Context(), account); err != nil {
+			c.t.Fatal(err)
+		}
+	}
+	if err := c.accounts.MarkSynced(c.t.Context(), c.now); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+func TestWithTheDirectoryDownAnEditedGrantAndAHoldStay(t *testing.T) {
+	c := newCloud(t)
+	c.join("444455556666", "777788889999")
+	c.grant("edited", "777788889999")
+	c.grant("agent", role(1))
+	c.reconcile()
+	c.iam.anew[role(1)] = true
+	c.reconcile()
+
+	directory := c.reconciler.Directory
+	c.reconciler.Directory = brokenDirectory{}
+	c.grant("edited", "777788889999", "conditions", map[string]any{"sourceVpce": []any{"vpce-0123456789abcdef0"}})
+	c.reconcile()
+	if diff := cmp.Diff([]string{rootC}, c.principals()); diff != "" {
+		t.Errorf("while it is down: -want +got\n%s", diff)
+	}
+	c.reconciler.Directory = directory
+	c.reconcile()
+	if diff := cmp.Diff([]string{rootC}, c.principals()); diff != "" {
+		t.Errorf("when it is back: -want +got\n%s", diff)
+	}
+}
+
+func TestARevocationBehindARefusedForeignStatementIsBlockedByIt(t *testing.T) {
+	c := newCloud(t)
+	c.grant("account-b", "444455556666")
+	c.putByHand(`{"Sid":"Partner","Effect":"Allow","Principal":{"AWS":"` + role(1) + `"},"Action":"bedrock-agentcore:InvokeGateway","Resource":"GATEWAY"}`)
+	c.reconcile()
+	c.iam.missing[role(1)] = true
+	c.revoke("account-b")
+	if result := c.reconcile(); result.Failure == nil || result.Failure.Code != reconcile.CodeBlockedByForeign {
+		t.Errorf("failure %v", result.Failure)
+	}
+}
