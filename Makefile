@@ -54,8 +54,8 @@ logs: .venv-sam/ready ## follow the logs of the deployed functions
 	@infra/stack logs $(ARGS)
 
 reproducible: ## build the functions of this commit twice, in two places, and compare
-	@for copy in first second; do \
-		rm -rf build/$$copy && mkdir -p build/$$copy && git archive HEAD | tar -x -C build/$$copy && \
+	@commit=$$(git rev-parse HEAD) && for copy in first second; do \
+		rm -rf build/$$copy && mkdir -p build/$$copy && git archive $$commit | tar -x -C build/$$copy && \
 		$(MAKE) --no-print-directory -C build/$$copy build | sed 's|  .*/linux-|  linux-|' >build/$$copy.sums || exit 1; \
 	done
 	@diff build/first.sums build/second.sums && cat build/first.sums
