@@ -1,0 +1,161 @@
+package infra
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// forwarded is what the rules of a stack in thisAccount hand on, by the rule.
+func forwarded(t *testing.T, s stack, events map[string]map[string]any) map[string]string {
+	t.Helper()
+	var pairs [][2]any
+	var names, ids []string
+	for id, r := range s.of("AWS::Events::Rule") {
+		raw, err := json.Marshal(r.Properties["EventPattern"])
+		if err != nil {
+			t.Fatal(err)
+		}
+		var pattern any
+		if err := json.Unmarshal([]byte(strings.ReplaceAll(string(raw), "${AWS::AccountId}", thisAccount)), &pattern); err != nil {
+			t.Fatal(err)
+		}
+		for name, event := range events {
+			pairs, names, ids = append(pairs, [2]any{pattern, event}), append(names, name), append(ids, id)
+		}
+	}
+	var matches []bool
+	python(t, pairs, &matches, "match")
+	by := make(map[string]string)
+	for i, matched := range matches {
+		if matched {
+			by[names[i]] += ids[i]
+		}
+	}
+	return by
+}
+
+// fromBus are the payloads that arrive on an event bus, each also as if another
+// account had sent it.
+func fromBus(t *testing.T) map[string]map[string]any {
+	t.Helper()
+	events := payloads(t)
+	maps.DeleteFunc(events, func(_ string, event map[string]any) bool { return event["detail-type"] == nil })
+	for name, event := range maps.Clone(events) {
+		foreign := maps.Clone(event)
+		foreign["account"] = "999900001111"
+		events["foreign "+name] = foreign
+	}
+	return events
+}
+
+func TestTheManagementAccountForwardsWhatTellsOfAccountsAndNothingElse(t *testing.T) {
+	const accounts, tags, tower = "AccountsChange", "TagsChange", "ControlTowerChanges"
+	want := map[string]string{
+		"organizations-create-account-result":        accounts,
+		"organizations-create-account-result-failed": accounts, // a result is no failed call; the function lets it go
+		"organizations-account-joined":               accounts,
+		"organizations-account-departed":             accounts,
+		"organizations-move-account":                 accounts,
+		"organizations-remove-account":               accounts,
+		"organizations-close-account":                accounts,
+		"organizations-close-account-result":         accounts,
+		"organizations-tag-resource":                 accounts,
+		"organizations-tag-resource-on-unit":         accounts, // the id tells, which a pattern cannot
+		"organizations-untag-resource":               accounts,
+		"tag-change-on-account":                      tags,
+		"controltower-create-managed-account":        tower,
+		"controltower-update-managed-account":        tower,
+	}
+	if diff := cmp.Diff(want, forwarded(t, read(t, "organization-events.yaml"), fromBus(t))); diff != "" {
+		t.Errorf("-want +forwarded\n%s", diff)
+	}
+}
+
+func TestAnOwnerForwardsWhatTouchedAGatewayAndNothingElse(t *testing.T) {
+	const rule = "GatewaysTouched"
+	want := map[string]string{
+		"cloudtrail-create-gateway": rule, "cloudtrail-update-gateway": rule, "cloudtrail-delete-gateway": rule,
+		"cloudtrail-put-resource-policy": rule, "cloudtrail-delete-resource-policy": rule,
+		"cloudtrail-put-resource-policy-own": rule, // the function knows it by its user agent
+		"cloudtrail-tag-resource":            rule, "cloudtrail-untag-resource": rule,
+	}
+	if diff := cmp.Diff(want, forwarded(t, read(t, "owner-account.yaml"), fromBus(t))); diff != "" {
+		t.Errorf("-want +forwarded\n%s", diff)
+	}
+}
+
+// What is sent to a bus of another account needs a role that may put it there, and
+// a queue for what that bus does not take, which the rule may write to.
+func TestWhatIsForwardedIsNeverLostSilently(t *testing.T) {
+	for _, path := range []string{"organization-events.yaml", "owner-account.yaml"} {
+		s := read(t, path)
+		for id, r := range s.of("AWS::Events::Rule") {
+			targets, _ := r.Properties["Targets"].([]any)
+			if len(targets) != 1 {
+				t.Fatalf("%s: %s has %d targets", path, id, len(targets))
+			}
+			for member, want := range map[string]string{"Arn": "${HubBusArn}", "RoleArn": "${ForwardRole.Arn}"} {
+				if got := at(targets[0], member); got != want {
+					t.Errorf("%s: the %s of %s's target is %v, want %s", path, member, id, got, want)
+				}
+			}
+			if at(targets[0], "DeadLetterConfig", "Arn") != "${LostEvents.Arn}" {
+				t.Errorf("%s: what %s cannot deliver is lost", path, id)
+			}
+		}
+		role := s.Resources["ForwardRole"].Properties["Policies"].([]any)[0]
+		statements, _ := at(role, "PolicyDocument", "Statement").([]any)
+		want := map[string]any{"Effect": "Allow", "Action": "events:PutEvents", "Resource": "${HubBusArn}"}
+		if diff := cmp.Diff([]any{want}, statements); diff != "" {
+			t.Errorf("%s: what forwards may do more, or less: -want +got\n%s", path, diff)
+		}
+		queue, _ := at(s.Resources["LostEventsPolicy"].Properties["PolicyDocument"], "Statement").([]any)
+		if len(queue) != 1 || at(queue[0], "Principal", "Service") != "events.amazonaws.com" || at(queue[0], "Condition") == nil {
+			t.Errorf("%s: rules may not write to the queue, or others may", path)
+		}
+	}
+}
+
+// CloudTrail marks events as read-only that tell of accounts, and a rule that is
+// just enabled does not see those.
+func TestTheRuleForAccountsSeesReadOnlyEvents(t *testing.T) {
+	rule := read(t, "organization-events.yaml").Resources["AccountsChange"]
+	if rule.Properties["State"] != "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS" {
+		t.Errorf("its state is %v", rule.Properties["State"])
+	}
+}
+
+func TestTheOwnersRoleWritesOnlyPoliciesOfTaggedGatewaysAndOnlyForTheHub(t *testing.T) {
+	role := read(t, "owner-account.yaml").Resources["OwnerRole"].Properties
+	trust := role["AssumeRolePolicyDocument"].(map[string]any)["Statement"].([]any)[0]
+	want := map[string]any{
+		"StringEquals": map[string]any{"sts:ExternalId": "${ExternalId}"},
+		"ArnLike":      map[string]any{"aws:PrincipalArn": "arn:${AWS::Partition}:iam::${HubAccountId}:role/${HubRolePrefix}*"},
+	}
+	if diff := cmp.Diff(want, at(trust, "Condition")); diff != "" {
+		t.Errorf("who may assume it: -want +got\n%s", diff)
+	}
+	statements, _ := at(role["Policies"].([]any)[0], "PolicyDocument", "Statement").([]any)
+	var may []string
+	for _, statement := range statements {
+		for _, action := range texts(at(statement, "Action")) {
+			may = append(may, action)
+			writes := strings.Contains(action, ":Put") || strings.Contains(action, ":Delete")
+			if tagged := at(statement, "Condition", "StringEquals", "aws:ResourceTag/gateway-grants:managed") == "true"; writes != tagged {
+				t.Errorf("%s is bound to the tag: %v", action, tagged)
+			}
+		}
+	}
+	slices.Sort(may)
+	if diff := cmp.Diff([]string{
+		"bedrock-agentcore:DeleteResourcePolicy", "bedrock-agentcore:GetGateway", "bedrock-agentcore:GetResourcePolicy",
+		"bedrock-agentcore:ListGateways", "bedrock-agentcore:ListTagsForResource", "bedrock-agentcore:PutResourcePolicy",
+	}, may); diff != "" {
+		t.Errorf("what it may do: -want +got\n%s", diff)
+	}
+}
