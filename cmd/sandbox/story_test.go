@@ -2,7 +2,11 @@ package main
 
 import (
 	"errors"
+	"strings"
 	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	control "github.com/aws/aws-sdk-go-v2/service/bedrockagentcorecontrol"
 
 	"github.com/gateway-grants/gateway-grants/pkg/mcpclient"
 )
@@ -75,5 +79,23 @@ func TestAStatementOfSomebodyElseSurvives(t *testing.T) {
 	eventually(t, "account B is kept out again", func() bool { return !calls(t, s, "account-b", g) })
 	if !calls(t, s, "management", g) {
 		t.Error("the management account lost its access with account B")
+	}
+}
+
+func TestAGrantForEveryGatewayReachesEachOfThem(t *testing.T) {
+	s := standInFor(t)
+	admin, client := newAWSCLI(t, s, "admin"), newGoSDK(t, s, "account-a")
+	gateways := []served{serveGateway(t, client, "everywhere-one"), serveGateway(t, client, "everywhere-two")}
+	named := func(g served) bool {
+		answer, err := client.control.GetResourcePolicy(t.Context(), &control.GetResourcePolicyInput{ResourceArn: &g.arn})
+		return err == nil && strings.Contains(aws.ToString(answer.Policy), management)
+	}
+	must(t, admin, "dynamodb", "PutItem", map[string]any{"TableName": "gateway-grants", "Item": row("*", "everywhere", management)})
+	for _, g := range gateways {
+		eventually(t, g.arn+" lets the account in", func() bool { return named(g) })
+	}
+	must(t, admin, "dynamodb", "DeleteItem", map[string]any{"TableName": "gateway-grants", "Key": row("*", "everywhere", "")})
+	for _, g := range gateways {
+		eventually(t, g.arn+" keeps it out again", func() bool { return !named(g) })
 	}
 }
