@@ -11,6 +11,7 @@ import (
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
+	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
 )
 
 func (p *program) confirmCommand() *cobra.Command {
@@ -55,26 +56,41 @@ func (p *program) confirm(ctx context.Context, name, text string) error {
 	if where.every {
 		return refuse("a role is confirmed for one gateway at a time: name the gateway")
 	}
-	states := p.open(s.config, p.settings.tables).states
-	state, err := states.Load(ctx, where.gateway)
-	if err != nil {
-		return err
-	}
 	arn := principal.ARN(where.gateway.Partition())
-	if _, held := state.Gateway.Refused[arn]; !held {
-		return refuse("%s is not held on %s: gateway-grants list shows what is", arn, where)
-	}
-	next := state.Gateway
-	next.Refused = maps.Clone(next.Refused)
-	delete(next.Refused, arn)
-	next.Due = p.now()
-	if err := states.Record(ctx, where.gateway, next, nil, nil); err != nil {
+	state, err := p.forget(ctx, p.open(s.config, p.settings.tables).states, where, arn)
+	if err != nil {
 		return err
 	}
 	fmt.Fprintf(p.out, "Confirmed %s on %s%s\n", arn, where, grantsOf(state, arn))
 	fmt.Fprintln(p.out, "It is let in by the next sweep, within two minutes; gateway-grants reconcile does it now.")
 	return nil
 }
+
+// forget takes the principal from those that are known as refused, on top of
+// whatever reconciles record at the same time, and asks for another look. It
+// returns what was recorded before.
+func (p *program) forget(ctx context.Context, states reconcile.States, where scope, arn string) (plan.State, error) {
+	for tries := 1; ; tries++ {
+		state, err := states.Load(ctx, where.gateway)
+		if err != nil {
+			return plan.State{}, err
+		}
+		if _, held := state.Gateway.Refused[arn]; !held {
+			return plan.State{}, refuse("%s is not held on %s: gateway-grants list shows what is", arn, where)
+		}
+		next := state.Gateway
+		next.Refused = maps.Clone(next.Refused)
+		delete(next.Refused, arn)
+		next.Due = p.now()
+		err = states.Record(ctx, where.gateway, next, nil, nil)
+		if grant.CodeOf(err) != reconcile.CodeRecordedMeanwhile || tries == maxTries {
+			return state, err
+		}
+	}
+}
+
+// maxTries bounds how often a record is tried on top of others'.
+const maxTries = 5
 
 // grantsOf names the grants that are waiting for the principal.
 func grantsOf(state plan.State, arn string) string {
