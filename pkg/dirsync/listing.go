@@ -25,14 +25,14 @@ type listing struct {
 	token  string
 	listed map[string]bool
 	since  []string // listed in this run
-	failed bool     // so it will not be complete
+	failed []string // listed and not recorded
 	asked  bool     // by Request, which must not get lost
 	notes  []directory.Note
 }
 
 // All lists the organization and records every account, beginning or going on
-// where an earlier run ended. What fails with one account is reported and keeps
-// none of the others back; only a listing that was recorded completely counts,
+// where an earlier run ended. What fails with one account is tried again at the
+// end, reported, and keeps none of the others back; only a listing that was recorded completely counts,
 // and may count an account as missing. Out of time it ends Unfinished. Then the
 // tags are read, where some selector needs them and it is time.
 func (s *Syncer) All(ctx context.Context) (Summary, error) {
@@ -61,18 +61,19 @@ func (r *run) list(ctx context.Context) error {
 	for _, account := range recorded {
 		known[account.ID] = account
 	}
-	failures, err := r.pages(ctx, l, known)
-	if err != nil || r.summary.Unfinished {
-		return errors.Join(append(failures, err, r.save(ctx, l))...)
+	if err := r.pages(ctx, l, known); err != nil || r.summary.Unfinished {
+		return errors.Join(err, r.save(ctx, l))
 	}
-	l.failed = l.failed || len(failures) > 0
+	var failures []error
+	for _, id := range l.failed { // perhaps it was not the account's fault
+		if _, err := r.read(ctx, id); err != nil {
+			failures = append(failures, err)
+		}
+	}
 	if !l.listed[r.within.Management] { // a member of every organization
 		failures = append(failures, fmt.Errorf("the %d accounts listed lack the management account %s", len(l.listed), r.within.Management))
-	} else if !l.failed {
+	} else if len(failures) == 0 {
 		failures = append(failures, r.forget(ctx, l, recorded))
-	}
-	if l.failed && len(failures) == 0 {
-		failures = append(failures, errors.New("an earlier part of it failed"))
 	}
 	if err := errors.Join(append(failures, r.drop(ctx, l))...); err != nil {
 		return fmt.Errorf("the listing is incomplete: %w", err)
@@ -80,59 +81,65 @@ func (r *run) list(ctx context.Context) error {
 	return r.conclude(ctx, l, known)
 }
 
-// pages reads pages until the last, or until time is short. What failed with
-// single accounts is returned beside what ended the listing.
-func (r *run) pages(ctx context.Context, l *listing, known map[string]directory.Account) (failures []error, err error) {
+// pages reads pages until the last, or until time is short.
+func (r *run) pages(ctx context.Context, l *listing, known map[string]directory.Account) error {
 	for {
 		at := r.now()
 		page, err := r.organizations.Members(ctx, l.token)
 		if errors.Is(err, ErrToken) && l.token != "" {
-			l.token, l.began, l.failed, l.since = "", at, false, nil
+			l.token, l.began, l.failed, l.since = "", at, nil, nil
 			clear(l.listed)
 			continue
 		}
 		if err != nil {
-			return failures, fmt.Errorf("list the accounts: %w", err)
+			return fmt.Errorf("list the accounts: %w", err)
 		}
 		for _, member := range page.Members {
-			failures = append(failures, r.listed(ctx, member, at, known)...)
+			if err := r.listed(ctx, member, at, known); err != nil {
+				l.failed = append(l.failed, member.ID)
+			}
 			l.listed[member.ID] = true
 			l.since = append(l.since, member.ID)
 		}
 		l.token = page.Next
-		l.failed = l.failed || len(failures) > 0
 		if l.token == "" {
-			return failures, nil
+			return nil
 		}
 		if r.late(ctx) {
 			r.summary.Unfinished = true
-			return failures, nil
+			return nil
 		}
 	}
 }
 
 // listed follows one account of a page. Nothing is read or written for one that
 // is as it was.
-func (r *run) listed(ctx context.Context, member Member, at time.Time, known map[string]directory.Account) []error {
+func (r *run) listed(ctx context.Context, member Member, at time.Time, known map[string]directory.Account) error {
 	r.summary.Accounts++
 	was, recorded := known[member.ID]
 	reading := directory.Reading{ID: member.ID, At: at, Confirm: r.Rules.Confirm}
 	if err := r.complete(ctx, &reading, member, !recorded && len(r.interests.TagKeys()) > 0); err != nil {
-		return []error{err}
+		return err
 	}
 	if recorded {
-		if step := reading.Follow(&was, r.interests, directory.Undecided); !step.Write && !step.Ask && !step.Unsure {
+		step := reading.Follow(&was, r.interests, directory.Undecided)
+		if !step.Write && !step.Ask && !step.Unsure {
 			return nil
+		}
+		// Tags read long ago must not go with a new state: one that left the
+		// organization and came back has lost them.
+		if reading.NoTags {
+			if err := r.complete(ctx, &reading, member, true); err != nil {
+				return err
+			}
+			reading.NoTags = false
 		}
 	}
 	step, err := r.follow(ctx, reading)
 	if err == nil && step.Unsure {
 		err = r.recheck(ctx, member.ID, len(r.Rules.Rechecks))
 	}
-	if err != nil {
-		return []error{err}
-	}
-	return nil
+	return err
 }
 
 // forget deals with the accounts that were recorded before and not listed.
@@ -207,7 +214,7 @@ func resumed(head directory.Note, notes []directory.Note) *listing {
 				l.listed[id] = true
 			}
 		case note.ID == listingFailed:
-			l.failed = true
+			l.failed = strings.Fields(note.Text)
 		}
 	}
 	return l
@@ -223,8 +230,8 @@ func (r *run) save(ctx context.Context, l *listing) error {
 		return nil // nothing was listed yet: whoever comes next begins
 	}
 	notes := []directory.Note{}
-	if l.failed {
-		notes = append(notes, directory.Note{ID: listingFailed})
+	if len(l.failed) > 0 {
+		notes = append(notes, directory.Note{ID: listingFailed, Text: strings.Join(l.failed, " ")})
 	}
 	for from := 0; from < len(l.since); from += perNote {
 		notes = append(notes, directory.Note{

@@ -177,7 +177,7 @@ func TestAListingThatRunsOutOfTimeGoesOnWhereItWas(t *testing.T) {
 func TestAListingThatTookTooLongOrLostItsPlaceStartsOver(t *testing.T) {
 	for name, spoil := range map[string]func(*world){
 		"too long": func(w *world) { w.now = w.now.Add(13 * time.Hour) },
-		"token":    func(w *world) { w.organizations.twin.ForgetTokens() },
+		"token":    func(w *world) { w.organizations.ForgetTokens() },
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)

@@ -58,7 +58,8 @@ func (r *run) observe(ctx context.Context, id string) (directory.Reading, error)
 		reading.Absent = true
 		return reading, nil
 	}
-	return reading, r.complete(ctx, &reading, member, len(r.interests.TagKeys()) > 0)
+	err = r.complete(ctx, &reading, member, len(r.interests.TagKeys()) > 0)
+	return reading, err
 }
 
 // complete makes what Organizations says about a member a whole reading. An

@@ -65,13 +65,11 @@ func (r *run) readTags(ctx context.Context, urgent bool) error {
 	return r.noteTags(ctx, tagsCovered, pass)
 }
 
-// refreshTags reads the account anew only where its tags are not as recorded.
+// refreshTags reads the account anew only where its tags are not as recorded, or
+// cannot be read: it may have left since it was listed.
 func (r *run) refreshTags(ctx context.Context, account directory.Account) error {
 	tags, err := r.organizations.Tags(ctx, account.ID)
-	if err != nil {
-		return fmt.Errorf("read the tags of account %s: %w", account.ID, err)
-	}
-	if maps.Equal(r.interests.Needed(tags), account.Tags) {
+	if err == nil && maps.Equal(r.interests.Needed(tags), account.Tags) {
 		return nil
 	}
 	step, err := r.read(ctx, account.ID)

@@ -114,7 +114,7 @@ func (w *world) selected(t *testing.T, selector string) []string {
 	t.Helper()
 	principal, err := grant.ParsePrincipal(selector)
 	check(t, err)
-	snapshot, err := w.accounts.table.Lookup(t.Context(), []grant.Principal{principal}, nil)
+	snapshot, err := w.accounts.Lookup(t.Context(), []grant.Principal{principal}, nil)
 	check(t, err)
 	ids, _ := snapshot.Select(principal, grant.Exclusion{})
 	return ids
