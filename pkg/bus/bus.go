@@ -52,7 +52,7 @@ func Wait(ctx context.Context, d time.Duration) error {
 	case <-timer.C:
 		return nil
 	case <-ctx.Done():
-		return ctx.Err() //nolint:wrapcheck // the caller says what it waited for
+		return ctx.Err()
 	}
 }
 

@@ -105,7 +105,7 @@ const attempts = 8
 // Organizations says that there were too many.
 func paced[Out any](ctx context.Context, p *pace, op operation, call func() (Out, error)) (out Out, err error) {
 	for attempt := range attempts {
-		if err = p.take(ctx, op); err != nil {
+		if err := p.take(ctx, op); err != nil {
 			return out, err
 		}
 		if out, err = call(); !throttled(err) {

@@ -206,14 +206,14 @@ func TestWithTheDirectoryDownAnEditedGrantAndAHoldStay(t *testing.T) {
 	c.iam.anew[role(1)] = true
 	c.reconcile()
 
-	directory := c.reconciler.Directory
+	working := c.reconciler.Directory
 	c.reconciler.Directory = brokenDirectory{}
 	c.grant("edited", "777788889999", "conditions", map[string]any{"sourceVpce": []any{"vpce-0123456789abcdef0"}})
 	c.reconcile()
 	if diff := cmp.Diff([]string{rootC}, c.principals()); diff != "" {
 		t.Errorf("while it is down: -want +got\n%s", diff)
 	}
-	c.reconciler.Directory = directory
+	c.reconciler.Directory = working
 	c.reconcile()
 	if diff := cmp.Diff([]string{rootC}, c.principals()); diff != "" {
 		t.Errorf("when it is back: -want +got\n%s", diff)

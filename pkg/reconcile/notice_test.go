@@ -57,7 +57,7 @@ var occasions = map[plan.NoticeType]func(*cloud){
 }
 
 func TestEveryNoticeIsAsItsSchemaSays(t *testing.T) {
-	published := map[plan.NoticeType]bool{}
+	published := map[plan.NoticeType]bool{plan.DeparturesHeld: true} // pkg/trigger publishes it, pkg/bus holds it to its schema
 	for wanted, occasion := range occasions {
 		c := newCloud(t)
 		occasion(c)

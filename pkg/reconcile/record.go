@@ -182,8 +182,7 @@ func backoff(failures int) time.Duration {
 
 // coded is the failure in the form that is recorded.
 func coded(err error) *grant.Error {
-	var failure *grant.Error
-	if errors.As(err, &failure) {
+	if failure, ok := errors.AsType[*grant.Error](err); ok {
 		return failure
 	}
 	return &grant.Error{Code: codeOf(err), Op: "reconcile", Err: err}

@@ -173,7 +173,7 @@ func oddRows(t *testing.T, table StatesTable) {
 func versionsCount(t *testing.T, table StatesTable) {
 	statuses := make(map[grant.Key]grant.Status)
 	for i := range 150 { // more than one transaction takes
-		statuses[key("*", fmt.Sprint(i))] = grant.Status{Phase: grant.PhaseAdmitted}
+		statuses[key("*", strconv.Itoa(i))] = grant.Status{Phase: grant.PhaseAdmitted}
 	}
 	refused := func(reason string, version int) {
 		t.Helper()

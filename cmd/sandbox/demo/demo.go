@@ -40,7 +40,7 @@ func Play(ctx context.Context, options Options) error {
 	if options.Decisions != nil {
 		decided = iam.LogDecisions(options.Decisions, log)
 	}
-	stage, err := newStage(functions, log, decided)
+	stage, err := newStage(ctx, functions, log, decided)
 	if err != nil {
 		return err
 	}

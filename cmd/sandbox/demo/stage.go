@@ -61,8 +61,8 @@ type stage struct {
 }
 
 // newStage builds everything. The caller must close it.
-func newStage(functions string, log *slog.Logger, decided func(policy.Call, policy.Decision)) (*stage, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+func newStage(ctx context.Context, functions string, log *slog.Logger, decided func(policy.Call, policy.Decision)) (*stage, error) {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("open a loopback port: %w", err)
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"log/slog"
 	"maps"
 	"os"
@@ -68,7 +67,7 @@ func everything(t *testing.T) []byte {
 	var out bytes.Buffer
 	asked := time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC) // as the payload says
 	now := func() time.Time { return asked }
-	metrics, log := NewMetrics(&out, "test", now), slog.New(slog.NewTextHandler(io.Discard, nil))
+	metrics, log := NewMetrics(&out, "test", now), slog.New(slog.DiscardHandler)
 	events := func(o outcome, payload []byte) {
 		handler := trigger.GatewayEvents{Reconciler: o, Log: log, Metrics: metrics}
 		if err := handler.Handle(t.Context(), payload); (err != nil) != (o.err != nil) {
