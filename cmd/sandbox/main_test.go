@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,10 +18,21 @@ import (
 
 // asSandbox has the test's own executable be the sandbox, so that tests can
 // start, signal and kill one.
-const asSandbox = "GATEWAY_GRANTS_TEST_AS_SANDBOX"
+const (
+	asSandbox = "GATEWAY_GRANTS_TEST_AS_SANDBOX"
+	watched   = "while standard input is open"
+)
 
 func TestMain(m *testing.M) {
-	if os.Getenv(asSandbox) != "" {
+	switch os.Getenv(asSandbox) {
+	case "":
+	case watched:
+		go func() {
+			_, _ = io.Copy(io.Discard, os.Stdin)
+			os.Exit(1) // the tests ended without stopping us
+		}()
+		fallthrough
+	default:
 		main()
 		return
 	}
@@ -57,8 +69,11 @@ func launch(python, directory string, arguments ...string) (*sandbox, error) {
 	}
 	s := &sandbox{directory: directory, stderr: &strings.Builder{}}
 	s.command = exec.Command(os.Args[0], append([]string{"up", "--port", "0", "--dir", directory, "--functions", functions, "--python", python}, arguments...)...)
-	s.command.Env = append(os.Environ(), asSandbox+"=1")
+	s.command.Env = append(os.Environ(), asSandbox+"="+watched)
 	s.command.Stderr = s.stderr
+	if _, err := s.command.StdinPipe(); err != nil {
+		return nil, err
+	}
 	stdout, err := s.command.StdoutPipe()
 	if err != nil {
 		return nil, err
