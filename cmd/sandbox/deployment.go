@@ -40,6 +40,7 @@ func deploy(ctx context.Context, moto *cloud.Moto, functions *running, log *slog
 	d.schedules = []*cloud.Schedule{
 		{Name: "due", Input: []byte(`{"sweep":"due"}`), Every: time.Minute, Function: functions.processes["sweep"], Log: log},
 		{Name: "gateways", Input: []byte(`{"sweep":"gateways"}`), Every: time.Minute, Function: functions.processes["sweep"], Log: log},
+		{Name: "rechecks", Input: []byte(`{"sweep":"rechecks"}`), Every: time.Minute, Function: functions.processes["organization"], Log: log},
 		{Name: "organization", Input: []byte(`{"sweep":"organization"}`), Every: time.Hour, Function: functions.processes["organization"], Log: log},
 	}
 	return d, nil
