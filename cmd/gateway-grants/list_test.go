@@ -162,8 +162,10 @@ func TestGrantsAreListedEvenIfTheirStatusesCannotBeRead(t *testing.T) {
 
 func TestAFailedReconcileIsToldWithTheGrants(t *testing.T) {
 	w := listed(t)
-	state := plan.GatewayState{LastError: reconcile.CodeThrottled, LastMessage: "AWS asks\nfor fewer calls"}
-	w.must(w.states.Record(t.Context(), gatewayNamed(t), state, nil, nil))
+	state, err := w.states.Load(t.Context(), gatewayNamed(t))
+	w.must(err)
+	state.Gateway.LastError, state.Gateway.LastMessage = reconcile.CodeThrottled, "AWS asks\nfor fewer calls"
+	w.must(w.states.Record(t.Context(), gatewayNamed(t), state.Gateway, nil, nil))
 	got := w.done("list", "tools-abcdefghij")
 	if want := "Note: the last reconcile of tools-abcdefghij failed (Throttled): AWS asks for fewer calls\n"; got.err != want {
 		t.Errorf("said %q, want %q", got.err, want)
