@@ -16,7 +16,7 @@ type Topic string
 
 const (
 	// TopicDeparture notes each account that loses something or lately did: since
-	// when, and whether it is held (HeldText). ID is the account's.
+	// when, and how it stands (HeldText, LostText). ID is the account's.
 	TopicDeparture Topic = "DEPARTURE"
 	// TopicApproval notes what an admin approved: ID is the account's, Text its
 	// Departure as it was shown.
@@ -33,5 +33,8 @@ const (
 	TopicSize Topic = "SIZE"
 )
 
-// HeldText marks the note of a departure that the guard holds.
-const HeldText = "held"
+// The texts of a departure's note; one that is only possible yet has none.
+const (
+	HeldText = "held" // by the guard
+	LostText = "lost" // something, within the guard's window
+)

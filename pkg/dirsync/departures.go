@@ -82,11 +82,15 @@ func (r *run) noteDeparture(ctx context.Context, was directory.Account, step dir
 		return err
 	}
 	note, noted := d.notes[step.Account.ID]
+	back := noted && !step.Account.Leaving()
 	switch {
 	case step.Unsure && !noted:
 		return r.putDeparture(ctx, directory.Note{Topic: directory.TopicDeparture, ID: step.Account.ID, At: lostSince(step.Account)})
-	case noted && !step.Lost && !step.Account.Leaving():
-		return r.dropDeparture(ctx, note) // it came back
+	case noted && step.Lost && note.Text == "", back && note.Text == directory.HeldText:
+		note.Text = directory.LostText // counts on, whatever comes back later
+		return r.putDeparture(ctx, note)
+	case back && !step.Lost && note.Text == "":
+		return r.dropDeparture(ctx, note)
 	default:
 		return nil
 	}

@@ -27,7 +27,9 @@ type listing struct {
 	since  []string // listed in this run
 	failed []string // listed and not recorded
 	asked  bool     // by Request, which must not get lost
-	notes  []directory.Note
+	// tagsWait leaves the tags of new accounts to the reading of all.
+	tagsWait bool
+	notes    []directory.Note
 }
 
 // All lists the organization and records every account, beginning or going on
@@ -57,6 +59,9 @@ func (r *run) list(ctx context.Context) error {
 		return errors.Join(fmt.Errorf("read the directory: %w", err), r.save(ctx, l))
 	}
 	r.learn(recorded)
+	if l.tagsWait, err = r.tagsWait(ctx); err != nil {
+		return errors.Join(err, r.save(ctx, l))
+	}
 	known := make(map[string]directory.Account, len(recorded))
 	for _, account := range recorded {
 		known[account.ID] = account
@@ -95,7 +100,7 @@ func (r *run) pages(ctx context.Context, l *listing, known map[string]directory.
 			return fmt.Errorf("list the accounts: %w", err)
 		}
 		for _, member := range page.Members {
-			if err := r.listed(ctx, member, at, known); err != nil {
+			if err := r.listed(ctx, l, member, at, known); err != nil {
 				l.failed = append(l.failed, member.ID)
 			}
 			l.listed[member.ID] = true
@@ -114,11 +119,11 @@ func (r *run) pages(ctx context.Context, l *listing, known map[string]directory.
 
 // listed follows one account of a page. Nothing is read or written for one that
 // is as it was.
-func (r *run) listed(ctx context.Context, member Member, at time.Time, known map[string]directory.Account) error {
+func (r *run) listed(ctx context.Context, l *listing, member Member, at time.Time, known map[string]directory.Account) error {
 	r.summary.Accounts++
 	was, recorded := known[member.ID]
 	reading := directory.Reading{ID: member.ID, At: at, Confirm: r.Rules.Confirm}
-	if err := r.complete(ctx, &reading, member, !recorded && len(r.interests.TagKeys()) > 0); err != nil {
+	if err := r.complete(ctx, &reading, member, !recorded && !l.tagsWait && len(r.interests.TagKeys()) > 0); err != nil {
 		return err
 	}
 	if recorded {

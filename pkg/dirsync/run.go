@@ -62,6 +62,23 @@ func (r *run) observe(ctx context.Context, id string) (directory.Reading, error)
 	return reading, err
 }
 
+// readAround reads one account anew of which the tags were just read.
+func (r *run) readAround(ctx context.Context, id string, tags map[string]string) (directory.Step, error) {
+	reading := directory.Reading{ID: id, At: r.now(), Confirm: r.Rules.Confirm}
+	member, found, err := r.organizations.Member(ctx, id)
+	if err != nil {
+		return directory.Step{}, fmt.Errorf("describe account %s: %w", id, err)
+	}
+	if reading.Absent = !found; found {
+		if err := r.complete(ctx, &reading, member, false); err != nil {
+			return directory.Step{}, err
+		}
+		reading.NoTags, reading.View.Tags = false, tags
+	}
+	r.summary.Accounts++
+	return r.follow(ctx, reading)
+}
+
 // complete makes what Organizations says about a member a whole reading. An
 // answer without a state is no answer: taken at its word it would end the
 // account's access. Tags take a call of their own.

@@ -72,11 +72,34 @@ func (r *run) refreshTags(ctx context.Context, account directory.Account) error 
 	if err == nil && maps.Equal(r.interests.Needed(tags), account.Tags) {
 		return nil
 	}
-	step, err := r.read(ctx, account.ID)
+	var step directory.Step
+	if err != nil {
+		step, err = r.read(ctx, account.ID)
+	} else {
+		step, err = r.readAround(ctx, account.ID, tags)
+	}
 	if err == nil && step.Unsure {
 		err = r.recheck(ctx, account.ID, len(r.Rules.Rechecks))
 	}
 	return err
+}
+
+// tagsWait tells whether all tags are to be read soon anyway.
+func (r *run) tagsWait(ctx context.Context) (bool, error) {
+	notes, err := r.accounts.Notes(ctx, directory.TopicTags)
+	if err != nil {
+		return false, fmt.Errorf("read when tags were read: %w", err)
+	}
+	for _, note := range notes {
+		var pass tagPass
+		if err := json.Unmarshal([]byte(note.Text), &pass); err != nil {
+			return false, fmt.Errorf("read when tags were read: %w", err)
+		}
+		if note.ID == tagsCovered && pass.covers(r.interests.TagKeys()) && r.now().Sub(note.At) < r.Rules.TagsEvery {
+			return false, nil
+		}
+	}
+	return true, nil
 }
 
 // tagsDue tells whether tags are to be read, and takes over what is under way.
