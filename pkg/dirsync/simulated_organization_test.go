@@ -3,9 +3,11 @@ package dirsync_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gateway-grants/gateway-grants/pkg/directory"
@@ -88,9 +90,7 @@ func (s *simulated) become(id string, change func(*moment)) {
 
 func cloned(tags map[string]string) map[string]string {
 	clone := make(map[string]string, len(tags))
-	for key, value := range tags {
-		clone[key] = value
-	}
+	maps.Copy(clone, tags)
 	return clone
 }
 
@@ -132,7 +132,7 @@ func (s *simulated) change() string {
 }
 
 func (s *simulated) something() func(*moment) {
-	units := append(slices.Sorted(mapsKeys(s.units)), "r-ab12")
+	units := append(slices.Sorted(maps.Keys(s.units)), "r-ab12")
 	unit := units[s.random.IntN(len(units))]
 	value := []string{"prod", "test", ""}[s.random.IntN(3)]
 	switch s.random.IntN(10) {
@@ -151,16 +151,6 @@ func (s *simulated) something() func(*moment) {
 		}
 	default:
 		return func(m *moment) { m.account.Path = s.pathTo(unit) }
-	}
-}
-
-func mapsKeys(m map[string]string) func(func(string) bool) {
-	return func(yield func(string) bool) {
-		for key := range m {
-			if !yield(key) {
-				return
-			}
-		}
 	}
 }
 
@@ -193,10 +183,7 @@ func (s *simulated) Member(_ context.Context, id string) (dirsync.Member, bool, 
 }
 
 func (s *simulated) describe(m moment) dirsync.Member {
-	path := "o-exampleorgid/r-ab12/"
-	for _, unit := range m.account.Path {
-		path += unit + "/"
-	}
+	path := "o-exampleorgid/r-ab12/" + strings.Join(append(slices.Clone(m.account.Path), ""), "/")
 	member := dirsync.Member{ID: m.account.ID, State: m.account.State}
 	if !s.withoutPaths {
 		member.Paths = []string{path + m.account.ID + "/"}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -87,7 +88,7 @@ func newLife(seed uint64, plant *planted) *life {
 	l.accounts, l.grants = memory.NewAccounts(memory.Config{Now: clock}), memory.NewGrants(memory.Config{Now: clock})
 	must(l.grants.PutSentinel(context.Background()))
 	for i, s := range everySelection {
-		row := grant.Attributes{"gateway": "*", "grant": fmt.Sprint(i), "principal": s.name}
+		row := grant.Attributes{"gateway": "*", "grant": strconv.Itoa(i), "principal": s.name}
 		if len(s.exclude.Units) > 0 {
 			row["exclude"] = s.exclude.Units
 		}

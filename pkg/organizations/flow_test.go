@@ -3,7 +3,6 @@ package organizations_test
 import (
 	"context"
 	"encoding/json"
-	"io"
 	"log/slog"
 	"os"
 	"slices"
@@ -47,7 +46,7 @@ func newFlow(t *testing.T) *flow {
 	})
 	accounts, grants := memory.NewAccounts(memory.Config{}), memory.NewGrants(memory.Config{})
 	check(t, grants.PutSentinel(t.Context()))
-	log, clock := slog.New(slog.NewTextHandler(io.Discard, nil)), func() time.Time { return f.now }
+	log, clock := slog.New(slog.DiscardHandler), func() time.Time { return f.now }
 	f.handler = &trigger.Organization{
 		Directory: dirsync.New(organizations.New(f.client, organizations.SystemClock()), accounts, grants, clock),
 		Notices:   f, Now: clock, Log: log, Metrics: f,
