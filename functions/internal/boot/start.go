@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -28,6 +29,7 @@ type Function struct {
 // Run composes a function's handler and serves it until Lambda ends the
 // process. A function that cannot start says why and ends with 1.
 func Run(compose func(Function) (handler any)) {
+	limitMemory(lambdacontext.MemoryLimitInMB)
 	handler, err := start(compose)
 	if err != nil {
 		slog.New(slog.NewJSONHandler(os.Stderr, nil)).Error("function cannot start", "error", err.Error())
@@ -50,6 +52,17 @@ func start(compose func(Function) any) (any, error) {
 		Now:         time.Now,
 	})
 	return handler, environment.Err()
+}
+
+// limitMemory has the garbage collector work harder before Lambda ends the
+// process for want of memory: a listing of 50,000 accounts leaves much behind
+// that could be collected. An eighth is left to what the limit does not count.
+// Outside Lambda there is no limit.
+// https://pkg.go.dev/runtime/debug#SetMemoryLimit
+func limitMemory(megabytes int) {
+	if megabytes > 0 {
+		debug.SetMemoryLimit(int64(megabytes) << 20 / 8 * 7)
+	}
 }
 
 // loadAWS finds the region and the credentials of the function's role, and has
