@@ -120,8 +120,7 @@ func (i *isolation) doubtStanding(ctx context.Context) error {
 			return err
 		}
 		if accepted {
-			i.good, i.bad = others, append(i.bad, suspect)
-			return i.add(ctx, i.plan.Additions(), false)
+			return i.convict(ctx, suspect, others)
 		}
 	}
 	if left := leftovers(i.world.Gateway.Policy, i.plan); len(left) > 0 {
@@ -129,6 +128,20 @@ func (i *isolation) doubtStanding(ctx context.Context) error {
 	}
 	return &grant.Error{Code: CodeInvalidPrincipal, Op: "put the resource policy",
 		Hint: "AWS refuses a principal that stands in the policy already, and which one is not found yet; nobody lost access, additions wait"}
+}
+
+// convict makes sure that what AWS took without the suspect, it does not take with
+// it: whatever was wrong may have passed by itself in between.
+func (i *isolation) convict(ctx context.Context, suspect string, others []string) error {
+	acquitted, err := i.try(ctx, i.plan.Standing())
+	if err != nil {
+		return err
+	}
+	i.good = i.plan.Standing()
+	if !acquitted {
+		i.good, i.bad = others, append(i.bad, suspect)
+	}
+	return i.add(ctx, i.plan.Additions(), false)
 }
 
 // try puts the part of the plan with the given principals and tells whether AWS
