@@ -3,6 +3,8 @@ package reconcile_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -229,5 +231,31 @@ func TestARevocationBehindARefusedForeignStatementIsBlockedByIt(t *testing.T) {
 	c.revoke("account-b")
 	if result := c.reconcile(); result.Failure == nil || result.Failure.Code != reconcile.CodeBlockedByForeign {
 		t.Errorf("failure %v", result.Failure)
+	}
+}
+
+func TestAForeignStatementSpelledAnewWhileBadPrincipalsAreSoughtIsKept(t *testing.T) {
+	c := newCloud(t)
+	statement := `{"Sid":"Partner","Effect":"Allow","Principal":{"AWS":%s},"Action":"bedrock-agentcore:InvokeGateway","Resource":"GATEWAY"}`
+	scalar, list := fmt.Sprintf(statement, `"`+rootC+`"`), fmt.Sprintf(statement, `["`+rootC+`"]`)
+	c.putByHand(scalar)
+	c.grant("good", role(1))
+	c.grant("bad", role(2))
+	c.iam.missing[role(2)] = true
+	puts := 0
+	c.gateways.beforePut = func() error {
+		if puts++; puts == 1 { // refused as a whole, and then changed by hand
+			defer c.putByHand(list)
+			return &grant.Error{Code: reconcile.CodeInvalidPrincipal, Op: "test"}
+		}
+		return nil
+	}
+	c.reconcile()
+	text, err := c.gateways.service.GetResourcePolicy(owner, c.gateway.ARN())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := strings.ReplaceAll(list, "GATEWAY", c.gateway.ARN()); !strings.Contains(text, want) {
+		t.Errorf("%s is not in %s", want, text)
 	}
 }

@@ -159,7 +159,7 @@ func (i *isolation) try(ctx context.Context, principals []string) (accepted bool
 	if err != nil {
 		return false, err
 	}
-	if !policy.Equal(now, i.last) {
+	if !policy.Equal(now, i.last) || !slices.Equal(i.foreign(now), i.foreign(i.last)) {
 		return false, errMoved
 	}
 	err = i.write(ctx, part)
@@ -173,6 +173,23 @@ func (i *isolation) try(ctx context.Context, principals []string) (accepted bool
 	i.last = part
 	i.result.Writes++
 	return true, nil
+}
+
+// foreign are the statements of others in a document, byte for byte: one that says
+// the same in other words is to be kept as it is, too. AWS may show statements in
+// another order than they were put in.
+func (i *isolation) foreign(document *policy.Document) []string {
+	if document == nil {
+		return nil
+	}
+	var texts []string
+	for _, s := range document.Statements {
+		if !i.plan.Owns(s) {
+			texts = append(texts, s.String())
+		}
+	}
+	slices.Sort(texts)
+	return texts
 }
 
 // remember keeps what was found for the next pass, which leaves the bad ones out.
