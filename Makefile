@@ -10,7 +10,7 @@ BOOTSTRAP := go build -trimpath -buildvcs=false -ldflags="-s -w" -tags lambda.no
 ARGS      ?=
 FUZZTIME  ?= 10m
 
-.PHONY: help demo test lint bench fuzz build local sandbox validate deploy destroy logs vulncheck reproducible clean
+.PHONY: help demo test lint bench simulate fuzz build local sandbox validate deploy destroy logs vulncheck reproducible clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ lint: validate ## run the linters of .golangci.yml and the formatter's check, an
 bench: ## run every benchmark, with its allocations
 	@go test -run '^$$' -bench . -benchmem $(or $(ARGS),./pkg/...)
 	@$(if $(ARGS),,cd .ci/bench && go test -mod=mod -run '^$$' -bench . -benchmem)
+
+simulate: ## play a million schedules of the reconcile loop (SIMULATIONS=1000000)
+	@SIMULATIONS=$(or $(SIMULATIONS),1000000) go test -count=1 -timeout 0 -v -run 'Schedule' ./pkg/reconcile/simulation
 
 fuzz: ## run every fuzz target, one after another (FUZZTIME=10m for each)
 	@grep -roE '^func Fuzz[A-Za-z]+' --include='*_test.go' pkg | sort | sed -E 's|/[^/]*:func | |' | \

@@ -1,0 +1,148 @@
+package simulation
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
+)
+
+const (
+	endpoint = "vpce-0123456789abcdef0"
+	network  = "203.0.113.0/24"
+)
+
+// actAdmin grants, edits and revokes.
+func (w *world) actAdmin(name string, times int) *actor {
+	return act(name, func(pause func(string)) {
+		for range times {
+			pause("edit")
+			g := w.gateways[0]
+			if w.oneIn(4) {
+				g = w.gateways[1]
+			}
+			scope := g.ARN()
+			if w.oneIn(6) {
+				scope = grant.EveryGateway
+			}
+			key := grant.Key{Gateway: scope, ID: fmt.Sprintf("g%d", w.pick(5))}
+			if w.oneIn(3) {
+				w.revoke(key)
+			} else {
+				w.grant(w.row(key))
+			}
+		}
+	})
+}
+
+// row makes up what an admin may write, mistakes included.
+func (w *world) row(key grant.Key) grant.Attributes {
+	row := grant.Attributes{"gateway": key.Gateway, "grant": key.ID}
+	exact, selector := false, false
+	switch w.pick(8) {
+	case 0, 1:
+		row["principal"] = everybody[w.pick(len(everybody))]
+	case 2, 3:
+		row["principal"], exact = roles[w.pick(len(roles))], true
+	case 4:
+		row["principal"] = []string{"arn:aws:iam::" + accountA + ":role/Agent*", userA, rootOf(accountB)}[w.pick(3)]
+	case 5, 6:
+		row["principal"], selector = []string{unitOne, unitOne + "/direct", unitTwo, orgID, "tag:Env=prod"}[w.pick(5)], true
+	case 7:
+		row["principal"] = []string{"everyone", "*", "arn:aws:sts::" + accountA + ":assumed-role/AgentOne/s"}[w.pick(3)]
+	}
+	if w.oneIn(4) {
+		row["expires"] = w.now.Add([]time.Duration{20 * time.Second, 5 * time.Minute, 48 * time.Hour}[w.pick(3)]).Format(time.RFC3339)
+	}
+	if w.oneIn(5) {
+		row["conditions"] = map[string]any{"sourceVpce": []any{endpoint}}
+	}
+	if w.oneIn(8) {
+		row["conditions"] = map[string]any{"sourceIp": []any{network}}
+	}
+	if exact && w.oneIn(3) {
+		row["follow"] = "name"
+	}
+	if selector && w.oneIn(4) {
+		row["role"] = "AgentOne"
+	}
+	if selector && w.oneIn(4) {
+		row["exclude"] = []any{[]string{accountA, unitSub}[w.pick(2)]}
+	}
+	if w.oneIn(15) {
+		row["condition"] = "misspelt"
+	}
+	return row
+}
+
+func (w *world) grant(row grant.Attributes) {
+	w.effects++
+	w.remember(row["gateway"].(string))
+	must(w.grants.Put(ctx, row, false))
+	w.tell("admin: %v", row)
+	w.concern(row["gateway"].(string), "grants table")
+}
+
+func (w *world) revoke(key grant.Key) {
+	w.effects++
+	w.remember(key.Gateway)
+	existed, err := w.grants.Delete(ctx, key)
+	must(err)
+	if existed {
+		w.tell("admin: %s is revoked", key)
+		w.concern(key.Gateway, "grants table")
+	}
+}
+
+// remember keeps the rows as they are before a change, for a bug that reads them.
+func (w *world) remember(scope string) {
+	for _, g := range w.gateways {
+		if w.bug != nil && (scope == grant.EveryGateway || scope == g.ARN()) {
+			g.before, g.changed = w.rows(g), w.now
+		}
+	}
+}
+
+// concern asks for the gateways that a row is for.
+func (w *world) concern(scope, cause string) {
+	for _, g := range w.gateways {
+		if scope == grant.EveryGateway || scope == g.ARN() {
+			w.forgetUnnamed(g)
+			w.ask(g, cause)
+		}
+	}
+}
+
+// ask requests a reconcile, sometimes twice: whoever delivers may repeat itself.
+func (w *world) ask(g *gateway, cause string) {
+	w.requests = append(w.requests, request{g, cause})
+	if w.faults > 0 && w.oneIn(5) {
+		w.requests = append(w.requests, request{g, cause + ", again"})
+	}
+}
+
+// forgetUnnamed forgets of roles that they are gone where no grant follows them by
+// identity any more: a later grant is a new decision.
+func (w *world) forgetUnnamed(g *gateway) {
+	if len(g.gone) == 0 {
+		return
+	}
+	named := map[string]bool{}
+	for _, row := range w.rows(g) {
+		if row.Fault == nil && row.Grant.Follow == grant.FollowIdentity {
+			named[row.Grant.Subject().ARN("aws")] = true
+		}
+	}
+	for arn := range g.gone {
+		if !named[arn] {
+			delete(g.gone, arn)
+		}
+	}
+}
+
+// rows are all rows that concern a gateway, as they are.
+func (w *world) rows(g *gateway) []grant.Row {
+	rows, err := w.grants.ForGateway(ctx, g.Gateway)
+	must(err)
+	return rows
+}

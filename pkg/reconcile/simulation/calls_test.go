@@ -1,0 +1,168 @@
+package simulation
+
+import (
+	"context"
+	"strings"
+
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/plan"
+	"github.com/gateway-grants/gateway-grants/pkg/policy"
+	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
+	"github.com/gateway-grants/gateway-grants/pkg/sandbox/model"
+)
+
+var _ reconcile.Gateways = (*run)(nil)
+
+// call makes one call of the run. Others may come in between before its effect,
+// and again before its answer arrives.
+func (n *run) call(name string, kinds []fault, effect func(fault) error) error {
+	if !n.w.every || !private[name] {
+		n.pause(name)
+	}
+	f := n.fault(kinds)
+	err := effect(f)
+	if n.w.trace {
+		n.w.tell("%s: %s%s", n.name, name, map[bool]string{true: " fails: " + text(err)}[err != nil])
+	}
+	if name != "Policy" || err != nil {
+		n.visible = n.w.text(n.gateway)
+	}
+	if n.w.every { // what comes next is the run's own affair: nothing can come in between
+		n.learn(name, err)
+		return err
+	}
+	n.pause("answer of " + name)
+	return err
+}
+
+// private are the calls that nobody else's can matter to in a tiny world, nor they
+// to anybody else: when they are made there makes no difference.
+var private = map[string]bool{"Describe": true, "Lookup": true, "Journal": true, "Publish": true}
+
+func text(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+// Describe is reconcile.Gateways's.
+func (n *run) Describe(_ context.Context, gateway grant.Gateway) (observed plan.Observed, err error) {
+	err = n.call("Describe", readFaults, func(f fault) error {
+		if f != none {
+			return f.failure("describe")
+		}
+		found, exists := n.w.service.Lookup(gateway.ID())
+		tags := n.w.service.Tags(found.ARN)
+		observed = plan.Observed{
+			Gateway: gateway, Exists: exists, Authorizer: string(found.AuthorizerType), Status: string(found.Status),
+			Managed: tags[plan.ManagedTag] == plan.ManagedValue,
+		}
+		return nil
+	})
+	return observed, err
+}
+
+// Policy is reconcile.Gateways's.
+func (n *run) Policy(_ context.Context, _ grant.Gateway) (document *policy.Document, err error) {
+	err = n.call("Policy", policyReads, func(f fault) error {
+		if f != none && f != outdated {
+			return f.failure("read the policy")
+		}
+		text := n.w.text(n.gateway)
+		if was := n.gateway.was; f == outdated && len(was) > 0 {
+			text = was[n.w.pick(len(was))].text
+			n.stale = true
+			n.w.tell("%s: the next read is stale", n.name)
+		}
+		document = parse(text)
+		n.read, n.readAt, n.visible = document, n.w.effects+1, text
+		for _, arn := range n.w.leftovers(document) {
+			if n.gateway.gone[arn] == 0 && f == none {
+				n.gateway.gone[arn] = n.w.effects
+			}
+		}
+		return nil
+	})
+	return document, err
+}
+
+// PutPolicy is reconcile.Gateways's.
+func (n *run) PutPolicy(_ context.Context, _ grant.Gateway, document *policy.Document) error {
+	return n.write("PutPolicy", document)
+}
+
+// DeletePolicy is reconcile.Gateways's.
+func (n *run) DeletePolicy(context.Context, grant.Gateway) error { return n.write("DeletePolicy", nil) }
+
+func (n *run) write(name string, document *policy.Document) error {
+	visible := n.visible // as of the call before this one
+	return n.call(name, writeFaults, func(f fault) error {
+		n.gateway.attempts++
+		n.namesNobodyByWildcard(ownedOnly(document))
+		switch f {
+		case none, unanswered:
+			if err := n.put(document); err != nil {
+				return err
+			}
+			n.judge(document, visible)
+			if f == none {
+				return nil
+			}
+		case delayed:
+			if document == nil || !n.w.refuses(principalsOf(document)) {
+				n.judge(document, visible)
+			}
+			late := lateWrite{by: n.w.now.Add(lateBy)}
+			if document != nil {
+				late.text = document.String()
+			}
+			n.gateway.late = append(n.gateway.late, late)
+		}
+		return f.failure("write the policy")
+	})
+}
+
+// put has AWS take the document, nil for none, or refuse it.
+func (n *run) put(document *policy.Document) error {
+	g, text := n.gateway, ""
+	var err error
+	if document == nil {
+		err = n.w.service.DeleteResourcePolicy(caller, g.ARN())
+		if notFound(err) {
+			return nil
+		}
+	} else {
+		text = document.String()
+		_, err = n.w.service.PutResourcePolicy(caller, g.ARN(), text)
+	}
+	if err != nil {
+		return n.refusal(document, err)
+	}
+	n.w.product(g)
+	n.others++
+	n.excuse()
+	g.puts = append(g.puts, written{text: text, cause: n.cause.Text})
+	n.owed = len(g.puts)
+	n.w.tell("%s: the policy of %s is now %s", n.name, g.name, text)
+	return nil
+}
+
+func notFound(err error) bool {
+	failure, ok := err.(*model.Error) //nolint:errorlint // the model returns nothing else
+	return ok && failure.Code == model.ResourceNotFound
+}
+
+func (n *run) refusal(document *policy.Document, err error) error {
+	failure := err.(*model.Error) //nolint:errorlint // the model returns nothing else
+	if strings.Contains(failure.Message, "Invalid principal") {
+		if n.refused == nil {
+			n.refused = document
+		}
+		return &grant.Error{Code: reconcile.CodeInvalidPrincipal, Op: "put the resource policy", Err: err}
+	}
+	if failure.Code == model.Validation {
+		return &grant.Error{Code: reconcile.CodeInvalidPolicy, Op: "put the resource policy", Err: err}
+	}
+	return err
+}

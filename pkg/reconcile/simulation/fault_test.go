@@ -1,0 +1,73 @@
+package simulation
+
+import (
+	"time"
+
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
+	"github.com/gateway-grants/gateway-grants/pkg/tables"
+)
+
+// fault is what goes wrong with a call.
+type fault int
+
+const (
+	none       fault = iota
+	throttled        // nothing happens
+	denied           // nothing happens
+	lost             // nothing happens, and nobody can tell
+	unanswered       // it happens, and nobody can tell
+	delayed          // it happens later, and nobody can tell
+	outdated         // a read answers what was there before
+)
+
+var (
+	readFaults  = []fault{throttled, denied, lost}
+	policyReads = []fault{throttled, denied, lost, outdated, outdated, outdated}
+	writeFaults = []fault{throttled, denied, lost, unanswered, delayed}
+	tableFaults = []fault{lost, unanswered}
+)
+
+// fault decides whether and how a call of the run fails.
+func (n *run) fault(kinds []fault) fault {
+	switch {
+	case n.gateway.stuck:
+		return kinds[0]
+	case n.w.faults == 0 || !n.w.oneIn(n.w.faults):
+		return none
+	default:
+		return kinds[n.w.pick(len(kinds))]
+	}
+}
+
+// failure is how an adapter reports a fault of AgentCore's.
+func (f fault) failure(op string) error {
+	code := map[fault]grant.Code{throttled: reconcile.CodeThrottled, denied: reconcile.CodeAccessDenied}[f]
+	if code == "" {
+		code = reconcile.CodeUnknownOutcome
+	}
+	return &grant.Error{Code: code, Op: op, Hint: "simulated"}
+}
+
+func tableFailure(op string) error {
+	return &grant.Error{Code: tables.CodeWriteFailed, Op: op, Hint: "simulated"}
+}
+
+// A write that AWS takes its time with is over soon after.
+const lateBy = 15 * time.Second
+
+// land carries out a write that nobody expects any more.
+func (w *world) land(g *gateway) {
+	write := g.late[0]
+	g.late = g.late[1:]
+	var err error
+	if write.text == "" {
+		err = w.service.DeleteResourcePolicy(caller, g.ARN())
+	} else {
+		_, err = w.service.PutResourcePolicy(caller, g.ARN(), write.text)
+	}
+	w.tell("AWS: a late write on %s takes effect (%v): %s", g.name, err, write.text)
+	if err == nil {
+		w.product(g)
+	}
+}

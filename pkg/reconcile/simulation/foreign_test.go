@@ -1,0 +1,154 @@
+package simulation
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/gateway-grants/gateway-grants/pkg/policy"
+)
+
+const ownPrefix = "GatewayGrantsmainX"
+
+// split parts what the product wrote from what others did.
+func split(document *policy.Document) (owned, foreign []policy.Statement) {
+	if document == nil {
+		return nil, nil
+	}
+	for _, s := range document.Statements {
+		if strings.HasPrefix(s.Sid, ownPrefix) {
+			owned = append(owned, s)
+		} else {
+			foreign = append(foreign, s)
+		}
+	}
+	return owned, foreign
+}
+
+// foreignIn is what others say in a document, byte for byte, in any order.
+func foreignIn(document *policy.Document) string {
+	_, foreign := split(document)
+	texts := make([]string, len(foreign))
+	for i, s := range foreign {
+		texts[i] = s.String()
+	}
+	slices.Sort(texts)
+	return strings.Join(texts, "\n")
+}
+
+// actForeign is somebody else who writes the policies: carefully, by reading them
+// first, and carelessly.
+func (w *world) actForeign(times int) *actor {
+	return act("foreign writer", func(pause func(string)) {
+		for range times {
+			pause("read")
+			g := w.gateways[w.pick(2)]
+			document := parse(w.text(g))
+			pause("write")
+			switch w.pick(10) {
+			case 0:
+				w.byHand(g, nil, "deletes all")
+			case 1:
+				w.byHand(g, (*policy.Document)(nil).WithStatements(w.statement(g)), "overwrites all")
+			case 2:
+				w.byHand(g, meddled(document, g), "meddles with what is not its own")
+			default:
+				w.byHand(g, w.edited(document, g), "edits its own")
+			}
+		}
+	})
+}
+
+// edited adds, changes or removes one of the writer's own statements.
+func (w *world) edited(document *policy.Document, g *gateway) *policy.Document {
+	owned, foreign := split(document)
+	statement := w.statement(g)
+	at := slices.IndexFunc(foreign, func(s policy.Statement) bool { return s.Sid == statement.Sid })
+	switch {
+	case at < 0:
+		foreign = append(foreign, statement)
+	case w.oneIn(2):
+		foreign = slices.Delete(slices.Clone(foreign), at, at+1)
+	default:
+		foreign = slices.Clone(foreign)
+		foreign[at] = statement
+	}
+	if len(foreign)+len(owned) == 0 {
+		return nil
+	}
+	return document.WithStatements(append(foreign, owned...)...)
+}
+
+// statement is one of the writer's, in its own spelling.
+func (w *world) statement(g *gateway) policy.Statement {
+	sid := fmt.Sprintf("Partner%d", w.pick(2))
+	who := []string{`"` + partner + `"`, `["` + rootOf(accountC) + `","` + rootOf(partner) + `"]`, `"` + agentB + `"`, `"*"`}[w.pick(4)]
+	effect := "Allow"
+	if who == `"*"` {
+		effect = "Deny"
+	}
+	text := []string{
+		`{"Version":"2012-10-17","Statement":[{"Effect":%q,"Sid":%q,"Resource":%q,"Principal":{"AWS":%s},"Action":"bedrock-agentcore:InvokeGateway","Condition":{"StringEquals":{"aws:SourceVpc":"vpc-0123456789abcdef0"}}}]}`,
+		`{"Version":"2012-10-17","Statement":{"Effect":%q,"Sid":%q,"Resource":%q,"Principal":{"AWS":%s},"Action":["bedrock-agentcore:invokegateway"],"Condition":{"StringEquals":{"aws:SourceVpc":["vpc-0123456789abcdef0"]}}}}`,
+	}[w.pick(2)]
+	return parse(fmt.Sprintf(text, effect, sid, g.ARN(), who)).Statements[0]
+}
+
+// meddled lets the stranger in under the product's own name.
+func meddled(document *policy.Document, g *gateway) *policy.Document {
+	owned, foreign := split(document)
+	if len(owned) > 0 {
+		who := *owned[0].Principal
+		who.AWS = append(slices.Clone(who.AWS[1:]), rootOf(stranger))
+		owned = slices.Clone(owned)
+		owned[0].Principal = &who
+	} else {
+		owned = append(owned, policy.Statement{
+			Sid: ownPrefix + "forged", Effect: policy.Allow, Principal: &policy.Principals{AWS: []string{rootOf(stranger)}},
+			Action: []string{"bedrock-agentcore:InvokeGateway"}, Resource: []string{g.ARN()},
+		})
+	}
+	return document.WithStatements(append(foreign, owned...)...)
+}
+
+// byHand writes a whole policy, and tells CloudTrail, whose events may be lost.
+func (w *world) byHand(g *gateway, document *policy.Document, what string) {
+	before := parse(w.text(g))
+	if document == nil && before == nil {
+		return
+	}
+	var err error
+	if document == nil {
+		err = w.service.DeleteResourcePolicy(caller, g.ARN())
+	} else {
+		_, err = w.service.PutResourcePolicy(caller, g.ARN(), document.String())
+	}
+	if err != nil {
+		w.tell("foreign writer: %s on %s, which is refused: %v", what, g.name, err)
+		return
+	}
+	// What the product has not taken out itself yet, others may have wiped away:
+	// then nothing tells any more that a role was deleted.
+	for _, arn := range w.leftovers(before) {
+		delete(g.gone, arn)
+	}
+	w.wrote(g)
+	w.tell("foreign writer: %s on %s: %s", what, g.name, w.text(g))
+	if w.faults == 0 || !w.oneIn(4) {
+		w.ask(g, "policy changed by hand")
+	}
+}
+
+// leftovers are the roles of which the product's statements show only unique ids.
+func (w *world) leftovers(document *policy.Document) []string {
+	owned, _ := split(document)
+	var arns []string
+	for _, s := range owned {
+		for _, who := range s.Principal.AWS {
+			if arn := w.iam.names[who]; arn != "" {
+				arns = append(arns, arn)
+			}
+		}
+	}
+	return arns
+}

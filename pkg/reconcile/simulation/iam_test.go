@@ -1,0 +1,99 @@
+package simulation
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Accounts of the simulation: the gateways' own, four that may be members of the
+// organization, one that never is, and one that is trusted although it is none.
+const (
+	owner    = "111122223333"
+	accountA = "444455556666"
+	accountB = "777788889999"
+	accountC = "888899990000"
+	joiner   = "222233334444"
+	stranger = "999900001111"
+	partner  = "555566667777"
+)
+
+var everybody = []string{accountA, accountB, accountC, joiner, stranger, partner}
+
+func rootOf(account string) string { return "arn:aws:iam::" + account + ":root" }
+
+// Roles that come and go, and a user who stays.
+var (
+	agentA  = "arn:aws:iam::" + accountA + ":role/AgentOne"
+	agentA2 = "arn:aws:iam::" + accountA + ":role/AgentTwo"
+	agentB  = "arn:aws:iam::" + accountB + ":role/AgentOne"
+	agentX  = "arn:aws:iam::" + stranger + ":role/AgentOne"
+	otherA  = "arn:aws:iam::" + accountA + ":role/Other"
+	userA   = "arn:aws:iam::" + accountA + ":user/Ann"
+	roles   = []string{agentA, agentA2, agentB, agentX}
+)
+
+// iam is all of IAM: who exists, and who did.
+type iam struct {
+	ids     map[string]string // by ARN
+	names   map[string]string // ARNs by unique id, of the deleted, too
+	missing map[string]bool   // ARNs of those who did not exist at some time
+	deleted map[string]bool   // ARNs of those who were deleted at some time
+}
+
+func newIAM() *iam {
+	i := &iam{ids: map[string]string{}, names: map[string]string{}, missing: map[string]bool{}, deleted: map[string]bool{}}
+	for _, account := range append([]string{owner}, everybody...) {
+		i.ids[rootOf(account)] = account
+	}
+	for _, arn := range append([]string{otherA, userA}, roles...) {
+		i.create(arn)
+	}
+	return i
+}
+
+// UniqueID is model.Principals's.
+func (i *iam) UniqueID(arn string) (string, error) { return i.ids[arn], nil }
+
+func (i *iam) create(arn string) {
+	prefix := "AROA"
+	if strings.Contains(arn, ":user/") {
+		prefix = "AIDA"
+	}
+	id := fmt.Sprintf("%s%016d", prefix, len(i.names))
+	i.ids[arn], i.names[id] = id, arn
+}
+
+func (i *iam) remove(arn string) {
+	delete(i.ids, arn)
+	i.missing[arn], i.deleted[arn] = true, true
+}
+
+// actIAM deletes roles and makes new ones of the same name, which are somebody
+// else's. Now and then an account is closed for a while.
+func (w *world) actIAM(times int) *actor {
+	return act("IAM", func(pause func(string)) {
+		for range times {
+			pause("change")
+			if w.oneIn(12) {
+				w.toggle(rootOf(accountC))
+			} else {
+				w.toggle(roles[w.pick(len(roles))])
+			}
+		}
+	})
+}
+
+func (w *world) toggle(arn string) {
+	w.effects++
+	if w.iam.ids[arn] != "" {
+		w.tell("IAM: %s is deleted", arn)
+		w.iam.remove(arn)
+		return
+	}
+	if account, isRoot := strings.CutSuffix(strings.TrimPrefix(arn, "arn:aws:iam::"), ":root"); isRoot {
+		w.iam.ids[arn] = account
+	} else {
+		w.iam.create(arn)
+	}
+	w.tell("IAM: %s is made", arn)
+}

@@ -1,0 +1,219 @@
+package simulation
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/gateway-grants/gateway-grants/pkg/directory"
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/plan"
+	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
+	"github.com/gateway-grants/gateway-grants/pkg/tables"
+)
+
+// rowsAs alters what a read of the grants answers.
+type rowsAs struct {
+	reconcile.Grants
+	as func(rows []grant.Row, err error) ([]grant.Row, error)
+}
+
+func (r rowsAs) ForGateway(ctx context.Context, g grant.Gateway) ([]grant.Row, error) {
+	return r.as(r.Grants.ForGateway(ctx, g))
+}
+
+// inconsistentRead misses changes of the last five seconds.
+func inconsistentRead(n *run, d *reconcile.Dependencies, _ *plan.Limits) {
+	d.Grants = rowsAs{d.Grants, func(rows []grant.Row, err error) ([]grant.Row, error) {
+		if err == nil && !n.gateway.changed.IsZero() && n.w.now.Sub(n.gateway.changed) < 5*time.Second {
+			return n.gateway.before, nil
+		}
+		return rows, err
+	}}
+}
+
+// partialRead loses the second page now and then.
+func partialRead(n *run, d *reconcile.Dependencies, _ *plan.Limits) {
+	d.Grants = rowsAs{d.Grants, func(rows []grant.Row, err error) ([]grant.Row, error) {
+		if n.w.oneIn(4) {
+			rows = rows[:len(rows)/2]
+		}
+		return rows, err
+	}}
+}
+
+func sentinelIgnored(_ *run, d *reconcile.Dependencies, _ *plan.Limits) {
+	d.Grants = rowsAs{d.Grants, func(rows []grant.Row, err error) ([]grant.Row, error) {
+		if grant.CodeOf(err) == tables.CodeNoSentinel {
+			return nil, nil
+		}
+		return rows, err
+	}}
+}
+
+func expiredKept(_ *run, d *reconcile.Dependencies, _ *plan.Limits) {
+	d.Grants = rowsAs{d.Grants, func(rows []grant.Row, err error) ([]grant.Row, error) {
+		rows = slices.Clone(rows)
+		for i, row := range rows {
+			if row.Fault == nil {
+				endless := *row.Grant
+				endless.Expires = time.Time{}
+				rows[i].Grant = &endless
+			}
+		}
+		return rows, err
+	}}
+}
+
+type emptyDirectory struct{ reconcile.Directory }
+
+func directoryTakenAsEmpty(_ *run, d *reconcile.Dependencies, _ *plan.Limits) {
+	d.Directory = emptyDirectory{d.Directory}
+}
+
+func (e emptyDirectory) Lookup(ctx context.Context, selectors []grant.Principal, accounts []string) (directory.Snapshot, error) {
+	snapshot, err := e.Directory.Lookup(ctx, selectors, accounts)
+	if err != nil {
+		return directory.Complete(selectors, nil), nil //nolint:nilerr // that is the bug
+	}
+	return snapshot, nil
+}
+
+func trustedIgnored(_ *run, _ *reconcile.Dependencies, limits *plan.Limits) {
+	limits.Trusted = everybody
+}
+
+// statesAs alters what is read from and written to the state table. A function
+// that is nil alters nothing.
+type statesAs struct {
+	reconcile.States
+	load func(plan.State) plan.State
+	mark func() bool // whether to
+	fix  func(state *plan.GatewayState, gone *[]grant.Key)
+	note func() bool // whether to write the journal
+}
+
+func (s statesAs) Load(ctx context.Context, g grant.Gateway) (plan.State, error) {
+	state, err := s.States.Load(ctx, g)
+	if s.load != nil {
+		state = s.load(state)
+	}
+	return state, err
+}
+
+func (s statesAs) MarkDue(ctx context.Context, g grant.Gateway, intent plan.Intent) error {
+	if s.mark != nil && !s.mark() {
+		return nil
+	}
+	return s.States.MarkDue(ctx, g, intent)
+}
+
+func (s statesAs) Record(ctx context.Context, g grant.Gateway, state plan.GatewayState, statuses map[grant.Key]grant.Status, gone []grant.Key) error {
+	if s.fix != nil {
+		s.fix(&state, &gone)
+	}
+	return s.States.Record(ctx, g, state, statuses, gone)
+}
+
+func (s statesAs) Journal(ctx context.Context, g grant.Gateway, entry reconcile.Entry) error {
+	if s.note != nil && !s.note() {
+		return nil
+	}
+	return s.States.Journal(ctx, g, entry)
+}
+
+func never() bool { return false }
+
+func markLost(_ *run, d *reconcile.Dependencies, _ *plan.Limits) {
+	d.States = statesAs{States: d.States, mark: never}
+}
+
+func journalDropped(_ *run, d *reconcile.Dependencies, _ *plan.Limits) {
+	d.States = statesAs{States: d.States, note: never}
+}
+
+func recheckForgotten(_ *run, d *reconcile.Dependencies, _ *plan.Limits) {
+	d.States = statesAs{States: d.States, load: func(state plan.State) plan.State {
+		state.Gateway.Recheck = time.Time{}
+		return state
+	}}
+}
+
+func holdsForgotten(_ *run, d *reconcile.Dependencies, _ *plan.Limits) {
+	d.States = statesAs{States: d.States, load: func(state plan.State) plan.State {
+		state.Gateway.Refused = maps.Clone(state.Gateway.Refused)
+		maps.DeleteFunc(state.Gateway.Refused, func(_ string, r plan.Refusal) bool { return r.Code == grant.CodeRecreated })
+		return state
+	}}
+}
+
+func goneRowsKept(_ *run, d *reconcile.Dependencies, _ *plan.Limits) {
+	d.States = statesAs{States: d.States, fix: func(_ *plan.GatewayState, gone *[]grant.Key) { *gone = nil }}
+}
+
+// insisting records what it was about to, whatever others have recorded since.
+type insisting struct{ reconcile.States }
+
+func recordedOverOthers(_ *run, d *reconcile.Dependencies, _ *plan.Limits) {
+	d.States = insisting{d.States}
+}
+
+func (i insisting) Record(ctx context.Context, g grant.Gateway, state plan.GatewayState, statuses map[grant.Key]grant.Status, gone []grant.Key) error {
+	for {
+		err := i.States.Record(ctx, g, state, statuses, gone)
+		if grant.CodeOf(err) != reconcile.CodeRecordedMeanwhile {
+			return err
+		}
+		current, err := i.Load(ctx, g)
+		if err != nil {
+			return err
+		}
+		state.Version = current.Gateway.Version
+	}
+}
+
+// early reads the state before everything else, as the loop once did.
+type early struct {
+	reconcile.Grants
+	reconcile.States
+	state plan.State
+	err   error
+	kept  bool
+}
+
+func stateReadFirst(_ *run, d *reconcile.Dependencies, _ *plan.Limits) {
+	e := &early{Grants: d.Grants, States: d.States}
+	d.Grants, d.States = e, e
+}
+
+func (e *early) ForGateway(ctx context.Context, g grant.Gateway) ([]grant.Row, error) {
+	e.state, e.err = e.States.Load(ctx, g)
+	e.kept = true
+	return e.Grants.ForGateway(ctx, g)
+}
+
+func (e *early) Load(ctx context.Context, g grant.Gateway) (plan.State, error) {
+	if e.kept {
+		e.kept = false
+		return e.state, e.err
+	}
+	return e.States.Load(ctx, g)
+}
+
+type chatting struct {
+	reconcile.States
+	notices reconcile.Notices
+}
+
+// chatter tells of every round, whether it did anything or not.
+func chatter(_ *run, d *reconcile.Dependencies, _ *plan.Limits) {
+	d.States = chatting{d.States, d.Notices}
+}
+
+func (c chatting) Load(ctx context.Context, g grant.Gateway) (plan.State, error) {
+	if err := c.notices.Publish(ctx, []plan.Notice{{Type: plan.PolicyApplied, Gateway: g.ARN()}}); err != nil {
+		return plan.State{}, err
+	}
+	return c.States.Load(ctx, g)
+}

@@ -1,0 +1,82 @@
+package simulation
+
+import (
+	"testing"
+
+	"github.com/gateway-grants/gateway-grants/pkg/plan"
+	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
+)
+
+// The type bug is a mistake that the simulation must find, planted between the
+// reconciler and what it calls, so that the reconciler behaves as if it made it.
+type bug struct {
+	name   string
+	breaks int // the invariant
+	within int // so many seeds
+	plant  func(n *run, d *reconcile.Dependencies, limits *plan.Limits)
+}
+
+var bugs = []bug{
+	{"one write pass only", 1, 2000, onePassOnly},
+	{"a read of the grants that is not consistent", 1, 500, inconsistentRead},
+	{"a partial read of the grants taken as whole", 2, 200, partialRead},
+	{"a table without its sentinel taken as empty", 2, 500, sentinelIgnored},
+	{"a directory that cannot be read taken as empty", 2, 500, directoryTakenAsEmpty},
+	{"foreign statements overwritten", 4, 100, foreignOverwritten},
+	{"no re-read before the write", 4, 500, noReread},
+	{"standing access evicted by newer grants", 2, 500, standingEvicted},
+	{"a quarantine that cuts a good principal", 2, 500, goodPrincipalCut},
+	{"a role made anew let in again", 1, 2000, holdsForgotten},
+	{"the mark of a write lost", 3, 500, markLost},
+	{"a recheck forgotten before its time", 3, 2000, recheckForgotten},
+	{"the state read before the policy", 2, 4000, stateReadFirst},
+	{"statuses of rows that are gone", 1, 200, goneRowsKept},
+	{"expired grants kept", 3, 500, expiredKept},
+	{"the trusted list ignored", 9, 200, trustedIgnored},
+	{"a principal that is everybody", 8, 100, everybodyNamed},
+	{"no journal", 7, 200, journalDropped},
+	{"a notice in every round", 6, 100, chatter},
+	{"gateways that share a failure", 5, 500, failureShared},
+}
+
+// tinyBugs are found where every schedule is played, the first of them surely
+// only there.
+var tinyBugs = []struct {
+	in string // a tiny world
+	bug
+}{
+	{"two runs of which one may crash, a mistaken row and a revocation", bug{"a record on top of what others recorded", 3, 0, recordedOverOthers}},
+	{"two runs of which one may crash, a mistaken row and a revocation", bug{"the mark of a write lost", 3, 0, markLost}},
+	{"a run that may crash, and a role made anew by somebody else", bug{"a role made anew let in again", 1, 0, holdsForgotten}},
+	{"a run, a revocation and a foreign statement", bug{"no re-read before the write", 4, 0, noReread}},
+}
+
+func TestPlantedBugsAreFoundInTinyWorlds(t *testing.T) {
+	for _, b := range tinyBugs {
+		t.Run(b.name, func(t *testing.T) {
+			t.Parallel()
+			for _, c := range tinies {
+				if c.name != b.in {
+					continue
+				}
+				if w, schedules := c.all(&b.bug); len(w.broken) > 0 {
+					t.Logf("found after %d schedules: %v", schedules, w.broken[0])
+					return
+				}
+			}
+			t.Fatal("not found")
+		})
+	}
+}
+
+func TestEveryPlantedBugIsFound(t *testing.T) {
+	for _, b := range bugs {
+		t.Run(b.name, func(t *testing.T) {
+			seed, found := search(b.within, &b)
+			if !found {
+				t.Fatalf("not found in %d schedules", b.within)
+			}
+			t.Logf("found by seed %d: %v", seed, simulate(seed, &b, false).broken[0])
+		})
+	}
+}

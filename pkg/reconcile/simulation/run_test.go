@@ -1,0 +1,114 @@
+package simulation
+
+import (
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/plan"
+	"github.com/gateway-grants/gateway-grants/pkg/policy"
+	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
+)
+
+// run is one Reconcile under way, and what it was told: decisions are judged by
+// what could be known.
+type run struct {
+	*actor
+	w       *world
+	gateway *gateway
+	cause   reconcile.Cause
+	pause   func(string)
+	moved   time.Time // when it last went on
+	result  reconcile.Result
+	err     error
+
+	rows    []grant.Row      // as they were when it read them
+	org     *organization    // as it was when it read it
+	state   plan.State       // as it loaded it
+	read    *policy.Document // the policy as last read
+	readAt  int              // after so many effects
+	visible string           // the policy as it was when its last call returned
+	stale   bool             // a read showed it an older policy
+	unknown bool             // the directory failed it
+	refused *policy.Document // the first document of this run that AWS refused
+	owed    int              // index+1 of its put that is not in the journal yet
+	history string           // what its calls have told it, where every schedule is played
+	others  int              // effects of others before it began, and its own since
+}
+
+// launch starts a reconcile. It has the product's own reconciler, wired to calls
+// that others can come in between.
+func (w *world) launch(r request) *run {
+	w.number++
+	n := &run{w: w, gateway: r.gateway, cause: reconcile.Cause{Text: r.cause}, moved: w.now, others: w.effects, org: w.org}
+	n.actor = act(fmt.Sprintf("run %d of gateway %s", w.number, r.gateway.name), func(pause func(string)) {
+		n.pause = pause
+		d := reconcile.Dependencies{
+			Gateways: n, Grants: n, Directory: n, States: n, Notices: n,
+			Now: func() time.Time { return w.now }, Log: slog.New(slog.DiscardHandler),
+		}
+		limits := w.limits
+		if w.bug != nil {
+			w.bug.plant(n, &d, &limits)
+		}
+		n.result, n.err = reconcile.New(d, limits).Reconcile(ctx, n.gateway.Gateway, n.cause)
+	})
+	w.runs = append(w.runs, n)
+	w.tell("%s begins, for %s", n.name, r.cause)
+	return n
+}
+
+// crash ends a run for good, wherever it is.
+func (w *world) crash(n *run) {
+	w.tell("%s crashes before %s", n.name, n.at)
+	n.stop()
+	n.excuse()
+	w.drop(n)
+}
+
+func (w *world) drop(n *run) {
+	for i, r := range w.runs {
+		if r == n {
+			w.runs = append(w.runs[:i:i], w.runs[i+1:]...)
+		}
+	}
+}
+
+// excuse says that the last put had no chance to get into the journal.
+func (n *run) excuse() {
+	if n.owed > 0 {
+		n.gateway.puts[n.owed-1].excused = true
+		n.owed = 0
+	}
+}
+
+// advance lets a run go on, and judges it when it ends.
+func (w *world) advance(n *run) {
+	n.moved = w.now
+	if n.step() {
+		return
+	}
+	w.drop(n)
+	failure := "it is done"
+	if n.result.Failure != nil {
+		failure = n.result.Failure.Error()
+	}
+	w.tell("%s ends after %d passes and %d writes: %s; recorded: %t", n.name, n.result.Passes, n.result.Writes, failure, n.err == nil)
+	if n.err != nil { // whoever delivered the request delivers it again, for a while
+		if w.oneIn(2) {
+			w.requests = append(w.requests, request{n.gateway, n.cause.Text})
+		}
+		return
+	}
+	w.ended(n)
+}
+
+// alone tells whether nobody else did anything since the run began.
+func (n *run) alone() bool { return n.w.effects == n.others }
+
+// did counts an effect of the run's own.
+func (n *run) did() {
+	n.w.effects++
+	n.others++
+}

@@ -1,0 +1,220 @@
+package simulation
+
+import (
+	"time"
+
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
+)
+
+// maxRounds bounds how often the sweep may have to come back.
+const maxRounds = 60
+
+// settle ends all trouble, lets sweeps come and go, and holds what is left to the
+// invariants.
+func (w *world) settle(directoryStaysDown bool) {
+	for _, g := range w.gateways {
+		for len(g.late) > 0 {
+			w.land(g)
+		}
+	}
+	w.faults, w.wrongTable, w.requests = 0, false, nil
+	w.tell("everybody falls quiet")
+	w.looksAgain()
+	if len(w.broken) > 0 {
+		return
+	}
+	if w.directoryDown = w.directoryDown && directoryStaysDown; w.directoryDown {
+		w.everyGateway()
+		w.followDue(w.now.Add(10 * time.Minute))
+		w.hasRevoked()
+		w.directoryDown = false
+	}
+	w.correctForeign()
+	w.everyGateway()
+	w.followDue(w.now.Add(4 * time.Hour))
+	for _, g := range w.gateways {
+		if !g.stuck && len(w.broken) == 0 {
+			w.isSettled(g, true)
+			w.isUnaffected(g)
+			w.staysQuiet(g)
+			w.isTraced(g)
+		}
+	}
+}
+
+// looksAgain belongs to invariant 3: a write that nobody has looked at leaves its
+// gateway due, so that whatever it undid is done again without anybody's request.
+func (w *world) looksAgain() {
+	for _, g := range w.gateways {
+		state, err := w.states.Load(ctx, g.Gateway)
+		must(err)
+		if g.unverified && state.Gateway.Due.IsZero() {
+			w.violate(3, "the last write on %s was looked at by nobody, and it is not due", g.name)
+		}
+	}
+}
+
+// everyGateway is the sweep over all managed gateways.
+func (w *world) everyGateway() {
+	for _, g := range w.gateways {
+		w.finish(w.launch(request{g, "sweep: gateways"}))
+	}
+}
+
+func (w *world) finish(n *run) {
+	for w.isRunning(n) && len(w.broken) == 0 {
+		w.advance(n)
+	}
+	w.requests = nil
+}
+
+// followDue lets the sweep follow the due times, until then or until nothing is
+// due any more.
+func (w *world) followDue(until time.Time) {
+	for range maxRounds {
+		next := time.Time{}
+		for _, g := range w.gateways {
+			state, err := w.states.Load(ctx, g.Gateway)
+			must(err)
+			if due := state.Gateway.Due; !g.stuck && !due.IsZero() && (next.IsZero() || due.Before(next)) {
+				next = due
+			}
+		}
+		if next.IsZero() || next.After(until) || len(w.broken) > 0 {
+			return
+		}
+		if next.After(w.now) {
+			w.now = next
+		}
+		w.effects++
+		w.sweep()
+		requests := w.requests
+		w.requests = nil
+		for _, r := range requests {
+			w.finish(w.launch(r))
+		}
+	}
+	w.violate(3, "the gateways are still due after %d rounds", maxRounds)
+}
+
+// hasRevoked is invariant 3: with the directory unreadable and unknown principals
+// about, what was revoked and what has expired is out. Only a foreign statement
+// that AWS refuses can be in the way.
+func (w *world) hasRevoked() {
+	for _, g := range w.gateways {
+		state, err := w.states.Load(ctx, g.Gateway)
+		must(err)
+		if g.stuck || state.Gateway.LastError == reconcile.CodeBlockedByForeign {
+			continue
+		}
+		effective, err := w.service.EffectivePolicy(g.ARN())
+		must(err)
+		owned, rows := ownedOnly(effective), w.rows(g)
+		for _, v := range visitors {
+			if lets(g, owned, v, w.now) && !w.perhaps(rows, v) {
+				w.violate(3, "%s is still let in on %s, by no grant", v, g.name)
+			}
+		}
+	}
+}
+
+// perhaps tells whether some live grant may mean the visitor, whatever the
+// organization is like.
+func (w *world) perhaps(rows []grant.Row, v visitor) bool {
+	for _, r := range rows {
+		if r.Fault != nil || !r.Grant.Live(w.now) || !v.from(r.Grant.Conditions) {
+			continue
+		}
+		if r.Grant.Principal.IsSelector() || within(r.Grant.Subject().ARN("aws"), v.arn()) {
+			return true
+		}
+	}
+	return false
+}
+
+// correctForeign has the foreign writer take out what AWS refuses.
+func (w *world) correctForeign() {
+	for _, g := range w.gateways {
+		document := parse(w.text(g))
+		owned, foreign := split(document)
+		kept := foreign[:0:0]
+		for _, s := range foreign {
+			bad := false
+			for _, who := range s.Principal.AWS {
+				unknown := who != "*" && w.iam.ids[who] == "" && len(who) != len(owner)
+				bad = bad || unknown || len(who) == len(owner) && w.iam.ids[rootOf(who)] == ""
+			}
+			if !bad {
+				kept = append(kept, s)
+			}
+		}
+		if len(kept) == len(foreign) {
+			continue
+		}
+		known := owned[:0:0]
+		for _, s := range owned { // what AWS refuses of ours goes, too: it takes no part of a document
+			if !w.refuses(s.Principal.AWS) {
+				known = append(known, s)
+			}
+		}
+		if len(kept)+len(known) == 0 {
+			w.byHand(g, nil, "corrects its own")
+		} else {
+			w.byHand(g, document.WithStatements(append(kept, known...)...), "corrects its own")
+		}
+	}
+	w.requests = nil
+}
+
+// refuses tells whether AWS knows one of the principals not.
+func (w *world) refuses(principals []string) bool {
+	for _, who := range principals {
+		if len(who) == len(owner) {
+			who = rootOf(who)
+		}
+		if w.iam.ids[who] == "" {
+			return true
+		}
+	}
+	return false
+}
+
+// isUnaffected is invariant 5: whatever else fails, for good even, a gateway with
+// which nothing is wrong any more is well.
+func (w *world) isUnaffected(g *gateway) {
+	state, err := w.states.Load(ctx, g.Gateway)
+	must(err)
+	if state.Gateway.LastError != "" {
+		w.violate(5, "%s fails for no reason of its own: %s", g.name, state.Gateway.LastMessage)
+	}
+}
+
+// staysQuiet is invariant 6: once settled, another round writes nothing at all.
+func (w *world) staysQuiet(g *gateway) {
+	attempts, records, notices, puts := g.attempts, g.records, g.notices, len(g.puts)
+	w.finish(w.launch(request{g, "duplicate"}))
+	if g.attempts != attempts || g.records != records || g.notices != notices || len(g.puts) != puts {
+		w.violate(6, "%s is settled, and yet there are %d writes, %d records and %d notices",
+			g.name, g.attempts-attempts, g.records-records, g.notices-notices)
+	}
+}
+
+// isTraced is invariant 7: every write that took effect is in the journal, with
+// its cause and its plan, if its run lived to say so.
+func (w *world) isTraced(g *gateway) {
+	entries, err := w.states.History(ctx, g.Gateway, 1000)
+	must(err)
+	told := map[written]bool{}
+	for _, e := range entries {
+		if e.PlanHash != "" {
+			told[written{text: e.Written, cause: e.Cause}] = true
+		}
+	}
+	for _, put := range g.puts {
+		if !put.excused && !told[put] {
+			w.violate(7, "a write on %s for %s is not in the journal: %s", g.name, put.cause, put.text)
+			return
+		}
+	}
+}

@@ -1,0 +1,108 @@
+package simulation
+
+import (
+	"slices"
+
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
+)
+
+// ended judges a run that says that all is well and that nobody interfered with:
+// then it is.
+func (w *world) ended(n *run) {
+	if n.result.Failure != nil || n.stale || n.unknown {
+		return
+	}
+	if n.alone() && len(n.gateway.late) == 0 {
+		w.isSettled(n.gateway, false)
+	}
+}
+
+// isSettled is invariant 1. Only once everything has come to rest must it be
+// strict: before, a principal may exist whose next try is still to come.
+func (w *world) isSettled(g *gateway, strict bool) {
+	state, err := w.states.Load(ctx, g.Gateway)
+	must(err)
+	effective, err := w.service.EffectivePolicy(g.ARN())
+	must(err)
+	owned := ownedOnly(effective)
+	rows := w.rows(g)
+	keys := map[grant.Key]bool{}
+	for _, row := range rows {
+		keys[row.Key] = true
+		w.hasItsReason(g, row, state.Grants[row.Key], func(principal string) bool {
+			refusal, refused := state.Gateway.Refused[principal]
+			return !strict && refused && refusal.NextTry.After(w.now)
+		})
+	}
+	for key := range state.Grants {
+		if !keys[key] {
+			w.violate(1, "%s has a status on %s although there is no such row", key, g.name)
+		}
+	}
+	for _, v := range visitors {
+		because := ""
+		for _, row := range rows {
+			if row.Fault == nil && row.Grant.Live(w.now) && v.from(row.Grant.Conditions) &&
+				slices.ContainsFunc(state.Grants[row.Key].Admitted, func(arn string) bool { return within(arn, v.arn()) }) {
+				because = row.ID
+			}
+		}
+		if allowed := lets(g, owned, v, w.now); allowed != (because != "") && !w.iam.gone(v) {
+			w.violate(1, "%s on %s: allowed is %t, admitted by %q", v, g.name, allowed, because)
+		}
+	}
+}
+
+// gone tells whether nobody can call by the name.
+func (i *iam) gone(v visitor) bool {
+	return i.ids[rootOf(v.caller.Account)] == "" || i.missing[v.arn()] && i.ids[v.arn()] == ""
+}
+
+// hasItsReason: whoever a live grant means is admitted, or there is a true reason.
+func (w *world) hasItsReason(g *gateway, row grant.Row, status grant.Status, waiting func(string) bool) {
+	if status.Revision != row.Revision {
+		w.violate(1, "the status of %s on %s is not about the row as it is", row.Key, g.name)
+		return
+	}
+	if row.Fault != nil || !row.Grant.Live(w.now) {
+		if len(status.Admitted) > 0 || status.Phase != grant.PhaseInvalid && status.Phase != grant.PhaseExpired {
+			w.violate(1, "%s on %s is no live grant and is %+v", row.Key, g.name, status)
+		}
+		return
+	}
+	arns, reason := w.org.claims(row.Grant, w.limits.Trusted)
+	if reason == grant.CodeNoDirectory && len(status.Admitted) > 0 {
+		arns = status.Admitted
+	}
+	if reason != "" && status.Reason != reason {
+		w.violate(1, "%s on %s is %+v, and the reason is %s", row.Key, g.name, status, reason)
+	}
+	for _, arn := range status.Admitted {
+		if !slices.Contains(arns, arn) {
+			w.violate(1, "%s on %s lets in %s, whom it does not mean", row.Key, g.name, arn)
+		}
+	}
+	for _, arn := range arns {
+		if !slices.Contains(status.Admitted, arn) && !w.isReason(g, status.Reason, arn, waiting) {
+			w.violate(1, "%s on %s leaves out %s: %+v", row.Key, g.name, arn, status)
+		}
+	}
+}
+
+// isReason tells whether a reason for leaving somebody out is true.
+func (w *world) isReason(g *gateway, reason grant.Code, arn string, waiting func(string) bool) bool {
+	root := rootOf(accountOf(arn))
+	refused := func(p string) bool { return w.iam.missing[p] && (w.iam.ids[p] == "" || waiting(p)) }
+	switch reason {
+	case grant.CodeQuarantined:
+		return refused(arn) || refused(root)
+	case grant.CodeRecreated:
+		// While a write is under way, a unique id that nobody has a name for may be
+		// that of anyone whom the write lets in: each is held.
+		return len(w.iam.deleted) > 0
+	case grant.CodePolicyFull:
+		return len(w.text(g))+len(arn)+700 > w.limits.MaxBytes
+	default:
+		return false
+	}
+}

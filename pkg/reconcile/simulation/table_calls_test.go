@@ -1,0 +1,124 @@
+package simulation
+
+import (
+	"context"
+
+	"github.com/gateway-grants/gateway-grants/pkg/directory"
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/plan"
+	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
+)
+
+var (
+	_ reconcile.Grants    = (*run)(nil)
+	_ reconcile.Directory = (*run)(nil)
+	_ reconcile.States    = (*run)(nil)
+	_ reconcile.Notices   = (*run)(nil)
+)
+
+// ForGateway is reconcile.Grants's.
+func (n *run) ForGateway(_ context.Context, gateway grant.Gateway) (rows []grant.Row, err error) {
+	err = n.call("ForGateway", readFaults, func(f fault) error {
+		n.rows = n.w.rows(n.gateway)
+		switch {
+		case f != none:
+			return f.failure("read the grants")
+		case n.w.wrongTable:
+			rows, err = n.w.empty.ForGateway(ctx, gateway)
+			return err
+		}
+		rows = n.rows
+		return nil
+	})
+	return rows, err
+}
+
+// Lookup is reconcile.Directory's.
+func (n *run) Lookup(_ context.Context, selectors []grant.Principal, accounts []string) (snapshot directory.Snapshot, err error) {
+	err = n.call("Lookup", readFaults, func(f fault) error {
+		n.org, n.unknown = n.w.org, f != none || n.w.directoryDown
+		if n.unknown {
+			return f.failure("read the directory")
+		}
+		snapshot, err = n.w.accounts.Lookup(ctx, selectors, accounts)
+		return err
+	})
+	return snapshot, err
+}
+
+// Load is reconcile.States's.
+func (n *run) Load(_ context.Context, gateway grant.Gateway) (state plan.State, err error) {
+	err = n.call("Load", readFaults, func(f fault) error {
+		if f != none {
+			return f.failure("load the state")
+		}
+		state, err = n.w.states.Load(ctx, gateway)
+		n.state = state
+		return err
+	})
+	return state, err
+}
+
+// MarkDue is reconcile.States's.
+func (n *run) MarkDue(_ context.Context, gateway grant.Gateway, intent plan.Intent) error {
+	return n.record("MarkDue", func() error { return n.w.states.MarkDue(ctx, gateway, intent) })
+}
+
+// Record is reconcile.States's.
+func (n *run) Record(_ context.Context, gateway grant.Gateway, state plan.GatewayState, statuses map[grant.Key]grant.Status, gone []grant.Key) error {
+	return n.record("Record", func() error {
+		n.w.tell("%s: due %s, error %q, refused %v", n.name, state.Due.Format("15:04:05"), state.LastError, state.Refused)
+		return n.w.states.Record(ctx, gateway, state, statuses, gone)
+	})
+}
+
+func (n *run) record(name string, effect func() error) error {
+	return n.call(name, tableFaults, func(f fault) error {
+		if f == none || f == unanswered {
+			n.gateway.records++
+			n.did()
+			if err := effect(); err != nil {
+				return err
+			}
+			if name == "Record" {
+				n.verifies()
+			}
+		}
+		if f != none {
+			return tableFailure(name)
+		}
+		return nil
+	})
+}
+
+// verifies notes that the last write on the gateway was looked at, if it was. What
+// a stale read shows is no older than half a minute.
+func (n *run) verifies() {
+	g := n.gateway
+	if n.readAt > g.putAt && !n.stale || n.w.now.Sub(g.putTime) > reach {
+		g.unverified = false
+	}
+}
+
+// Journal is reconcile.States's.
+func (n *run) Journal(_ context.Context, gateway grant.Gateway, entry reconcile.Entry) error {
+	return n.call("Journal", tableFaults, func(f fault) error {
+		if f == lost {
+			n.excuse()
+			return tableFailure("journal")
+		}
+		n.owed = 0
+		return n.w.states.Journal(ctx, gateway, entry)
+	})
+}
+
+// Publish is reconcile.Notices's.
+func (n *run) Publish(_ context.Context, notices []plan.Notice) error {
+	return n.call("Publish", tableFaults, func(f fault) error {
+		if f == none {
+			n.gateway.notices += len(notices)
+			return nil
+		}
+		return tableFailure("publish")
+	})
+}

@@ -1,0 +1,158 @@
+package simulation
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gateway-grants/gateway-grants/pkg/directory"
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/policy"
+)
+
+// visitor is somebody who may call, from somewhere.
+type visitor struct {
+	caller  policy.Caller
+	context map[string][]string
+}
+
+func (v visitor) arn() string { return v.caller.PrincipalARN }
+
+func (v visitor) String() string {
+	for _, from := range v.context {
+		return v.arn() + " from " + from[0]
+	}
+	return v.arn()
+}
+
+var visitors = allVisitors()
+
+// allVisitors are calls by everybody there is, from everywhere that matters.
+func allVisitors() []visitor {
+	var all []visitor
+	arns := append([]string{otherA, userA}, roles...)
+	for _, account := range everybody {
+		arns = append(arns, "arn:aws:iam::"+account+":role/Somebody")
+	}
+	for _, arn := range arns {
+		who := policy.Role(arn, "session")
+		if arn == userA {
+			who = policy.User(arn)
+		}
+		for _, from := range []map[string][]string{
+			{}, {"aws:SourceVpce": {endpoint}}, {"aws:SourceIp": {"203.0.113.7"}},
+		} {
+			all = append(all, visitor{who, from})
+		}
+	}
+	return all
+}
+
+var identity = []*policy.Document{{Version: policy.Version2012, Statements: []policy.Statement{
+	{Effect: policy.Allow, Action: []string{"bedrock-agentcore:InvokeGateway"}, Resource: []string{"*"}},
+}}}
+
+// lets tells whether the product's statements in a policy let the visitor in.
+func lets(g *gateway, owned *policy.Document, v visitor, now time.Time) bool {
+	if owned == nil {
+		return false
+	}
+	from := map[string][]string{"aws:CurrentTime": {now.UTC().Format(time.RFC3339)}}
+	maps.Copy(from, v.context)
+	return policy.Evaluate(policy.Call{
+		Caller: v.caller, Action: "bedrock-agentcore:InvokeGateway", Resource: g.ARN(), ResourceAccount: owner,
+		Identity: identity, ResourcePolicy: owned, Context: from,
+	}).Allowed
+}
+
+// ownedOnly is the document without what others say in it; nil for nothing.
+func ownedOnly(document *policy.Document) *policy.Document {
+	owned, _ := split(document)
+	if len(owned) == 0 {
+		return nil
+	}
+	return document.WithStatements(owned...)
+}
+
+// claims lists whom a grant means, as ARNs, and why it means nobody if it does.
+func (o *organization) claims(g *grant.Grant, trusted []string) (arns []string, reason grant.Code) {
+	if !g.Principal.IsSelector() {
+		account := g.Subject().Account()
+		if o.synced && account != owner && !slices.Contains(trusted, account) && !o.isMember(account) {
+			return nil, grant.CodeOutsideOrg
+		}
+		return []string{g.Subject().ARN("aws")}, ""
+	}
+	if !o.synced {
+		return nil, grant.CodeNoDirectory
+	}
+	for _, id := range o.ids() {
+		if !meant(g, o.accounts[id]) {
+			continue
+		}
+		if g.Role != "" {
+			arns = append(arns, "arn:aws:iam::"+id+":role/"+g.Role)
+		} else {
+			arns = append(arns, rootOf(id))
+		}
+	}
+	if len(arns) == 0 {
+		return nil, grant.CodeSelectsNobody
+	}
+	return arns, ""
+}
+
+// meant reads a selector plainly.
+func meant(g *grant.Grant, account directory.Account) bool {
+	excluded := slices.Contains(g.Exclude.Accounts, account.ID)
+	for _, unit := range account.Path {
+		excluded = excluded || slices.Contains(g.Exclude.Units, unit)
+	}
+	if excluded || account.State != directory.StateActive {
+		return false
+	}
+	switch text := g.Principal.String(); {
+	case text == orgID:
+		return true
+	case strings.HasPrefix(text, "tag:"):
+		return account.Tags["Env"] == "prod"
+	case strings.HasSuffix(text, "/direct"):
+		return len(account.Path) > 0 && account.Path[len(account.Path)-1]+"/direct" == text
+	default:
+		return slices.Contains(account.Path, text)
+	}
+}
+
+// within tells whether an ARN that is let in means the caller.
+func within(arn, who string) bool {
+	account := strings.Split(who, ":")[4]
+	if arn == rootOf(account) {
+		return true
+	}
+	prefix, isPattern := strings.CutSuffix(arn, "*")
+	return arn == who || isPattern && strings.HasPrefix(who, prefix)
+}
+
+// from tells whether a grant's conditions are met.
+func (v visitor) from(c grant.Conditions) bool {
+	if len(c.SourceVPCE) > 0 && len(v.context["aws:SourceVpce"]) == 0 {
+		return false
+	}
+	return len(c.SourceIP) == 0 || len(v.context["aws:SourceIp"]) > 0
+}
+
+// granted tells whether the rows, with whom each of them means, let a visitor in.
+func (w *world) granted(rows []grant.Row, claims func(*grant.Grant) []string, v visitor) bool {
+	for _, row := range rows {
+		if row.Fault != nil || !row.Grant.Live(w.now) || !v.from(row.Grant.Conditions) {
+			continue
+		}
+		for _, arn := range claims(row.Grant) {
+			if within(arn, v.arn()) {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,196 @@
+package simulation
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/memory"
+	"github.com/gateway-grants/gateway-grants/pkg/plan"
+	"github.com/gateway-grants/gateway-grants/pkg/policy"
+	"github.com/gateway-grants/gateway-grants/pkg/sandbox/model"
+)
+
+var (
+	start  = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	ctx    = context.Background()
+	caller = model.Caller{Account: owner}
+)
+
+// settings are what kind of world it is.
+type settings struct {
+	quirks model.Quirks
+	limits plan.Limits
+	faults int // one call in so many fails; 0 for none
+	bug    *bug
+	trace  bool
+	every  bool // every schedule is played, not some
+}
+
+// world is everything there is, and what the simulation knows to be true of it.
+type world struct {
+	chooser
+	settings
+	now      time.Time
+	effects  int // of anybody on anything
+	service  *model.Service
+	iam      *iam
+	org      *organization
+	grants   *memory.Grants
+	empty    *memory.Grants // the wrong table: it has no sentinel
+	accounts *memory.Accounts
+	states   *memory.States
+	gateways []*gateway
+
+	directoryDown, wrongTable bool
+	tripped                   bool // for a bug that has gateways share it
+
+	people   []*actor
+	runs     []*run
+	requests []request
+	number   int // of the last run
+	story    []string
+	broken   []violation
+}
+
+// gateway is one gateway and what is known of it.
+type gateway struct {
+	grant.Gateway
+	name  string
+	stuck bool // every call about it fails, for good
+
+	was    []version   // what its policy was lately, the newest last
+	late   []lateWrite // writes that AWS took and has not carried out yet
+	puts   []written   // by the product, that took effect
+	text   string      // as AWS last showed it
+	textAt int         // after so many effects, and one more
+
+	unverified bool           // nobody has looked at the last put yet
+	putAt      int            // when it was, in effects
+	putTime    time.Time      // and by the clock
+	gone       map[string]int // roles that the product has seen to be gone: when
+	notices    int            // published
+	records    int            // writes to the state table, the journal aside
+	before     []grant.Row    // its rows before the last change of them
+	changed    time.Time      // when that was
+	attempts   int            // puts and deletions tried
+}
+
+type version struct {
+	at   time.Time
+	text string
+}
+
+type written struct {
+	text    string
+	cause   string
+	excused bool // its run had no chance to put it into the journal
+}
+
+type lateWrite struct {
+	text string
+	by   time.Time // it happens before
+}
+
+// request asks for a reconcile.
+type request struct {
+	gateway *gateway
+	cause   string
+}
+
+func newWorld(c chooser, s settings) *world {
+	w := &world{chooser: c, settings: s, now: start, iam: newIAM(), org: &organization{}}
+	clock := func() time.Time { return w.now }
+	w.service = model.New(model.Options{Now: clock, Principals: w.iam, Quirks: s.quirks, Rand: rand.New(rand.NewPCG(1, 2))})
+	config := memory.Config{Now: clock}
+	w.grants, w.empty = memory.NewGrants(config), memory.NewGrants(config)
+	w.accounts, w.states = memory.NewAccounts(config), memory.NewStates(config)
+	must(w.grants.PutSentinel(ctx))
+	names := []string{"one", "two"}
+	if s.every {
+		names = names[:1]
+	}
+	for _, name := range names {
+		w.gateways = append(w.gateways, w.create(name))
+	}
+	return w
+}
+
+func (w *world) create(name string) *gateway {
+	created, err := w.service.CreateGateway(caller, model.CreateGatewayInput{
+		GatewaySettings: model.GatewaySettings{Name: name, RoleARN: "arn:aws:iam::" + owner + ":role/GatewayRole", ProtocolType: "MCP", AuthorizerType: model.AWSIAM},
+		Tags:            map[string]string{plan.ManagedTag: plan.ManagedValue},
+	})
+	must(err)
+	parsed, err := grant.ParseGateway(created.ARN)
+	must(err)
+	return &gateway{Gateway: parsed, name: name, gone: map[string]int{}}
+}
+
+// must stops a simulation that cannot go on: its own machinery failed.
+func must(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
+
+// oneIn is true once in n times.
+func (w *world) oneIn(n int) bool { return w.pick(n) == 0 }
+
+// text is the policy as AWS would show it now, "" for none. It changes with an
+// effect only.
+func (w *world) text(g *gateway) string {
+	if g.textAt != w.effects+1 {
+		g.text, g.textAt = w.read(g), w.effects+1
+	}
+	return g.text
+}
+
+func (w *world) read(g *gateway) string {
+	text, err := w.service.GetResourcePolicy(caller, g.ARN())
+	if failure, ok := err.(*model.Error); ok && failure.Code == model.ResourceNotFound { //nolint:errorlint // the model returns nothing else
+		return ""
+	}
+	must(err)
+	return text
+}
+
+func parse(text string) *policy.Document {
+	if text == "" {
+		return nil
+	}
+	document, err := policy.Parse([]byte(text))
+	must(err)
+	return document
+}
+
+// reach is how far back a stale read may show a policy.
+const reach = 30 * time.Second
+
+// product notes that a write of the product's has taken effect.
+func (w *world) product(g *gateway) {
+	w.wrote(g)
+	g.unverified, g.putAt, g.putTime = true, w.effects, w.now
+}
+
+// wrote notes what a gateway's policy has become.
+func (w *world) wrote(g *gateway) {
+	w.effects++
+	for len(g.was) > 1 && w.now.Sub(g.was[1].at) > reach {
+		g.was = g.was[1:]
+	}
+	g.was = append(g.was, version{w.now, w.text(g)})
+}
+
+// tell adds a line to the story of a schedule that is replayed.
+func (w *world) tell(format string, arguments ...any) {
+	if w.trace {
+		line := fmt.Sprintf(format, arguments...)
+		w.story = append(w.story, w.now.Format("15:04:05 ")+line)
+	}
+}
+
+func (w *world) storyText() string { return strings.Join(w.story, "\n") }
