@@ -38,10 +38,19 @@ func mayHaveBeenAdmitted(recorded State, principal string) bool {
 // policy names, as ARNs. No selector is written so.
 const byIdentity = "by identity"
 
+// pending are the roles and users that a write names which may still be under way.
+func (w World) pending() []string {
+	recorded := w.Gateway.Recorded.Gateway
+	if !w.Now.Before(recorded.Recheck) {
+		return nil
+	}
+	return recorded.Selected[byIdentity]
+}
+
 // pinned lists the roles and users among the accesses that are named by identity,
-// sorted.
-func pinned(accesses map[access]bool) []string {
-	var list []string
+// and those given besides, sorted.
+func pinned(accesses map[access]bool, besides []string) []string {
+	list := slices.Clone(besides)
 	for a := range accesses {
 		if a.pinned() {
 			list = append(list, a.principal())

@@ -76,8 +76,12 @@ type Refusal struct {
 	NextTry time.Time // zero for held until somebody confirms it
 }
 
+// Held tells whether the principal waits for somebody to confirm it, instead of
+// being tried again.
+func (r Refusal) Held() bool { return r.NextTry.IsZero() }
+
 // holds tells whether the principal is still to be left out.
-func (r Refusal) holds(now time.Time) bool { return r.NextTry.IsZero() || now.Before(r.NextTry) }
+func (r Refusal) holds(now time.Time) bool { return r.Held() || now.Before(r.NextTry) }
 
 // Intent is what is recorded before a write, so that a crash in the middle of
 // it is understood afterwards.

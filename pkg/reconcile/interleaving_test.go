@@ -259,3 +259,48 @@ func TestAForeignStatementSpelledAnewWhileBadPrincipalsAreSoughtIsKept(t *testin
 		t.Errorf("%s is not in %s", want, text)
 	}
 }
+
+func TestWhatAnotherRunHoldsIsNotMerelyTriedAgain(t *testing.T) {
+	c := newCloud(t)
+	c.iam.missing[role(1)] = true
+	c.grant("agent", role(1))
+	held := plan.Intent{Refused: map[string]plan.Refusal{role(1): {Code: grant.CodeRecreated, Since: c.now}}}
+	put := false
+	h := &hooks{beforePut: func() error {
+		if put {
+			return nil
+		}
+		put = true // this run is about to learn only that AWS refuses the role
+		return c.states.MarkDue(t.Context(), c.gateway, held)
+	}}
+	if err := c.run(c.hooked(h)); err != nil {
+		t.Fatal(err)
+	}
+	if got := c.state().Gateway.Refused[role(1)]; !got.Held() {
+		t.Errorf("recorded %+v", got)
+	}
+}
+
+func TestWhomAWriteUnderWayNamesStaysKnown(t *testing.T) {
+	c := newCloud(t)
+	c.grant("agent", role(1))
+	c.reconcile()
+	h := &hooks{beforePut: func() error {
+		c.revoke("agent") // another run neither sees this one's write nor wants it
+		c.reconcile()
+		c.grant("agent", role(1))
+		return nil
+	}}
+	if err := c.gateways.service.DeleteResourcePolicy(owner, c.gateway.ARN()); err != nil {
+		t.Fatal(err)
+	}
+	h.beforeRecord = func() error { return errCrash }
+	if err := c.run(c.hooked(h)); !errors.Is(err, errCrash) {
+		t.Fatalf("it ended with %v", err)
+	}
+	c.iam.anew[role(1)] = true
+	c.reconcile()
+	if got := c.principals(); len(got) > 0 {
+		t.Errorf("let in: %v", got)
+	}
+}

@@ -224,14 +224,14 @@ func (r *run) apply(ctx context.Context, p plan.Plan) error {
 	return err
 }
 
-// markDue records what is about to be written. What the plan has learned of
-// principals goes with it: once the unique id that a deleted role left behind is
+// markDue records what is about to be written. Whom the plan has newly held goes
+// with it: once the unique id that a deleted role left behind is
 // written over, nothing but this record tells that the role was deleted.
 func (r *run) markDue(ctx context.Context, p plan.Plan, hash string) error {
 	learned := maps.Clone(p.Refused)
 	maps.DeleteFunc(learned, func(principal string, refusal plan.Refusal) bool {
 		known, ok := r.world.Gateway.Recorded.Gateway.Refused[principal]
-		return ok && sameRefusal(known, refusal)
+		return !refusal.Held() || ok && sameRefusal(known, refusal)
 	})
 	intent := plan.Intent{Due: r.Now().Add(recheckAfter), Hash: hash, Selected: p.Selected, Refused: learned}
 	if err := r.States.MarkDue(ctx, r.gateway, intent); err != nil {
@@ -278,7 +278,12 @@ func merged(known, found map[string]plan.Refusal) map[string]plan.Refusal {
 	}
 	all := make(map[string]plan.Refusal, len(known)+len(found))
 	maps.Copy(all, known)
-	maps.Copy(all, found)
+	for principal, refusal := range found {
+		if !all[principal].Since.IsZero() && all[principal].Held() {
+			continue // another run knows it as deleted, and this one only as refused
+		}
+		all[principal] = refusal
+	}
 	return all
 }
 
