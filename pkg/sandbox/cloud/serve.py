@@ -2,15 +2,36 @@
 
 Organizations gives out account ids at random. Here the first ones that it gives
 out are those named, so that well-known accounts can be members.
+
+DynamoDB's transactions are serializable, but moto undoes one that fails by putting
+back what all tables held before it, and so loses what others wrote meanwhile. Here
+calls to DynamoDB are served one at a time.
 """
 
 import sys
+from threading import Lock
 
+from moto import server
 from moto.organizations import utils
-from moto.server import main
 
 end = sys.argv.index("--")
 planned = iter(sys.argv[1:end])
 at_random = utils.make_random_account_id
 utils.make_random_account_id = lambda: next(planned, None) or at_random()
-main(sys.argv[end + 1 :])
+
+one_at_a_time = Lock()
+run = server.run_simple
+
+
+def run_simple(host, port, app, **options):
+    def serve(environ, start_response):
+        if not environ.get("HTTP_X_AMZ_TARGET", "").startswith("DynamoDB_"):
+            return app(environ, start_response)
+        with one_at_a_time:
+            return app(environ, start_response)
+
+    run(host, port, serve, **options)
+
+
+server.run_simple = run_simple
+server.main(sys.argv[end + 1 :])
