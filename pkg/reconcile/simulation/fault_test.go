@@ -60,7 +60,6 @@ const lateBy = 15 * time.Second
 func (w *world) land(g *gateway) {
 	write := g.late[0]
 	g.late = g.late[1:]
-	before := w.leftovers(parse(w.text(g)))
 	var err error
 	if write.text == "" {
 		err = w.service.DeleteResourcePolicy(caller, g.ARN())
@@ -70,8 +69,5 @@ func (w *world) land(g *gateway) {
 	w.tell("AWS: a late write on %s takes effect (%v): %s", g.name, err, write.text)
 	if err == nil {
 		w.product(g)
-		for _, arn := range before { // it names whoever has the name by now, and nobody can tell
-			delete(g.gone, arn)
-		}
 	}
 }

@@ -128,7 +128,7 @@ func (n *run) leavesOutTheRecreated(owned *policy.Document) {
 func (n *run) cutsNobody(owned *policy.Document) {
 	before := ownedOnly(n.read)
 	for _, v := range visitors {
-		if !lets(n.gateway, before, v, n.w.now) || lets(n.gateway, owned, v, n.w.now) || !n.w.granted(n.standing(before, v), n.claims, v) {
+		if !lets(n.gateway, before, v, n.w.now) || lets(n.gateway, owned, v, n.w.now) || !n.w.granted(n.rows, n.claims, v) {
 			continue
 		}
 		if n.w.iam.excuses(v) || n.gateway.gone[v.arn()] > 0 || n.interrupts(before) || n.isToGo(before, v) {
@@ -147,36 +147,6 @@ func (n *run) claims(g *grant.Grant) []string {
 	}
 	known := n.state.Gateway.Selected[plan.SelectionKey(g)]
 	return slices.DeleteFunc(arns, func(arn string) bool { return !slices.Contains(known, accountOf(arn)) })
-}
-
-// standing are the rows that count for somebody who is in. Where the policy may be
-// full, these are only those that ask for the very access that is there: another
-// one that would let the same caller in, by name instead of by identity or from
-// elsewhere, is new and may find no room.
-func (n *run) standing(before *policy.Document, v visitor) []grant.Row {
-	if n.w.limits.MaxBytes == plan.MaxPolicyBytes {
-		return n.rows
-	}
-	var rows []grant.Row
-	for _, s := range before.Statements {
-		if !lets(n.gateway, before.WithStatements(s), v, n.w.now) {
-			continue
-		}
-		for _, row := range n.rows {
-			if row.Fault == nil && asksFor(row.Grant, s) {
-				rows = append(rows, row)
-			}
-		}
-	}
-	return rows
-}
-
-// asksFor tells whether a grant is for access of the kind that a statement gives.
-func asksFor(g *grant.Grant, s policy.Statement) bool {
-	wholeAccount := g.Role == "" && (g.Principal.IsSelector() || g.Principal.Kind() == grant.KindAccount)
-	return (len(s.Condition["ArnLike"]) > 0) == (!wholeAccount && g.Follow == grant.FollowName) &&
-		(len(s.Condition["StringEquals"]) > 0) == (len(g.Conditions.SourceVPCE) > 0) &&
-		(len(s.Condition["IpAddress"]) > 0) == (len(g.Conditions.SourceIP) > 0)
 }
 
 // excuses tells whether AWS knows, or knew, nobody by the name, or by the account.

@@ -19,7 +19,7 @@ var (
 // ForGateway is reconcile.Grants's.
 func (n *run) ForGateway(_ context.Context, gateway grant.Gateway) (rows []grant.Row, err error) {
 	err = n.call("ForGateway", readFaults, func(f fault) error {
-		n.rows, n.refused = n.w.rows(n.gateway), nil // a pass begins
+		n.rows = n.w.rows(n.gateway)
 		switch {
 		case f != none:
 			return f.failure("read the grants")
