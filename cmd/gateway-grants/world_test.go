@@ -185,7 +185,7 @@ func (w *world) environment() {
 	}
 	for name, value := range map[string]string{
 		"AWS_CONFIG_FILE": config, "AWS_SHARED_CREDENTIALS_FILE": config + "-none", "AWS_EC2_METADATA_DISABLED": "true",
-		"AWS_ENDPOINT_URL": w.url, "AWS_PROFILE": "account-a", "AWS_MAX_ATTEMPTS": "1",
+		"AWS_ENDPOINT_URL": w.url, "AWS_PROFILE": "account-a", "AWS_MAX_ATTEMPTS": "3",
 		"GRANTS_TABLE": "", "STATE_TABLE": "", "ACCOUNTS_TABLE": "",
 	} {
 		w.t.Setenv(name, value)

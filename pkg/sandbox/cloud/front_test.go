@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -89,10 +90,15 @@ func (w *world) as(t *testing.T, account string) aws.Config {
 
 func (w *world) with(id, secret, token string) aws.Config {
 	return aws.Config{
-		Region:           region,
-		BaseEndpoint:     &w.endpoint,
-		Credentials:      credentials.NewStaticCredentialsProvider(id, secret, token),
-		RetryMaxAttempts: 1,
+		Region:       region,
+		BaseEndpoint: &w.endpoint,
+		Credentials:  credentials.NewStaticCredentialsProvider(id, secret, token),
+		// A busy machine breaks connections (aws/aws-sdk-go-v2#2737): no answer to test.
+		Retryer: func() aws.Retryer {
+			return retry.NewStandard(func(o *retry.StandardOptions) {
+				o.Retryables = []retry.IsErrorRetryable{retry.RetryableConnectionError{}}
+			})
+		},
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/bedrockagentcorecontrol"
 	"github.com/aws/aws-sdk-go-v2/service/bedrockagentcorecontrol/types"
@@ -105,10 +106,15 @@ func (s *sandbox) user(name, identityPolicy string) iam.AccessKey {
 
 func (s *sandbox) config(key iam.AccessKey) aws.Config {
 	return aws.Config{
-		Region:           "us-east-1",
-		BaseEndpoint:     &s.url,
-		Credentials:      credentials.NewStaticCredentialsProvider(key.ID, key.Secret, key.SessionToken),
-		RetryMaxAttempts: 1,
+		Region:       "us-east-1",
+		BaseEndpoint: &s.url,
+		Credentials:  credentials.NewStaticCredentialsProvider(key.ID, key.Secret, key.SessionToken),
+		// A busy machine breaks connections (aws/aws-sdk-go-v2#2737): no answer to test.
+		Retryer: func() aws.Retryer {
+			return retry.NewStandard(func(o *retry.StandardOptions) {
+				o.Retryables = []retry.IsErrorRetryable{retry.RetryableConnectionError{}}
+			})
+		},
 	}
 }
 
