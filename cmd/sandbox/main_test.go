@@ -182,7 +182,7 @@ func standInFor(t *testing.T) *sandbox {
 func (s *sandbox) environment(profile string) []string {
 	env := []string{
 		"AWS_CONFIG_FILE=" + s.config(), "AWS_SHARED_CREDENTIALS_FILE=" + os.DevNull, "AWS_PROFILE=" + profile,
-		"AWS_EC2_METADATA_DISABLED=true", "AWS_PAGER=", "AWS_MAX_ATTEMPTS=1", "NO_PROXY=127.0.0.1",
+		"AWS_EC2_METADATA_DISABLED=true", "AWS_PAGER=", "NO_PROXY=127.0.0.1",
 	}
 	for _, name := range []string{"PATH", "HOME", "TMPDIR", "LANG"} {
 		if value, ok := os.LookupEnv(name); ok {
