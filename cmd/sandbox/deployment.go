@@ -34,7 +34,7 @@ func deploy(ctx context.Context, moto *cloud.Moto, functions *running, log *slog
 	if err := d.tables(ctx, config, functions, log); err != nil {
 		return nil, err
 	}
-	if err := d.events(ctx, config, functions, log); err != nil {
+	if err := d.events(ctx, moto, functions, log); err != nil {
 		return nil, err
 	}
 	d.schedules = []*cloud.Schedule{
@@ -65,7 +65,8 @@ func (d *deployment) tables(ctx context.Context, config aws.Config, functions *r
 	return nil
 }
 
-func (d *deployment) events(ctx context.Context, config aws.Config, functions *running, log *slog.Logger) error {
+func (d *deployment) events(ctx context.Context, moto *cloud.Moto, functions *running, log *slog.Logger) error {
+	config := moto.Config(accountA, region)
 	client := eventbridge.NewFromConfig(config)
 	if _, err := client.CreateEventBus(ctx, &eventbridge.CreateEventBusInput{Name: aws.String(bus)}); err != nil {
 		return fmt.Errorf("making the event bus: %w", err)
@@ -83,7 +84,15 @@ func (d *deployment) events(ctx context.Context, config aws.Config, functions *r
 	if err != nil {
 		return err
 	}
-	d.deliveries = append(d.deliveries, delivery, everyGateway)
+	// The organization tells of its accounts in the management account. Instead of
+	// forwarding it, as infra/organization-events.yaml does, the queue is there, too.
+	accounts, err := cloud.NewDelivery(ctx, moto.Config(management, region), management, "organization", []cloud.Rule{
+		{Name: "accounts-change", Bus: "default", Pattern: `{"source":["aws.organizations"],"detail":{"errorCode":[{"exists":false}]}}`},
+	}, functions.processes["organization"], log)
+	if err != nil {
+		return err
+	}
+	d.deliveries = append(d.deliveries, delivery, everyGateway, accounts)
 	return nil
 }
 

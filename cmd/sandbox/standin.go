@@ -37,6 +37,7 @@ func newStandIn(moto *cloud.Moto, endpoint string, quirks model.Quirks, decision
 	if err != nil {
 		return nil, err
 	}
+	upstream.OrganizationCalled = cloud.NewOrganizationTrail(moto, management, time.Now, log).Record
 	trail := &cloud.Trail{
 		Bus: func(account string) *eventbridge.Client {
 			return eventbridge.NewFromConfig(moto.Config(account, region))

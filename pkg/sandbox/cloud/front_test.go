@@ -35,6 +35,7 @@ const (
 type world struct {
 	moto       *cloud.Moto
 	identities *cloud.Identities
+	upstream   *cloud.Upstream
 	endpoint   string
 }
 
@@ -52,7 +53,7 @@ func newWorld(t *testing.T) *world {
 		Rest:     upstream,
 	})
 	t.Cleanup(server.Close)
-	w := &world{moto: moto, identities: identities, endpoint: server.URL}
+	w := &world{moto: moto, identities: identities, upstream: upstream, endpoint: server.URL}
 	for _, account := range []string{accountA, accountB} {
 		w.createRole(t, awsiam.NewFromConfig(moto.Config(account, region)), "Admin", account)
 	}

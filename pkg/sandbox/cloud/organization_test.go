@@ -56,7 +56,7 @@ func organized(t *testing.T) *world {
 	}
 	server := httptest.NewServer(upstream)
 	t.Cleanup(server.Close)
-	w := &world{moto: moto, identities: identities, endpoint: server.URL}
+	w := &world{moto: moto, identities: identities, upstream: upstream, endpoint: server.URL}
 	for _, account := range []string{management, accountA, accountB} {
 		w.createRole(t, awsiam.NewFromConfig(moto.Config(account, region)), "Admin", account)
 	}

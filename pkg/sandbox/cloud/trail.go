@@ -83,20 +83,23 @@ type trailEvent struct {
 	ErrorMessage    string         `json:"errorMessage,omitempty"`
 	Request         map[string]any `json:"requestParameters"`
 	Response        map[string]any `json:"responseElements"`
-	RequestID       string         `json:"requestID"`
+	RequestID       string         `json:"requestID,omitempty"`
 	EventID         string         `json:"eventID"`
 	ReadOnly        bool           `json:"readOnly"`
 	Type            string         `json:"eventType"`
 	ManagementEvent bool           `json:"managementEvent"`
 	Recipient       string         `json:"recipientAccountId"`
 	Category        string         `json:"eventCategory"`
+
+	ServiceEventDetails map[string]any `json:"serviceEventDetails,omitempty"`
 }
 
 type trailIdentity struct {
-	Type        string `json:"type"`
-	PrincipalID string `json:"principalId"`
-	ARN         string `json:"arn"`
+	Type        string `json:"type,omitempty"`
+	PrincipalID string `json:"principalId,omitempty"`
+	ARN         string `json:"arn,omitempty"`
 	Account     string `json:"accountId"`
+	InvokedBy   string `json:"invokedBy,omitempty"`
 }
 
 func newTrailEvent(change model.Change) trailEvent {

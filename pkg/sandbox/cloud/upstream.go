@@ -27,6 +27,9 @@ type Upstream struct {
 	// TableWritten, if set, is called after every call that changes items in
 	// DynamoDB, before its caller has the answer. It must not block.
 	TableWritten func()
+	// OrganizationCalled, if set, is told of every call to Organizations that moto
+	// has answered, before its caller has the answer.
+	OrganizationCalled func(context.Context, OrganizationCall)
 
 	verifier   *sigv4.Verifier
 	identities *Identities
@@ -56,7 +59,7 @@ func NewUpstream(moto *Moto, verifier *sigv4.Verifier, identities *Identities) (
 }
 
 func (u *Upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if strings.HasPrefix(r.URL.Path, "/moto-api") {
+	if strings.HasPrefix(r.URL.Path, "/moto-api") || strings.HasPrefix(r.URL.Path, "/_sandbox") {
 		refuse(w, r, http.StatusNotFound, "UnknownOperationException", "Moto's own API is not part of the stand-in.")
 		return
 	}
@@ -71,6 +74,7 @@ func (u *Upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	account := identity.Caller.Account
 	if scopedService(r) == "organizations" {
+		r = noteOrganizationCall(r, identity.Caller)
 		account, err = u.identities.actsIn(r.Context(), account, r.Header.Get("X-Amz-Target"))
 	}
 	if errors.Is(err, errNotForMembers) {
@@ -95,6 +99,9 @@ func actingAccount(ctx context.Context) string {
 
 // answered looks at what moto answers before the caller gets it.
 func (u *Upstream) answered(answer *http.Response) error {
+	if scopedService(answer.Request) == "organizations" {
+		return u.organizationAnswered(answer)
+	}
 	if answer.StatusCode != http.StatusOK {
 		return nil
 	}
@@ -124,14 +131,10 @@ func changesItems(target string) bool {
 // recordAccessKey keeps the secret of a key that iam:CreateAccessKey has made:
 // moto will not show it again, and without it no signature can be verified.
 func (u *Upstream) recordAccessKey(answer *http.Response) error {
-	body, err := io.ReadAll(answer.Body)
+	body, err := bodyOf(answer)
 	if err != nil {
-		return fmt.Errorf("reading moto's answer: %w", err)
+		return err
 	}
-	if err := answer.Body.Close(); err != nil {
-		return fmt.Errorf("reading moto's answer: %w", err)
-	}
-	answer.Body = io.NopCloser(bytes.NewReader(body))
 	var created struct {
 		XMLName xml.Name `xml:"CreateAccessKeyResponse"`
 		User    string   `xml:"CreateAccessKeyResult>AccessKey>UserName"`
@@ -142,4 +145,14 @@ func (u *Upstream) recordAccessKey(answer *http.Response) error {
 		u.identities.Record(actingAccount(answer.Request.Context()), created.User, created.ID, created.Secret)
 	}
 	return nil // an answer of any other shape is another operation's
+}
+
+// bodyOf reads the body of an answer, which can be read again.
+func bodyOf(answer *http.Response) ([]byte, error) {
+	body, err := io.ReadAll(answer.Body)
+	if err := errors.Join(err, answer.Body.Close()); err != nil {
+		return nil, fmt.Errorf("reading moto's answer: %w", err)
+	}
+	answer.Body = io.NopCloser(bytes.NewReader(body))
+	return body, nil
 }
