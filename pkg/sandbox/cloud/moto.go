@@ -5,9 +5,13 @@ package cloud
 
 import (
 	"context"
-	_ "embed"
+	"embed"
 	"errors"
+	"fmt"
+	"io/fs"
 	"net/http"
+	"os"
+	"path/filepath"
 	"regexp"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -21,10 +25,13 @@ type Options struct {
 	// Accounts are the ids of the first accounts that Organizations makes. The
 	// first of all is the management account's, which it has already and drops.
 	Accounts []string
+	// Events is a URL that takes, as a POST of a RuleMatch, every event that a rule
+	// picks for a function. Without one a rule may have no function as its target.
+	Events string
 }
 
-//go:embed serve.py
-var serve string
+//go:embed motoserver/*.py
+var server embed.FS
 
 // Moto is a running moto server. It keeps everything in memory.
 type Moto struct {
@@ -44,7 +51,15 @@ func StartMoto(ctx context.Context, options Options) (*Moto, error) {
 	}
 	// Roles that templates make name AWS managed policies, which moto loads only on demand.
 	env := plainEnvironment("PYTHONUNBUFFERED=1", "MOTO_IAM_LOAD_MANAGED_POLICIES=true")
-	command := append([]string{options.Python, "-c", serve}, options.Accounts...)
+	if options.Events != "" {
+		env = append(env, "SANDBOX_EVENTS="+options.Events)
+	}
+	program, err := writeServer()
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(program) // once it answers, all of it is loaded
+	command := append([]string{options.Python, filepath.Join(program, "serve.py")}, options.Accounts...)
 	process, err := spawn("moto", options.Log, env, append(command, "--", "-H", "127.0.0.1", "-p", "0")...)
 	if err != nil {
 		return nil, err
@@ -60,6 +75,22 @@ func StartMoto(ctx context.Context, options Options) (*Moto, error) {
 		return nil, err
 	}
 	return moto, nil
+}
+
+// writeServer writes the server's source to a directory of its own.
+func writeServer() (directory string, err error) {
+	directory, err = os.MkdirTemp("", "sandbox-moto-")
+	if err != nil {
+		return "", fmt.Errorf("writing the source of the moto server: %w", err)
+	}
+	source, err := fs.Sub(server, "motoserver")
+	if err == nil {
+		err = os.CopyFS(directory, source)
+	}
+	if err != nil {
+		return "", errors.Join(fmt.Errorf("writing the source of the moto server: %w", err), os.RemoveAll(directory))
+	}
+	return directory, nil
 }
 
 // accountHeader names the account that a request acts in. Without it moto takes

@@ -27,10 +27,14 @@ func Python(t testing.TB) string {
 // Moto starts a moto server that is stopped when the test ends.
 func Moto(t testing.TB) *cloud.Moto {
 	t.Helper()
-	moto, err := cloud.StartMoto(t.Context(), cloud.Options{
-		Python: Python(t),
-		Log:    filepath.Join(t.TempDir(), "moto.log"),
-	})
+	return MotoWith(t, cloud.Options{})
+}
+
+// MotoWith starts a moto server with options, of which it sets Python and Log.
+func MotoWith(t testing.TB, options cloud.Options) *cloud.Moto {
+	t.Helper()
+	options.Python, options.Log = Python(t), filepath.Join(t.TempDir(), "moto.log")
+	moto, err := cloud.StartMoto(t.Context(), options)
 	if err != nil {
 		t.Fatal(err)
 	}

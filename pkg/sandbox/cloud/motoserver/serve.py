@@ -6,11 +6,16 @@ out are those named, so that well-known accounts can be members.
 DynamoDB's transactions are serializable, but moto undoes one that fails by putting
 back what all tables held before it, and so loses what others wrote meanwhile. Here
 calls to DynamoDB are served one at a time.
+
+What is below /_sandbox/ is for whoever started this, and for nobody else.
 """
 
 import sys
 from threading import Lock
 
+import deployed
+import functions
+import rules
 from moto import server
 from moto.organizations import utils
 
@@ -19,12 +24,17 @@ planned = iter(sys.argv[1:end])
 at_random = utils.make_random_account_id
 utils.make_random_account_id = lambda: next(planned, None) or at_random()
 
+functions.install()
+rules.install()
+
 one_at_a_time = Lock()
 run = server.run_simple
 
 
 def run_simple(host, port, app, **options):
     def serve(environ, start_response):
+        if environ.get("PATH_INFO", "").startswith(deployed.BELOW):
+            return deployed.serve(environ, start_response)
         if not environ.get("HTTP_X_AMZ_TARGET", "").startswith("DynamoDB_"):
             return app(environ, start_response)
         with one_at_a_time:

@@ -1,0 +1,121 @@
+"""Hands the events that rules pick for functions to whoever runs these.
+
+Moto matches events with the patterns of rules, but knows no function as a target.
+Every match is posted, as RuleMatch in deployed.go, to the URL in $SANDBOX_EVENTS, by
+threads of our own: whoever puts an event does not wait. Without a URL, as before.
+"""
+
+import copy
+import json
+import logging
+import os
+import time
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any
+from urllib.request import Request, urlopen
+
+from jsonpath_ng.ext import parse
+from moto.core.utils import iso_8601_datetime_without_milliseconds, utcfromtimestamp
+from moto.events.models import Rule, events_backends
+from moto.events.utils import EventTemplateParser
+from moto.utilities.arns import parse_arn
+
+AT_ONCE = 4
+ATTEMPTS = 6
+PAUSE = 0.2  # seconds before the first new attempt; each further one waits twice as long
+ANSWER_WITHIN = 10  # seconds
+
+# What EventBridge hands on, in its order.
+# https://docs.aws.amazon.com/eventbridge/latest/ref/overiew-event-structure.html
+FIELDS = ("version", "id", "detail-type", "source", "account", "time", "region", "resources", "detail")
+
+log = logging.getLogger("sandbox.rules")
+matches: SimpleQueue[dict[str, Any]] = SimpleQueue()
+
+
+def install() -> None:
+    """Has moto's rules know what they do not know by themselves."""
+    url = os.environ.get("SANDBOX_EVENTS")
+    by_moto = Rule.send_to_targets
+
+    def send_to_targets(rule: Rule, event: dict[str, Any], transform_input: bool = True) -> None:
+        if rule.state == "DISABLED" or not rule.event_pattern.matches_event(event):
+            return
+        for target in list(rule.targets):
+            arn = parse_arn(target["Arn"])
+            if arn.service == "lambda" and url:
+                matches.put(_match(rule, target, event))
+            elif arn.service == "events" and arn.resource_type == "event-bus":
+                _forward(arn, event)
+            else:
+                only = copy.copy(rule)
+                only.targets = [target]
+                by_moto(only, event, transform_input)
+
+    Rule.send_to_targets = send_to_targets
+    # Moto leaves the account out of what it hands to queues and log groups.
+    whole = EventTemplateParser.DEFAULT_EVENT_INPUT_TEMPLATE
+    EventTemplateParser.DEFAULT_EVENT_INPUT_TEMPLATE = whole.replace("{", '{"account": "<account>", ', 1)
+    if url:
+        for _ in range(AT_ONCE):
+            Thread(target=_hand_over, args=(url,), daemon=True).start()
+
+
+def _match(rule: Rule, target: dict[str, Any], event: dict[str, Any]) -> dict[str, Any]:
+    retry = target.get("RetryPolicy") or {}
+    return {
+        "rule": rule.arn,
+        "target": target["Arn"],
+        "event": _input(target, event),
+        "retries": retry.get("MaximumRetryAttempts"),
+        "maxAge": retry.get("MaximumEventAgeInSeconds"),
+        "deadLetter": (target.get("DeadLetterConfig") or {}).get("Arn", ""),
+    }
+
+
+def _input(target: dict[str, Any], event: dict[str, Any]) -> Any:
+    """Is what the target asks for: the event, a part of it, made from it, or a constant.
+    https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_Target.html"""
+    plain = {name: event[name] for name in FIELDS if name in event}
+    if isinstance(plain.get("time"), int | float):
+        plain["time"] = iso_8601_datetime_without_milliseconds(utcfromtimestamp(plain["time"]))
+    if "Input" in target:
+        return json.loads(target["Input"])
+    if "InputPath" in target:
+        found = parse(target["InputPath"]).find(plain)
+        return found[0].value if found else None
+    if "InputTransformer" in target:
+        transformer = target["InputTransformer"]
+        return EventTemplateParser.parse(
+            transformer["InputTemplate"],
+            transformer.get("InputPathsMap", {}),
+            plain | {"ingestion-time": event.get("ingestion-time")},
+        )
+    return plain
+
+
+def _forward(bus: Any, event: dict[str, Any]) -> None:
+    """Puts the event on another bus as it is: unlike moto's, it keeps its account, time and
+    resources, by which rules there tell it from their own.
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cross-account.html"""
+    there = events_backends[bus.account][bus.region].event_buses.get(bus.resource_id)
+    if there is None:
+        log.warning("there is no event bus %s of %s in %s", bus.resource_id, bus.account, bus.region)
+        return
+    for rule in list(there.rules.values()):
+        rule.send_to_targets(copy.deepcopy(event))
+
+
+def _hand_over(url: str) -> None:
+    while True:
+        match = matches.get()
+        body = json.dumps(match).encode()
+        for attempt in range(ATTEMPTS):
+            try:
+                with urlopen(Request(url, body, {"Content-Type": "application/json"}), timeout=ANSWER_WITHIN):
+                    break
+            except OSError as failure:
+                if attempt + 1 == ATTEMPTS:
+                    log.error("event %s of %s is lost: %s", match["event"], match["rule"], failure)
+                time.sleep(PAUSE * 2**attempt)
