@@ -19,14 +19,13 @@ import (
 const maxClientContext = 3583 // bytes, base64 included
 
 // API is the Invoke operation of the Lambda service, for callers who may do it
-// by their identity policies. An asynchronous invocation is tried once, where
-// Lambda would try a failing function twice more over three minutes.
+// by their identity policies or the function's own policy.
 // https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
 type API struct {
 	Verifier  *sigv4.Verifier
 	Decider   iam.Decider
 	Functions Functions
-	Region    string
+	Region    string // "" serves every region
 
 	background sync.WaitGroup
 }
@@ -34,14 +33,27 @@ type API struct {
 // Wait returns when every asynchronous invocation so far has ended.
 func (a *API) Wait() { a.background.Wait() }
 
-// apiError is an answer that is an error of the Lambda API.
-type apiError struct {
-	status  int
-	code    string
-	message string
+// Guarded is a function with a resource policy.
+type Guarded interface {
+	// ResourcePolicy is nil if there is none.
+	ResourcePolicy() *policy.Document
 }
 
-func (e *apiError) Error() string { return e.code + ": " + e.message }
+// Queued is a function whose asynchronous calls are kept and tried again, as
+// Lambda's are. Any other is tried once.
+type Queued interface {
+	// Queue takes a call without waiting for it.
+	Queue(payload []byte)
+}
+
+// Error is an answer that is an error of the Lambda API.
+type Error struct {
+	Status  int
+	Code    string
+	Message string
+}
+
+func (e *Error) Error() string { return e.Code + ": " + e.Message }
 
 // ServeHTTP serves POST /2015-03-31/functions/{FunctionName}/invocations.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -55,7 +67,7 @@ func (a *API) invoke(w http.ResponseWriter, r *http.Request) error {
 	name, ok := strings.CutPrefix(r.URL.Path, "/2015-03-31/functions/")
 	name, found := strings.CutSuffix(name, "/invocations")
 	if !ok || !found || r.Method != http.MethodPost {
-		return &apiError{http.StatusNotFound, "UnknownOperationException", "Only POST /2015-03-31/functions/{FunctionName}/invocations is served."}
+		return &Error{http.StatusNotFound, "UnknownOperationException", "Only POST /2015-03-31/functions/{FunctionName}/invocations is served."}
 	}
 	identity, err := a.Verifier.Verify(r, sigv4.Expect{Service: "lambda", Region: a.Region, MaxBody: MaxRequest})
 	if refused, ok := errors.AsType[*sigv4.Error](err); ok && refused.Code == sigv4.RequestTooLarge {
@@ -64,19 +76,20 @@ func (a *API) invoke(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	arn, invalid := resolveARN(name, r.URL.Query().Get("Qualifier"), identity.Caller.Account, a.Region)
+	arn, invalid := resolveARN(name, r.URL.Query().Get("Qualifier"), identity.Caller.Account, identity.Scope.Region)
 	if invalid != nil {
 		return invalid
 	}
-	if err := a.authorize(r, identity, arn); err != nil {
+	function, missing := a.Functions.Function(r.Context(), arn)
+	if missing != nil && !errors.Is(missing, ErrNotFound) {
+		return missing
+	}
+	// Who may not invoke it is not told whether it exists.
+	if err := a.authorize(r, identity, arn, function); err != nil {
 		return err
 	}
-	function, err := a.Functions.Function(r.Context(), arn)
-	if errors.Is(err, ErrNotFound) {
-		return &apiError{http.StatusNotFound, "ResourceNotFoundException", "Function not found: " + arn}
-	}
-	if err != nil {
-		return err
+	if missing != nil {
+		return &Error{http.StatusNotFound, "ResourceNotFoundException", "Function not found: " + arn}
 	}
 	payload, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -85,16 +98,18 @@ func (a *API) invoke(w http.ResponseWriter, r *http.Request) error {
 	return a.run(w, r, function, payload)
 }
 
-func (a *API) authorize(r *http.Request, identity sigv4.Identity, arn string) error {
+func (a *API) authorize(r *http.Request, identity sigv4.Identity, arn string, function Function) error {
 	const action = "lambda:InvokeFunction"
-	decision, err := a.Decider.Decide(r.Context(), identity.Caller, policy.Call{
-		Action: action, Resource: arn, Context: identity.Context(r, a.Verifier.Now()),
-	})
+	call := policy.Call{Action: action, Resource: arn, Context: identity.Context(r, a.Verifier.Now())}
+	if guarded, ok := function.(Guarded); ok {
+		call.ResourcePolicy = guarded.ResourcePolicy()
+	}
+	decision, err := a.Decider.Decide(r.Context(), identity.Caller, call)
 	if err != nil {
 		return err
 	}
 	if !decision.Allowed {
-		return &apiError{http.StatusForbidden, "AccessDeniedException",
+		return &Error{http.StatusForbidden, "AccessDeniedException",
 			fmt.Sprintf("User: %s is not authorized to perform: %s on resource: %s", identity.Caller.ARN, action, arn)}
 	}
 	return nil
@@ -102,7 +117,7 @@ func (a *API) authorize(r *http.Request, identity sigv4.Identity, arn string) er
 
 func (a *API) run(w http.ResponseWriter, r *http.Request, function Function, payload []byte) error {
 	if len(payload) > 0 && !json.Valid(payload) {
-		return &apiError{http.StatusBadRequest, "InvalidRequestContentException", "Could not parse request body into json: it is not valid JSON."}
+		return &Error{http.StatusBadRequest, "InvalidRequestContentException", "Could not parse request body into json: it is not valid JSON."}
 	}
 	clientContext, err := readClientContext(r)
 	if err != nil {
@@ -117,12 +132,15 @@ func (a *API) run(w http.ResponseWriter, r *http.Request, function Function, pay
 		w.WriteHeader(http.StatusNoContent)
 		return nil
 	default:
-		return &apiError{http.StatusBadRequest, "InvalidParameterValueException", "Unknown invocation type: " + kind}
+		return &Error{http.StatusBadRequest, "InvalidParameterValueException", "Unknown invocation type: " + kind}
 	}
 }
 
 func (a *API) respond(w http.ResponseWriter, r *http.Request, function Function, payload, clientContext []byte) error {
 	result, err := function.Invoke(r.Context(), payload, clientContext)
+	if errors.Is(err, ErrThrottled) {
+		return &Error{http.StatusTooManyRequests, "TooManyRequestsException", ErrThrottled.Error()}
+	}
 	if err != nil {
 		return fmt.Errorf("invoking: %w", err)
 	}
@@ -144,12 +162,14 @@ func (a *API) accept(w http.ResponseWriter, r *http.Request, function Function, 
 	if len(payload) > MaxAsyncRequest {
 		return tooLargeRequest(MaxAsyncRequest)
 	}
-	ctx := context.WithoutCancel(r.Context())
-	a.background.Go(func() {
-		// Lambda hands the client context to synchronous calls only; what comes
-		// of the call is told by the function's log.
-		_, _ = function.Invoke(ctx, payload, nil)
-	})
+	// Lambda hands the client context to synchronous calls only; what comes of the
+	// call is told by the function's log.
+	if queued, ok := function.(Queued); ok {
+		queued.Queue(payload)
+	} else {
+		ctx := context.WithoutCancel(r.Context())
+		a.background.Go(func() { _, _ = function.Invoke(ctx, payload, nil) })
+	}
 	w.WriteHeader(http.StatusAccepted)
 	return nil
 }
@@ -162,21 +182,21 @@ func readClientContext(r *http.Request) ([]byte, error) {
 	decoded, err := base64.StdEncoding.DecodeString(encoded)
 	var object map[string]any
 	if err != nil || len(encoded) > maxClientContext || json.Unmarshal(decoded, &object) != nil {
-		return nil, &apiError{http.StatusBadRequest, "InvalidRequestContentException", "Client context must be a valid Base64-encoded JSON object."}
+		return nil, &Error{http.StatusBadRequest, "InvalidRequestContentException", "Client context must be a valid Base64-encoded JSON object."}
 	}
 	return decoded, nil
 }
 
 func tooLargeRequest(limit int) error {
-	return &apiError{http.StatusRequestEntityTooLarge, "RequestTooLargeException",
+	return &Error{http.StatusRequestEntityTooLarge, "RequestTooLargeException",
 		fmt.Sprintf("Request must be smaller than %d bytes for the InvokeFunction operation", limit)}
 }
 
 func writeError(w http.ResponseWriter, err error) {
-	answer := &apiError{http.StatusInternalServerError, "ServiceException", err.Error()}
+	answer := &Error{http.StatusInternalServerError, "ServiceException", err.Error()}
 	if refused, ok := errors.AsType[*sigv4.Error](err); ok {
-		answer = &apiError{refused.Status(), refused.JSONCode(), refused.Message}
-	} else if own, ok := errors.AsType[*apiError](err); ok {
+		answer = &Error{refused.Status(), refused.JSONCode(), refused.Message}
+	} else if own, ok := errors.AsType[*Error](err); ok {
 		answer = own
 	}
 	body, _ := json.Marshal(struct {
@@ -184,9 +204,9 @@ func writeError(w http.ResponseWriter, err error) {
 		Message string `json:"Message"`
 		// Every SDK finds the message under this name.
 		Lower string `json:"message"`
-	}{map[bool]string{true: "Service", false: "User"}[answer.status >= 500], answer.message, answer.message})
+	}{map[bool]string{true: "Service", false: "User"}[answer.Status >= 500], answer.Message, answer.Message})
 	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("X-Amzn-ErrorType", answer.code)
-	w.WriteHeader(answer.status)
+	w.Header().Set("X-Amzn-ErrorType", answer.Code)
+	w.WriteHeader(answer.Status)
 	_, _ = w.Write(body)
 }

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"sync"
@@ -24,6 +24,9 @@ type environment struct {
 	bootstrap Bootstrap
 	command   *exec.Cmd
 	server    *http.Server
+	session   Session
+	stream    string         // the name of its log stream
+	record    io.WriteCloser // the log stream; nil if nobody keeps one
 	log       *logFile
 	work      chan *invocation
 	exited    chan struct{} // closed when the process is gone and reaped
@@ -34,30 +37,39 @@ type environment struct {
 	initError []byte      // what it said went wrong before its first call
 }
 
-func startEnvironment(bootstrap Bootstrap) (*environment, error) {
-	log, err := newLogFile(bootstrap.Log)
-	if err != nil {
+func startEnvironment(bootstrap Bootstrap, session Session) (*environment, error) {
+	if err := checkArchitecture(bootstrap.Path, bootstrap.Architecture); err != nil {
+		return nil, err
+	}
+	e := &environment{
+		bootstrap: bootstrap, session: session, stream: newStreamName(time.Now()),
+		work: make(chan *invocation), exited: make(chan struct{}),
+	}
+	var err error
+	if e.log, err = newLogFile(writerFunc(e.print)); err != nil {
 		return nil, fmt.Errorf("making the log of %s: %w", bootstrap.name(), err)
 	}
 	background := context.Background() // it outlives the call that it is started for
 	listener, err := (&net.ListenConfig{}).Listen(background, "tcp", "127.0.0.1:0")
 	if err != nil {
-		_ = log.Close()
+		_ = e.log.Close()
 		return nil, fmt.Errorf("listening for the runtime of %s: %w", bootstrap.name(), err)
 	}
-	e := &environment{bootstrap: bootstrap, log: log, work: make(chan *invocation), exited: make(chan struct{})}
 	e.server = &http.Server{Handler: e.runtimeAPI(), ReadHeaderTimeout: initTimeout}
 	go func() { _ = e.server.Serve(listener) }() // ends when the server is closed
 
-	e.command = exec.CommandContext(background, bootstrap.Path)
-	e.command.Dir = filepath.Dir(bootstrap.Path)
+	e.command = exec.CommandContext(background, bootstrap.Path, bootstrap.Args...)
+	e.command.Dir = bootstrap.Root
 	e.command.Env = e.variables(listener.Addr().String())
-	e.command.Stdout, e.command.Stderr = log.File, log.File
+	e.command.Stdout, e.command.Stderr = e.log.File, e.log.File
 	e.command.SysProcAttr = ownGroup()
 	if err := e.command.Start(); err != nil {
 		_ = e.server.Close()
-		_ = log.Close()
-		return nil, fmt.Errorf("starting %s: %w", bootstrap.name(), err)
+		_ = e.log.Close()
+		return nil, fmt.Errorf("starting %s: %w", bootstrap.name(), explain(err, bootstrap.Path))
+	}
+	if bootstrap.Stream != nil {
+		e.record = bootstrap.Stream(e.stream)
 	}
 	go func() {
 		e.exitError = e.command.Wait()
@@ -67,30 +79,38 @@ func startEnvironment(bootstrap Bootstrap) (*environment, error) {
 	return e, nil
 }
 
+// outdated says that its session nears its end.
+func (e *environment) outdated() bool {
+	return !e.session.Until.IsZero() && !time.Now().Before(e.session.Until)
+}
+
 // variables are those that Lambda defines for every function, and the
 // function's own.
 // https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime
 func (e *environment) variables(runtimeAPI string) []string {
-	name := e.bootstrap.name()
+	b := e.bootstrap
 	lambdas := []string{
 		"AWS_LAMBDA_RUNTIME_API=" + runtimeAPI,
-		"AWS_LAMBDA_FUNCTION_NAME=" + name,
-		"AWS_LAMBDA_FUNCTION_VERSION=$LATEST",
-		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=" + strconv.Itoa(defaultMemory),
+		"AWS_LAMBDA_FUNCTION_NAME=" + b.name(),
+		"AWS_LAMBDA_FUNCTION_VERSION=" + latest,
+		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=" + strconv.Itoa(b.Memory),
 		"AWS_LAMBDA_INITIALIZATION_TYPE=on-demand",
-		"AWS_LAMBDA_LOG_GROUP_NAME=/aws/lambda/" + name,
-		"AWS_LAMBDA_LOG_STREAM_NAME=[$LATEST]" + newRequestID(),
-		"AWS_EXECUTION_ENV=AWS_Lambda_provided.al2023",
-		"AWS_REGION=" + e.bootstrap.region(),
-		"AWS_DEFAULT_REGION=" + e.bootstrap.region(),
-		"LAMBDA_TASK_ROOT=" + e.command.Dir,
-		"_HANDLER=bootstrap",
+		"AWS_LAMBDA_LOG_GROUP_NAME=" + b.LogGroup,
+		"AWS_LAMBDA_LOG_STREAM_NAME=" + e.stream,
+		"AWS_LAMBDA_LOG_FORMAT=" + b.LogFormat,
+		"AWS_EXECUTION_ENV=AWS_Lambda_" + b.Runtime,
+		"AWS_REGION=" + b.region(),
+		"AWS_DEFAULT_REGION=" + b.region(),
+		"LAMBDA_TASK_ROOT=" + b.Root,
+		"_HANDLER=" + b.Handler,
 		"PATH=" + os.Getenv("PATH"),
 		"TZ=:UTC",
 	}
-	own := make([]string, 0, len(e.bootstrap.Env))
-	for key, value := range e.bootstrap.Env {
-		own = append(own, key+"="+value)
+	own := make([]string, 0, len(b.Env)+len(e.session.Env))
+	for _, variables := range []map[string]string{b.Env, e.session.Env} {
+		for name, value := range variables {
+			own = append(own, name+"="+value)
+		}
 	}
 	return slices.Concat(lambdas, own)
 }
@@ -111,10 +131,11 @@ func (e *environment) run(inv *invocation, stopped <-chan struct{}) (Result, err
 	case <-stopped:
 		return Result{}, ErrStopped
 	}
-	_, _ = fmt.Fprintf(e.bootstrap.Log, "START RequestId: %s Version: $LATEST\n", inv.id)
+	began := time.Now()
+	e.tellStart(inv, began)
 	result, err := e.await(inv, stopped)
 	result.Log = e.log.flush()
-	_, _ = fmt.Fprintf(e.bootstrap.Log, "END RequestId: %s\n", inv.id)
+	e.tellEnd(inv, result, began, time.Now())
 	return result, err
 }
 
@@ -179,6 +200,15 @@ func (e *environment) kill() {
 	_ = e.server.Close()
 	e.log.flush()
 	_ = e.log.Close()
+}
+
+// close ends the environment for good, its log stream too.
+func (e *environment) close() {
+	e.kill()
+	if e.record != nil {
+		_ = e.record.Close()
+		e.record = nil
+	}
 }
 
 func (e *environment) signalGroup() {

@@ -29,6 +29,9 @@ const (
 // ErrStopped says that a function was stopped before it could answer.
 var ErrStopped = errors.New("function is stopped")
 
+// ErrThrottled says that as many calls of a function are running as may.
+var ErrThrottled = errors.New("Rate Exceeded.") //nolint:revive,staticcheck // AWS's own words
+
 // Function is something that can be invoked, one call after another or several
 // at once.
 type Function interface {

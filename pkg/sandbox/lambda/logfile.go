@@ -39,3 +39,11 @@ func (l *logFile) flush() []byte {
 	_, _ = l.to.Write(text) // a log that cannot be written fails no call
 	return text[max(0, len(text)-logTail):]
 }
+
+// writerFunc is a function that writes.
+type writerFunc func(text []byte)
+
+func (f writerFunc) Write(text []byte) (int, error) {
+	f(text)
+	return len(text), nil
+}

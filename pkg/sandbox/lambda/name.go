@@ -14,21 +14,21 @@ var functionName = regexp.MustCompile(`^(?:arn:aws[a-zA-Z-]*:lambda:)?(?:([a-z]{
 const latest = "$LATEST"
 
 // resolveARN gives the ARN that a request means, without $LATEST at its end.
-func resolveARN(name, qualifier, account, region string) (string, *apiError) {
+func resolveARN(name, qualifier, account, region string) (string, *Error) {
 	parts := functionName.FindStringSubmatch(name)
 	if parts == nil || len(name) > 256 {
-		return "", &apiError{http.StatusBadRequest, "ValidationException",
+		return "", &Error{http.StatusBadRequest, "ValidationException",
 			fmt.Sprintf("1 validation error detected: Value '%s' at 'functionName' failed to satisfy constraint: Member must satisfy regular expression pattern: %s", name, functionName)}
 	}
 	if parts[1] != "" && parts[1] != region {
-		return "", &apiError{http.StatusNotFound, "ResourceNotFoundException",
+		return "", &Error{http.StatusNotFound, "ResourceNotFoundException",
 			fmt.Sprintf("Functions from '%s' are not reachable in this region ('%s')", parts[1], region)}
 	}
 	if parts[2] != "" {
 		account = parts[2]
 	}
 	if parts[4] != "" && qualifier != "" && parts[4] != qualifier {
-		return "", &apiError{http.StatusBadRequest, "InvalidParameterValueException",
+		return "", &Error{http.StatusBadRequest, "InvalidParameterValueException",
 			"The derived qualifier from the function name does not match the specified qualifier."}
 	}
 	if qualifier == "" {

@@ -3,7 +3,10 @@ package lambda
 import (
 	"context"
 	"errors"
+	"io"
+	"path/filepath"
 	"sync"
+	"time"
 )
 
 // Bootstrap is a function in an executable that speaks the Lambda runtime API,
@@ -12,9 +15,31 @@ import (
 type Bootstrap struct {
 	Settings
 	Path string
+	Args []string // after Path
+	Root string   // the directory of the code, in which it runs; "" is Path's
 	// Env is added to the variables that Lambda itself sets. Nothing else of
 	// this process's environment is passed on.
 	Env map[string]string
+
+	Runtime      string // as AWS names it; "" is provided.al2023
+	Handler      string // "" is bootstrap
+	Architecture string // x86_64 or arm64; "" is whatever the executable is for
+	Memory       int    // MB, for the function to know; 0 is 128. Nobody enforces it
+	LogGroup     string // "" is /aws/lambda/ and the function's name
+	LogFormat    string // Text or JSON; "" is Text
+
+	// Session, if set, is asked before an environment is started. Its error is
+	// that of the call.
+	Session func(ctx context.Context) (Session, error)
+	// Stream, if set, opens the log stream of an environment, which gets what is
+	// printed there as Log does, and is closed when the environment has ended.
+	Stream func(name string) io.WriteCloser
+}
+
+// Session is what an environment may act with, and for how long.
+type Session struct {
+	Env   map[string]string
+	Until time.Time // when the environment is replaced before its next call
 }
 
 // Process runs a Bootstrap: each of its execution environments is started by
@@ -24,8 +49,14 @@ type Process struct {
 	bootstrap Bootstrap
 
 	slots   chan *slot    // the idle ones
-	stopped chan struct{} // closed by Stop
+	closed  chan struct{} // closed by Retire and Stop: no new calls
+	stopped chan struct{} // closed by Stop: no calls
+	drained chan struct{} // closed when every environment is gone
+	retire  sync.Once
 	stop    sync.Once
+
+	mu   sync.Mutex
+	live map[*environment]bool
 }
 
 var _ Function = (*Process)(nil)
@@ -36,16 +67,42 @@ type slot struct{ env *environment }
 // NewProcess makes a function of an executable. Nothing is started yet. Stop
 // must be called when it is no longer needed.
 func NewProcess(bootstrap Bootstrap) *Process {
-	bootstrap.Settings = bootstrap.withDefaults()
+	bootstrap = bootstrap.withDefaults()
 	p := &Process{
 		bootstrap: bootstrap,
 		slots:     make(chan *slot, bootstrap.Concurrency),
+		closed:    make(chan struct{}),
 		stopped:   make(chan struct{}),
+		drained:   make(chan struct{}),
+		live:      map[*environment]bool{},
 	}
 	for range bootstrap.Concurrency {
 		p.slots <- &slot{}
 	}
 	return p
+}
+
+func (b Bootstrap) withDefaults() Bootstrap {
+	b.Settings = b.Settings.withDefaults()
+	if b.Root == "" {
+		b.Root = filepath.Dir(b.Path)
+	}
+	if b.Runtime == "" {
+		b.Runtime = "provided.al2023"
+	}
+	if b.Handler == "" {
+		b.Handler = "bootstrap"
+	}
+	if b.Memory <= 0 {
+		b.Memory = defaultMemory
+	}
+	if b.LogGroup == "" {
+		b.LogGroup = "/aws/lambda/" + b.name()
+	}
+	if b.LogFormat == "" {
+		b.LogFormat = "Text"
+	}
+	return b
 }
 
 // Invoke waits for an idle environment and runs the call in it. When ctx ends
@@ -54,7 +111,7 @@ func NewProcess(bootstrap Bootstrap) *Process {
 func (p *Process) Invoke(ctx context.Context, payload, clientContext []byte) (Result, error) {
 	var s *slot
 	select {
-	case <-p.stopped:
+	case <-p.closed:
 		return Result{}, ErrStopped
 	case <-ctx.Done():
 		return Result{}, abandoned(ctx)
@@ -80,13 +137,17 @@ func (p *Process) Invoke(ctx context.Context, payload, clientContext []byte) (Re
 }
 
 // runIn runs the call in the slot's environment, or in a new one if that has
-// died since its last call.
+// died since its last call or its session nears its end.
 func (p *Process) runIn(s *slot, inv *invocation) (Result, error) {
 	for {
-		cold := s.env == nil || s.env.dead()
+		cold := s.env == nil || s.env.dead() || s.env.outdated()
 		if cold {
-			if err := s.restart(p.bootstrap); err != nil {
-				return inv.failed("Runtime.InvalidEntrypoint", "%v", err), nil
+			refused, err := p.restart(s)
+			if err != nil {
+				return Result{}, err
+			}
+			if refused != nil {
+				return inv.failed("Runtime.InvalidEntrypoint", "%v", refused), nil
 			}
 		}
 		result, err := s.env.run(inv, p.stopped)
@@ -100,32 +161,75 @@ func (p *Process) runIn(s *slot, inv *invocation) (Result, error) {
 	}
 }
 
-func (s *slot) restart(bootstrap Bootstrap) error {
-	s.end()
-	env, err := startEnvironment(bootstrap)
-	if err != nil {
-		return err
+// restart gives the slot a new environment. The system may refuse to run it, which
+// is the function's fault; err is another's.
+func (p *Process) restart(s *slot) (refused, err error) {
+	p.end(s)
+	var session Session
+	if p.bootstrap.Session != nil {
+		// Whoever asked for the call may be gone before the session starts.
+		if session, err = p.bootstrap.Session(context.Background()); err != nil {
+			return nil, err
+		}
+	}
+	env, refused := startEnvironment(p.bootstrap, session)
+	if refused != nil {
+		return refused, nil
 	}
 	s.env = env
-	return nil
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.live[env] = true
+	return nil, nil
 }
 
-func (s *slot) end() {
-	if s.env != nil {
-		s.env.kill()
-		s.env = nil
+func (p *Process) end(s *slot) {
+	if s.env == nil {
+		return
 	}
+	s.env.close()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.live, s.env)
+	s.env = nil
+}
+
+// Crash kills every environment, in the midst of its call if it has one, as the
+// loss of the machines would: such a call has failed. It returns how many there
+// were.
+func (p *Process) Crash() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	crashed := 0
+	for env := range p.live {
+		if !env.dead() {
+			env.signalGroup()
+			crashed++
+		}
+	}
+	return crashed
+}
+
+// Retire lets calls that are under way end, in whatever time they take, and then
+// kills every environment. Calls that wait, or come later, end with ErrStopped.
+// It returns when all are gone.
+func (p *Process) Retire() {
+	p.retire.Do(func() {
+		close(p.closed)
+		go func() {
+			// Whoever holds a slot gives it back.
+			for range cap(p.slots) {
+				p.end(<-p.slots)
+			}
+			close(p.drained)
+		}()
+	})
+	<-p.drained
 }
 
 // Stop kills every environment and returns when all are gone. Calls that are
 // under way end with ErrStopped, and so do all that come later.
 func (p *Process) Stop() {
-	p.stop.Do(func() {
-		close(p.stopped)
-		// Whoever holds a slot notices and gives it back.
-		for range cap(p.slots) {
-			s := <-p.slots
-			s.end()
-		}
-	})
+	p.stop.Do(func() { close(p.stopped) })
+	p.Retire()
 }
