@@ -18,7 +18,7 @@ help: ## list the commands
 demo: local ## play the whole story on this machine, without AWS
 	@build/local/sandbox demo $(ARGS)
 
-test: .venv/ready .ci/node_modules/ready $(LOCAL) ## run every test, after setting up what they need
+test: .venv/ready .ci/node_modules/ready .ci/qemu/ready $(LOCAL) ## run every test, after setting up what they need
 	@$(TOOL) gotestsum --format pkgname-and-test-fails -- -timeout 15m $(or $(ARGS),./...)
 
 lint: validate ## run the linters of .golangci.yml and the formatter's check, and validate
@@ -39,7 +39,7 @@ fuzz: ## run every fuzz target, one after another (FUZZTIME=10m for each)
 	done
 
 build: $(FUNCTIONS:%=build/linux-$(GOARCH_IS)/%.zip) ## build the functions for Lambda, as zips (ARCH=arm64 or x86_64)
-	@sha256sum $^
+	@for zip in $^; do echo "$$(sha256sum <$$zip | cut -c -64)  $$(stat -c %s $$zip) bytes  $$zip"; done
 
 validate: .venv-sam/ready .venv-checkov/ready ## check template.yaml and every stack of infra/
 	@.ci/validate
@@ -70,7 +70,7 @@ sandbox: local .venv/ready ## serve the local stand-in for AWS (ARGS="--port 456
 	@build/local/sandbox up $(ARGS)
 
 clean: ## remove everything that was built or set up
-	rm -rf build .sandbox .aws-sam .venv .venv-sam .venv-checkov .ci/node_modules
+	rm -rf build .sandbox .aws-sam .venv .venv-sam .venv-checkov .ci/node_modules .ci/qemu
 
 # Go knows best what is up to date, so these always ask it.
 build/linux-%/bootstrap: FORCE
@@ -104,5 +104,8 @@ build/local/sandbox: FORCE
 
 .ci/node_modules/ready: $(wildcard .ci/package-lock.json)
 	@$(if $^,.ci/setup node,true)
+
+.ci/qemu/ready:
+	@.ci/setup qemu
 
 FORCE:

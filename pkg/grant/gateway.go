@@ -1,7 +1,6 @@
 package grant
 
 import (
-	"regexp"
 	"strings"
 )
 
@@ -16,11 +15,11 @@ type Gateway struct {
 
 // The form of a gateway's ARN:
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_bedrock-agentcore.html
-var gatewayARN = regexp.MustCompile(`^arn:(aws|aws-[a-z-]+):bedrock-agentcore:([a-z]{2}(?:-[a-z]+)+-\d):(\d{12}):gateway/([0-9a-zA-Z](?:-?[0-9a-zA-Z]){0,119})$`)
+var gatewayARN = lazy(`^arn:(aws|aws-[a-z-]+):bedrock-agentcore:([a-z]{2}(?:-[a-z]+)+-\d):(\d{12}):gateway/([0-9a-zA-Z](?:-?[0-9a-zA-Z]){0,119})$`)
 
 // ParseGateway reads a gateway's ARN. It fails with CodeInvalidGateway.
 func ParseGateway(arn string) (Gateway, error) {
-	part := gatewayARN.FindStringSubmatch(arn)
+	part := gatewayARN().FindStringSubmatch(arn)
 	if part == nil {
 		return Gateway{}, &Error{
 			Code: CodeInvalidGateway,

@@ -4,7 +4,6 @@
 package grant
 
 import (
-	"regexp"
 	"time"
 )
 
@@ -100,4 +99,4 @@ func (g *Grant) Subject() Principal {
 // empty one. Ids that begin with "#" are reserved for the product.
 const SentinelID = "#meta"
 
-var freeID = regexp.MustCompile(`^[^#\x00-\x1f\x7f][^\x00-\x1f\x7f]{0,255}$`)
+var freeID = lazy(`^[^#\x00-\x1f\x7f][^\x00-\x1f\x7f]{0,255}$`)

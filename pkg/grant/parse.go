@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"regexp"
 	"slices"
 	"sort"
 	"strings"
@@ -129,7 +128,7 @@ func (r *reader) key() {
 			r.fail(CodeInvalidGateway, "read gateway "+quote(gateway), "write arn:aws:bedrock-agentcore:REGION:ACCOUNT:gateway/ID, or * for every managed gateway")
 		}
 	}
-	if id := r.text(AttrGrant); !freeID.MatchString(id) {
+	if id := r.text(AttrGrant); !freeID().MatchString(id) {
 		r.fail(CodeInvalidID, "read grant "+quote(id), "a grant's id is 1 to 256 printable characters and does not begin with #")
 	}
 }
@@ -165,7 +164,7 @@ func (r *reader) role() string {
 		return ""
 	}
 	role := r.text(AttrRole)
-	if !iamName.MatchString(role) && !iamPattern.MatchString(role) {
+	if !iamName().MatchString(role) && !iamPattern().MatchString(role) {
 		r.fail(CodeInvalidRole, "read role "+quote(role), "write a role's name or a pattern of names, with its path and without a leading slash, such as AgentRole or team/Agent*")
 	}
 	return role
@@ -204,8 +203,8 @@ func (r *reader) expires() time.Time {
 }
 
 var (
-	vpceID = regexp.MustCompile(`^vpce-[0-9a-f]{8,17}$`)
-	vpcID  = regexp.MustCompile(`^vpc-[0-9a-f]{8,17}$`)
+	vpceID = lazy(`^vpce-[0-9a-f]{8,17}$`)
+	vpcID  = lazy(`^vpc-[0-9a-f]{8,17}$`)
 )
 
 func (r *reader) conditions() Conditions {
@@ -222,9 +221,9 @@ func (r *reader) conditions() Conditions {
 	for _, name := range sortedKeys(kinds) {
 		switch name {
 		case "sourceVpce":
-			c.SourceVPCE = r.conditionValues(name, kinds[name], vpceID.MatchString, "vpce-0123456789abcdef0")
+			c.SourceVPCE = r.conditionValues(name, kinds[name], vpceID().MatchString, "vpce-0123456789abcdef0")
 		case "sourceVpc":
-			c.SourceVPC = r.conditionValues(name, kinds[name], vpcID.MatchString, "vpc-0123456789abcdef0")
+			c.SourceVPC = r.conditionValues(name, kinds[name], vpcID().MatchString, "vpc-0123456789abcdef0")
 		case "sourceIp":
 			c.SourceIP = r.conditionValues(name, kinds[name], isAddressOrRange, "198.51.100.7 or 203.0.113.0/24")
 		default:
@@ -270,9 +269,9 @@ func (r *reader) exclude() Exclusion {
 	var e Exclusion
 	for _, id := range ids {
 		switch {
-		case accountID.MatchString(id):
+		case accountID().MatchString(id):
 			e.Accounts = append(e.Accounts, id)
-		case unitID.MatchString(id):
+		case unitID().MatchString(id):
 			e.Units = append(e.Units, id)
 		default:
 			r.fail(CodeInvalidExclude, "read exclude "+quote(id), "write 12-digit account ids and OU ids such as ou-abcd-11112222")

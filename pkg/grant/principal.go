@@ -1,7 +1,6 @@
 package grant
 
 import (
-	"regexp"
 	"strings"
 )
 
@@ -33,29 +32,29 @@ type Principal struct {
 }
 
 var (
-	accountID      = regexp.MustCompile(`^\d{12}$`)
-	unitID         = regexp.MustCompile(`^ou-[0-9a-z]{4,32}-[0-9a-z]{8,32}$`) // https://docs.aws.amazon.com/organizations/latest/APIReference/API_OrganizationalUnit.html
-	organizationID = regexp.MustCompile(`^o-[a-z0-9]{10,32}$`)                // https://docs.aws.amazon.com/organizations/latest/APIReference/API_Organization.html
-	iamARN         = regexp.MustCompile(`^arn:(aws|aws-[a-z-]+):(iam|sts)::([^:]*):(.*)$`)
+	accountID      = lazy(`^\d{12}$`)
+	unitID         = lazy(`^ou-[0-9a-z]{4,32}-[0-9a-z]{8,32}$`) // https://docs.aws.amazon.com/organizations/latest/APIReference/API_OrganizationalUnit.html
+	organizationID = lazy(`^o-[a-z0-9]{10,32}$`)                // https://docs.aws.amazon.com/organizations/latest/APIReference/API_Organization.html
+	iamARN         = lazy(`^arn:(aws|aws-[a-z-]+):(iam|sts)::([^:]*):(.*)$`)
 	// IAM names and paths: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 	// A path may hold more than a name, "$" among it; only what a name may hold
 	// is taken, so that no ARN can smuggle a policy variable into a condition.
-	iamName    = regexp.MustCompile(`^(?:[\w+=,.@-]+/)*[\w+=,.@-]{1,64}$`)
-	iamPattern = regexp.MustCompile(`^(?:[\w+=,.@*?-]+/)*[\w+=,.@*?-]{1,64}$`)
-	tagPart    = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$`) // https://docs.aws.amazon.com/organizations/latest/APIReference/API_Tag.html
+	iamName    = lazy(`^(?:[\w+=,.@-]+/)*[\w+=,.@-]{1,64}$`)
+	iamPattern = lazy(`^(?:[\w+=,.@*?-]+/)*[\w+=,.@*?-]{1,64}$`)
+	tagPart    = lazy(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$`) // https://docs.aws.amazon.com/organizations/latest/APIReference/API_Tag.html
 )
 
 // ParsePrincipal reads the principal attribute of a grant. It fails with
 // CodeInvalidPrincipal or, for an assumed-role session, CodeSessionPrincipal.
 func ParsePrincipal(text string) (Principal, error) {
 	switch {
-	case accountID.MatchString(text):
+	case accountID().MatchString(text):
 		return Principal{kind: KindAccount, account: text}, nil
 	case strings.HasPrefix(text, "arn:"):
 		return parseARN(text)
 	case strings.HasPrefix(text, "ou-"):
 		unit, direct := strings.CutSuffix(text, "/direct")
-		if !unitID.MatchString(unit) {
+		if !unitID().MatchString(unit) {
 			return Principal{}, badPrincipal(text, "an organizational unit is written ou-abcd-11112222, or ou-abcd-11112222/direct without the units below it")
 		}
 		if direct {
@@ -63,7 +62,7 @@ func ParsePrincipal(text string) (Principal, error) {
 		}
 		return Principal{kind: KindUnit, name: unit}, nil
 	case strings.HasPrefix(text, "o-"):
-		if !organizationID.MatchString(text) {
+		if !organizationID().MatchString(text) {
 			return Principal{}, badPrincipal(text, "an organization is written o-exampleorgid")
 		}
 		return Principal{kind: KindOrganization, name: text}, nil
@@ -80,14 +79,14 @@ func ParsePrincipal(text string) (Principal, error) {
 
 func parseTag(text string) (Principal, error) {
 	key, value, found := strings.Cut(strings.TrimPrefix(text, "tag:"), "=")
-	if !found || key == "" || len(key) > 128 || len(value) > 256 || !tagPart.MatchString(key) || !tagPart.MatchString(value) {
+	if !found || key == "" || len(key) > 128 || len(value) > 256 || !tagPart().MatchString(key) || !tagPart().MatchString(value) {
 		return Principal{}, badPrincipal(text, "an account tag is written tag:Key=Value")
 	}
 	return Principal{kind: KindTag, name: key + "=" + value}, nil
 }
 
 func parseARN(text string) (Principal, error) {
-	part := iamARN.FindStringSubmatch(text)
+	part := iamARN().FindStringSubmatch(text)
 	if part == nil {
 		return Principal{}, badPrincipal(text, "write an account, role or user as arn:aws:iam::ACCOUNT:root, :role/NAME or :user/NAME")
 	}
@@ -95,18 +94,18 @@ func parseARN(text string) (Principal, error) {
 	if service == "sts" {
 		return Principal{}, sessionPrincipal(text, partition, account, resource)
 	}
-	if !accountID.MatchString(account) {
+	if !accountID().MatchString(account) {
 		return Principal{}, badPrincipal(text, "the account must be 12 digits, without a wildcard; to admit a role in many accounts grant an OU with the role attribute")
 	}
 	kind, name, _ := strings.Cut(resource, "/")
 	switch {
 	case resource == "root":
 		return Principal{kind: KindAccount, partition: partition, account: account}, nil
-	case kind == "role" && isPattern(name) && iamPattern.MatchString(name):
+	case kind == "role" && isPattern(name) && iamPattern().MatchString(name):
 		return Principal{kind: KindRolePattern, partition: partition, account: account, name: resource}, nil
-	case kind == "role" && !isPattern(name) && iamName.MatchString(name):
+	case kind == "role" && !isPattern(name) && iamName().MatchString(name):
 		return Principal{kind: KindRole, partition: partition, account: account, name: resource}, nil
-	case kind == "user" && !isPattern(name) && iamName.MatchString(name):
+	case kind == "user" && !isPattern(name) && iamName().MatchString(name):
 		return Principal{kind: KindUser, partition: partition, account: account, name: resource}, nil
 	case kind == "user":
 		return Principal{}, badPrincipal(text, "a user is named exactly, without a wildcard")
