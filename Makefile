@@ -75,7 +75,7 @@ clean: ## remove everything that was built or set up
 # Go knows best what is up to date, so these always ask it.
 build/linux-%/bootstrap: FORCE
 	$(if $(GOARCH_IS),,$(error ARCH is arm64 or x86_64, not "$(ARCH)"))
-	@GOOS=linux GOARCH=$(GOARCH_IS) $(BOOTSTRAP) -o $@ ./functions/$(notdir $*)
+	@CGO_ENABLED=0 GOOS=linux GOARCH=$(GOARCH_IS) $(BOOTSTRAP) -o $@ ./functions/$(notdir $*)
 
 build/linux-%.zip: build/linux-%/bootstrap
 	@go run .ci/zip.go $@ $<
