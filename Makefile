@@ -25,7 +25,7 @@ lint: validate ## run the linters of .golangci.yml and the formatter's check, an
 	@$(TOOL) golangci-lint run $(or $(ARGS),./...)
 
 bench: ## run every benchmark, with its allocations
-	@go test -run '^$$' -bench . -benchmem $(or $(ARGS),./pkg/...)
+	@go test -run '^$$' -bench . -benchmem $(or $(ARGS),./pkg/... ./functions/...)
 	@$(if $(ARGS),,cd .ci/bench && go test -mod=mod -run '^$$' -bench . -benchmem)
 
 simulate: ## play a million schedules of the reconcile loop (SIMULATIONS=1000000)
