@@ -7,6 +7,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/spf13/cobra"
 
+	"github.com/gateway-grants/gateway-grants/pkg/agentcore"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
 )
@@ -16,7 +17,8 @@ import (
 type deployment struct {
 	bus, installation, accounting string
 	trusted, owners, regions      []string
-	trustKnown                    bool // somebody said who is trusted, be it nobody
+	role, externalID              string // assumed in owner accounts
+	trustKnown                    bool   // somebody said who is trusted, be it nobody
 }
 
 // deploymentFlags lets a command decide as the deployed functions do.
@@ -28,6 +30,8 @@ func (p *program) deploymentFlags(cmd *cobra.Command, d *deployment) {
 	set.StringSliceVar(&d.trusted, "trusted-accounts", listSetting("TRUSTED_ACCOUNTS"), "accounts outside the organization that may be let in ($TRUSTED_ACCOUNTS)")
 	set.StringSliceVar(&d.owners, "owner-accounts", listSetting("OWNER_ACCOUNTS"), "accounts whose gateways are managed; none for any ($OWNER_ACCOUNTS)")
 	set.StringSliceVar(&d.regions, "gateway-regions", listSetting("GATEWAY_REGIONS"), "regions in which gateways are managed; none for any ($GATEWAY_REGIONS)")
+	set.StringVar(&d.role, "owner-role-name", setting("OWNER_ROLE_NAME", ""), "role to assume in owner accounts ($OWNER_ROLE_NAME)")
+	set.StringVar(&d.externalID, "owner-external-id", setting("OWNER_EXTERNAL_ID", ""), "external id that it asks for ($OWNER_EXTERNAL_ID)")
 	completeWith(cmd, "size-accounting", accountingExpanded, accountingSubmitted)
 	p.grantsTableFlag(cmd)
 	p.accountsTableFlag(cmd)
@@ -58,6 +62,13 @@ func (d deployment) limits() (plan.Limits, error) {
 		return plan.Limits{}, refuse("--size-accounting %s is unknown: write %s or %s", d.accounting, accountingExpanded, accountingSubmitted)
 	}
 	return limits, nil
+}
+
+// gateways are those of the deployment, reached as its functions reach them.
+func (d deployment) gateways(config aws.Config) *agentcore.Gateways {
+	return agentcore.New(config, agentcore.Deployment{
+		Regions: d.regions, Owners: d.owners, Role: d.role, ExternalID: d.externalID,
+	})
 }
 
 func (p *program) reconciler(config aws.Config, gateways reconcile.Gateways, limits plan.Limits, bus string) *reconcile.Reconciler {

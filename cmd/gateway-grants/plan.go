@@ -72,7 +72,7 @@ func (p *program) plan(ctx context.Context, names []string, flags deployment) er
 	if err != nil {
 		return err
 	}
-	gateways := agentcore.New(s.config, flags.regions)
+	gateways := flags.gateways(s.config)
 	concerned, err := p.named(ctx, names, s, gateways)
 	if err != nil {
 		return err

@@ -52,10 +52,10 @@ func (p *program) reconcile(ctx context.Context, name string, flags deployment) 
 	if err != nil {
 		return err
 	}
-	if !where.every && where.gateway.Account() != who.Account {
-		return refuse("gateway %s belongs to account %s and you are in %s: choose the right --profile", where, where.gateway.Account(), who.Account)
+	if !where.every && where.gateway.Account() != who.Account && flags.role == "" {
+		return refuse("gateway %s belongs to account %s and you are in %s: choose the right --profile, or name the --owner-role-name to assume there", where, where.gateway.Account(), who.Account)
 	}
-	gateways := agentcore.New(s.config, flags.regions)
+	gateways := flags.gateways(s.config)
 	concerned, err := managed(ctx, where, gateways)
 	if err != nil {
 		return err

@@ -106,6 +106,18 @@ func TestWhatKeepsAPolicyFromBeingSettledIsANo(t *testing.T) {
 	}
 }
 
+// The stand-in of these tests has nobody whose role could be assumed.
+func TestAGatewayOfAnotherAccountIsReachedByTheRoleThatIsNamed(t *testing.T) {
+	w := newWorld(t)
+	config := w.created()
+	for _, command := range []string{"plan", "reconcile"} {
+		got := w.run(command, config.GatewayARN, "--profile", "account-b", "--owner-accounts", accountA, "--owner-role-name", "team/Owner")
+		if got.code == exitDone || !strings.Contains(got.out+got.err, "STS: AssumeRole") {
+			t.Errorf("%s: exit %d: %s%s", command, got.code, got.out, got.err)
+		}
+	}
+}
+
 func TestEveryManagedGatewayIsReconciled(t *testing.T) {
 	w := newWorld(t)
 	if got := w.done("reconcile", "*"); got.out != "No managed gateways.\n" {
@@ -166,7 +178,7 @@ func TestAReconcileThatCannotBeRightIsRefused(t *testing.T) {
 		args   []string
 		says   string
 	}{
-		{"in somebody else's account", []string{"reconcile", gatewayARN, "--profile", "account-b"}, "gateway tools-abcdefghij belongs to account 111122223333 and you are in 444455556666: choose the right --profile"},
+		{"in somebody else's account", []string{"reconcile", gatewayARN, "--profile", "account-b"}, "gateway tools-abcdefghij belongs to account 111122223333 and you are in 444455556666: choose the right --profile, or name the --owner-role-name to assume there"},
 		{"an accounting that there is not", []string{"reconcile", gatewayARN, "--size-accounting", "guessed"}, "--size-accounting guessed is unknown: write expanded or submitted"},
 		{"two gateways", []string{"reconcile", gatewayARN, gatewayARN}, "reconcile takes an optional GATEWAY, and was given 2 arguments: see gateway-grants reconcile --help"},
 	}

@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/gateway-grants/gateway-grants/pkg/agentcore"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
 	"github.com/gateway-grants/gateway-grants/pkg/policy"
@@ -46,8 +45,6 @@ With --dry-run nothing changes, and the exit code is 1 if anybody is let in. Wit
 	set.BoolVar(&r.all, "all", false, "every gateway of the deployment")
 	set.BoolVar(&r.keep, "keep", false, "leave whom was let in, knowingly")
 	set.BoolVar(&r.dryRun, "dry-run", false, "only show whom this would take access from")
-	set.StringVar(&r.role, "owner-role-name", setting("OWNER_ROLE_NAME", ""), "role to assume in owner accounts ($OWNER_ROLE_NAME)")
-	set.StringVar(&r.externalID, "owner-external-id", setting("OWNER_EXTERNAL_ID", ""), "external id that it asks for ($OWNER_EXTERNAL_ID)")
 	cmd.MarkFlagsMutuallyExclusive("keep", "dry-run")
 	p.deploymentFlags(cmd, &flags)
 	return cmd
@@ -57,7 +54,6 @@ With --dry-run nothing changes, and the exit code is 1 if anybody is let in. Wit
 type releasing struct {
 	*program
 	all, keep, dryRun bool
-	role, externalID  string
 
 	installation string
 	gateways     reconcile.Gateways
@@ -81,9 +77,7 @@ func (r *releasing) run(ctx context.Context, flags deployment) error {
 	if err != nil {
 		return err
 	}
-	gateways := agentcore.NewForDeployment(s.config, agentcore.Deployment{
-		Regions: flags.regions, Owners: flags.owners, Role: r.role, ExternalID: r.externalID,
-	})
+	gateways := flags.gateways(s.config)
 	r.gateways, r.installation, r.texts = gateways, limits.Installation, []releasedText{}
 	if !r.keep && !r.dryRun {
 		// With the grants proved no more, no reconcile decides anything.

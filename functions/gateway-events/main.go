@@ -21,7 +21,7 @@ func handler(f boot.Function) any {
 	client := dynamodb.NewFromConfig(f.AWS)
 	events := &trigger.GatewayEvents{
 		Reconciler: reconcile.New(reconcile.Dependencies{
-			Gateways:  agentcore.NewForDeployment(f.AWS, agentcore.Deployment(f.Reach())),
+			Gateways:  agentcore.New(f.AWS, agentcore.Deployment(f.Reach())),
 			Grants:    dynamo.NewGrants(client, tables.Grants),
 			Directory: dynamo.NewAccounts(client, tables.Accounts),
 			States:    dynamo.NewStates(client, tables.States),

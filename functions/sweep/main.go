@@ -18,7 +18,7 @@ func main() { boot.Run(handler) }
 func handler(f boot.Function) any {
 	sweep := &trigger.Sweep{
 		States:   dynamo.NewStates(dynamodb.NewFromConfig(f.AWS), f.Tables().States),
-		Gateways: agentcore.NewForDeployment(f.AWS, agentcore.Deployment(f.Reach())),
+		Gateways: agentcore.New(f.AWS, agentcore.Deployment(f.Reach())),
 		Requests: bus.New(eventbridge.NewFromConfig(f.AWS), f.Bus(), bus.Wait),
 		Minutes:  f.SweepMinutes(),
 		Now:      f.Now, Log: f.Log, Metrics: f.Metrics,

@@ -19,7 +19,7 @@ func main() { boot.Run(handler) }
 func handler(f boot.Function) any {
 	tables, limits := f.Tables(), f.Limits()
 	client := dynamodb.NewFromConfig(f.AWS)
-	gateways := agentcore.NewForDeployment(f.AWS, agentcore.Deployment(f.Reach()))
+	gateways := agentcore.New(f.AWS, agentcore.Deployment(f.Reach()))
 	grants := dynamo.NewGrants(client, tables.Grants)
 	events := bus.New(eventbridge.NewFromConfig(f.AWS), f.Bus(), bus.Wait)
 	changes := &trigger.TableChanges{

@@ -103,7 +103,7 @@ func TestAWriteThatNeverLeftIsNotInDoubt(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.reason, func(t *testing.T) {
-			err := New(test.config(), nil).PutPolicy(t.Context(), gateway, aDocument(t))
+			err := New(test.config(), Deployment{}).PutPolicy(t.Context(), gateway, aDocument(t))
 			if got := grant.CodeOf(err); got != reconcile.CodeUnknown {
 				t.Errorf("code %q, want %q: %v", got, reconcile.CodeUnknown, err)
 			}
@@ -113,7 +113,7 @@ func TestAWriteThatNeverLeftIsNotInDoubt(t *testing.T) {
 
 func TestAnUntrustedCertificateIsNotInDoubt(t *testing.T) {
 	impostor := httptestTLS(t)
-	err := New(configFor(impostor), nil).DeletePolicy(t.Context(), theGateway(t))
+	err := New(configFor(impostor), Deployment{}).DeletePolicy(t.Context(), theGateway(t))
 	if got := grant.CodeOf(err); got != reconcile.CodeUnknown {
 		t.Errorf("code %q, want %q: %v", got, reconcile.CodeUnknown, err)
 	}

@@ -72,15 +72,10 @@ type Deployment struct {
 	PolicyRate float64
 }
 
-// New reaches gateways with the given configuration. They are looked for in the
-// given regions, or in that of the configuration if there are none; the other
-// calls go to the region that a gateway's ARN names.
-func New(config aws.Config, regions []string) *Gateways {
-	return NewForDeployment(config, Deployment{Regions: regions})
-}
-
-// NewForDeployment reaches the gateways of a deployment. It makes no call yet.
-func NewForDeployment(config aws.Config, d Deployment) *Gateways {
+// New reaches the gateways of a deployment. They are looked for in its regions, or
+// in that of the configuration if it names none; the other calls go to the region
+// that a gateway's ARN names. It makes no call yet.
+func New(config aws.Config, d Deployment) *Gateways {
 	g := &Gateways{
 		config:  config,
 		regions: orOne(d.Regions, config.Region), owners: orOne(d.Owners, ""),

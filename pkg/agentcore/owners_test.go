@@ -92,7 +92,7 @@ func (e *estate) sts(w http.ResponseWriter, r *http.Request, caller string) {
 }
 
 func (e *estate) gateways(d Deployment) *Gateways {
-	g := NewForDeployment(configFor(e.URL), d)
+	g := New(configFor(e.URL), d)
 	g.clock = newFrozen().clock()
 	return g
 }

@@ -16,7 +16,7 @@ import (
 func pacedAt(t *testing.T, s *service, rate float64) (*Gateways, *frozen) {
 	t.Helper()
 	clock := newFrozen()
-	g := NewForDeployment(configFor(s.URL), Deployment{PolicyRate: rate})
+	g := New(configFor(s.URL), Deployment{PolicyRate: rate})
 	g.clock = clock.clock()
 	at, err := g.of(t.Context(), theGateway(t))
 	if err != nil {

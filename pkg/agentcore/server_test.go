@@ -173,7 +173,7 @@ func (f *frozen) clock() Clock {
 
 func gatewaysAt(s *service, regions ...string) (*Gateways, *frozen) {
 	clock := newFrozen()
-	g := New(configFor(s.URL), regions)
+	g := New(configFor(s.URL), Deployment{Regions: regions})
 	g.clock = clock.clock()
 	return g, clock
 }

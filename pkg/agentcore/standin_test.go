@@ -47,7 +47,7 @@ func newStandIn(t *testing.T, settle time.Duration, quirks ...model.Quirk) *stan
 	t.Cleanup(server.Close)
 	config := configFor(server.URL)
 	config.Credentials = credentials.NewStaticCredentialsProvider(key.ID, key.Secret, "")
-	s.gateways = New(config, nil)
+	s.gateways = New(config, Deployment{})
 	s.setup = Setup{
 		Control: control.NewFromConfig(config), Clock: clock.clock(),
 		Waiting: func(what, status string) { s.waited = append(s.waited, what+" "+status) },

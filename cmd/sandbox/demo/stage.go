@@ -129,7 +129,7 @@ func (s *stage) product(log *slog.Logger) error {
 		return err
 	}
 	config.AppID = trigger.AppID
-	gateways := agentcore.NewForDeployment(config, agentcore.Deployment{PolicyRate: 1000}) // nobody throttles here
+	gateways := agentcore.New(config, agentcore.Deployment{PolicyRate: 1000}) // nobody throttles here
 	reconciler := reconcile.New(reconcile.Dependencies{
 		Gateways: gateways, Grants: s.grants, Directory: s.accounts, States: s.states, Notices: s.bus, Now: time.Now, Log: log,
 	}, plan.DefaultLimits())
