@@ -60,7 +60,8 @@ func (d *deployment) tables(ctx context.Context, config aws.Config, functions *r
 		if err != nil {
 			return fmt.Errorf("finding the stream of table %s: %w", name, err)
 		}
-		d.streams = append(d.streams, cloud.NewStreamMapping(streams, aws.ToString(table.Table.LatestStreamArn), functions.processes["table-changes"], log))
+		d.streams = append(d.streams, cloud.NewStreamMapping(streams, aws.ToString(table.Table.LatestStreamArn),
+			functions.processes["table-changes"], functionARN("table-changes"), cloud.StreamOptions{ReportBatchItemFailures: true}, log))
 	}
 	return nil
 }

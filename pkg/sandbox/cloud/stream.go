@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 
-	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams/types"
@@ -18,8 +18,11 @@ import (
 
 const (
 	// batchSize is how many records a function gets at most, Lambda's default.
-	// https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-eventsourcemapping.html
+	// https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-params.html
 	batchSize = 100
+	// readAtOnce is the most that GetRecords allows.
+	// https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_GetRecords.html
+	readAtOnce = 1000
 	// idlePoll is how often a stream is read that nobody announced a write to.
 	// Moto keeps every iterator that it ever gave out, so idle reads are rare.
 	idlePoll     = 5 * time.Second
@@ -27,29 +30,62 @@ const (
 	lastBackoff  = 30 * time.Second
 )
 
-// StreamMapping invokes a function with the records of a table's stream, in
-// order, as a Lambda event source mapping with ReportBatchItemFailures does: what
-// failed comes again, with all that follows it, until it succeeds.
-// https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html
-type StreamMapping struct {
-	client   *dynamodbstreams.Client
-	stream   string // ARN
-	function lambda.Function
-	log      *slog.Logger
-	wake     chan struct{}
+// StreamReader is what Lambda reads a table's stream with.
+// https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-eventsourcemapping.html
+type StreamReader interface {
+	ListStreams(context.Context, *dynamodbstreams.ListStreamsInput, ...func(*dynamodbstreams.Options)) (*dynamodbstreams.ListStreamsOutput, error)
+	DescribeStream(context.Context, *dynamodbstreams.DescribeStreamInput, ...func(*dynamodbstreams.Options)) (*dynamodbstreams.DescribeStreamOutput, error)
+	GetShardIterator(context.Context, *dynamodbstreams.GetShardIteratorInput, ...func(*dynamodbstreams.Options)) (*dynamodbstreams.GetShardIteratorOutput, error)
+	GetRecords(context.Context, *dynamodbstreams.GetRecordsInput, ...func(*dynamodbstreams.Options)) (*dynamodbstreams.GetRecordsOutput, error)
+}
 
-	done     string // sequence number of the last record that succeeded; "" before the first
+// StreamOptions are the settings of an event source mapping. The zero value gives
+// the function every record from the oldest on, and a batch that fails again and
+// again.
+// https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-params.html
+type StreamOptions struct {
+	FromLatest bool // begin with what is written from now on
+	BatchSize  int  // 0: 100
+	// Filter says which records the function gets, by the JSON that it would get;
+	// nil: all.
+	Filter func(record []byte) bool
+	// ReportBatchItemFailures has the function say what failed.
+	ReportBatchItemFailures bool
+	BisectOnError           bool
+	Retries                 *int          // of a batch; nil: without end
+	MaxAge                  time.Duration // of a record; 0: without end
+	// OnFailure, if set, gets the message about records that are given up on.
+	OnFailure func(ctx context.Context, message []byte) error
+}
+
+// StreamMapping invokes a function with the records of a table's stream, in
+// order, as a Lambda event source mapping does.
+type StreamMapping struct {
+	client      StreamReader
+	stream      string // ARN
+	function    lambda.Function
+	functionARN string
+	options     StreamOptions
+	log         *slog.Logger
+	wake        chan struct{}
+
+	shard    string
+	done     string // sequence number of the last record that was dealt with; "" before the first
 	iterator *string
 }
 
-// NewStreamMapping maps the whole stream, from its oldest record, to the function.
-func NewStreamMapping(client *dynamodbstreams.Client, streamARN string, function lambda.Function, log *slog.Logger) *StreamMapping {
+// NewStreamMapping maps a stream to a function.
+func NewStreamMapping(client StreamReader, streamARN string, function lambda.Function, functionARN string, options StreamOptions, log *slog.Logger) *StreamMapping {
 	return &StreamMapping{
-		client: client, stream: streamARN, function: function,
+		client: client, stream: streamARN, function: function, functionARN: functionARN, options: options,
 		log:  log.With("stream", streamARN),
 		wake: make(chan struct{}, 1),
 	}
 }
+
+// Change replaces the settings. It keeps the place in the stream, as Lambda does,
+// and must not be called while Run runs.
+func (m *StreamMapping) Change(options StreamOptions) { m.options = options }
 
 // Wake has the stream read now. It never blocks.
 func (m *StreamMapping) Wake() {
@@ -59,15 +95,15 @@ func (m *StreamMapping) Wake() {
 	}
 }
 
-// Run hands records on until ctx ends. What fails is logged and tried again.
+// Run hands records on until ctx ends. What fails is logged and tried again. It
+// may be called again when it has returned, and goes on where it was.
 func (m *StreamMapping) Run(ctx context.Context) {
 	backoff := firstBackoff
 	for ctx.Err() == nil {
 		more, err := m.next(ctx)
 		switch {
 		case err != nil && ctx.Err() == nil:
-			m.log.ErrorContext(ctx, "stream batch failed, will be tried again", "error", err, "after", backoff)
-			m.iterator = nil
+			m.log.ErrorContext(ctx, "stream cannot be read, will be tried again", "error", err, "after", backoff)
 			pause(ctx, nil, backoff)
 			backoff = min(2*backoff, lastBackoff)
 		case more:
@@ -78,42 +114,51 @@ func (m *StreamMapping) Run(ctx context.Context) {
 	}
 }
 
-// next hands on one batch. It says whether there was one.
+// next deals with what one reading brings. It says whether that was anything.
 func (m *StreamMapping) next(ctx context.Context) (bool, error) {
 	if err := m.seek(ctx); err != nil {
 		return false, err
 	}
-	read, err := m.client.GetRecords(ctx, &dynamodbstreams.GetRecordsInput{ShardIterator: m.iterator, Limit: aws.Int32(batchSize)})
+	limit := m.options.BatchSize
+	if limit <= 0 {
+		limit = batchSize
+	}
+	read, err := m.client.GetRecords(ctx, &dynamodbstreams.GetRecordsInput{ShardIterator: m.iterator, Limit: aws.Int32(int32(min(limit, readAtOnce)))}) //nolint:gosec // at most 1,000
 	if err != nil {
+		if m.done != "" || !m.options.FromLatest {
+			m.iterator = nil // it may have expired, and the place can be found again
+		}
 		return false, fmt.Errorf("reading the stream: %w", err)
 	}
-	if len(read.Records) == 0 {
-		return false, nil
+	wanted, err := m.filter(read.Records)
+	if err != nil {
+		return false, err
 	}
-	succeeded, err := m.invoke(ctx, read.Records)
-	if succeeded > 0 {
-		m.done = sequence(&read.Records[succeeded-1])
+	if m.settle(ctx, wanted); ctx.Err() != nil {
+		m.iterator = nil
+		return false, ctx.Err()
+	}
+	if len(read.Records) > 0 {
+		m.done = sequence(&read.Records[len(read.Records)-1])
 	}
 	m.iterator = read.NextShardIterator
-	return true, err
+	return len(read.Records) > 0, nil
 }
 
-// seek finds the place after the last record that succeeded.
+// seek finds the place after the last record that was dealt with.
 func (m *StreamMapping) seek(ctx context.Context) error {
 	if m.iterator != nil {
 		return nil
 	}
-	described, err := m.client.DescribeStream(ctx, &dynamodbstreams.DescribeStreamInput{StreamArn: &m.stream})
-	if err != nil {
-		return fmt.Errorf("describing the stream: %w", err)
+	if err := m.findShard(ctx); err != nil {
+		return err
 	}
-	shards := described.StreamDescription.Shards
-	if len(shards) != 1 {
-		return fmt.Errorf("stream %s has %d shards, where moto has one that never ends", m.stream, len(shards))
-	}
-	from := &dynamodbstreams.GetShardIteratorInput{StreamArn: &m.stream, ShardId: shards[0].ShardId, ShardIteratorType: types.ShardIteratorTypeTrimHorizon}
-	if m.done != "" {
+	from := &dynamodbstreams.GetShardIteratorInput{StreamArn: &m.stream, ShardId: &m.shard, ShardIteratorType: types.ShardIteratorTypeTrimHorizon}
+	switch {
+	case m.done != "":
 		from.ShardIteratorType, from.SequenceNumber = types.ShardIteratorTypeAfterSequenceNumber, &m.done
+	case m.options.FromLatest:
+		from.ShardIteratorType = types.ShardIteratorTypeLatest
 	}
 	got, err := m.client.GetShardIterator(ctx, from)
 	if err != nil {
@@ -123,45 +168,53 @@ func (m *StreamMapping) seek(ctx context.Context) error {
 	return nil
 }
 
-// invoke calls the function and says how many records, from the first on, have
-// succeeded. An error says that it was not all.
-func (m *StreamMapping) invoke(ctx context.Context, records []types.Record) (int, error) {
-	payload, err := streamEvent(m.stream, records)
+// findShard looks for the stream among its table's and for its one shard.
+func (m *StreamMapping) findShard(ctx context.Context) error {
+	// arn:aws:dynamodb:REGION:ACCOUNT:table/NAME/stream/LABEL
+	parts := strings.Split(m.stream, "/")
+	if len(parts) != 4 || parts[2] != "stream" {
+		return fmt.Errorf("%s is not the ARN of a table's stream", m.stream)
+	}
+	table := parts[1]
+	listed, err := m.client.ListStreams(ctx, &dynamodbstreams.ListStreamsInput{TableName: &table})
 	if err != nil {
-		return 0, err
+		return fmt.Errorf("listing the streams of table %s: %w", table, err)
 	}
-	result, err := m.function.Invoke(ctx, payload, nil)
+	if !slices.ContainsFunc(listed.Streams, func(s types.Stream) bool { return aws.ToString(s.StreamArn) == m.stream }) {
+		return fmt.Errorf("table %s has no stream %s", table, m.stream)
+	}
+	described, err := m.client.DescribeStream(ctx, &dynamodbstreams.DescribeStreamInput{StreamArn: &m.stream})
 	if err != nil {
-		return 0, fmt.Errorf("invoking the function: %w", err)
+		return fmt.Errorf("describing the stream: %w", err)
 	}
-	if result.FunctionError != "" {
-		return 0, fmt.Errorf("the function failed: %s", result.Payload)
+	shards := described.StreamDescription.Shards
+	if len(shards) != 1 {
+		return fmt.Errorf("stream %s has %d shards, where moto has one that never ends", m.stream, len(shards))
 	}
-	return checkpoint(result.Payload, records)
+	m.shard = aws.ToString(shards[0].ShardId)
+	return nil
 }
 
-// checkpoint reads a function's answer as Lambda does: no failures, null or
-// nothing at all is success; the lowest sequence number that failed is where to
-// begin again; what cannot be read, or names no record, fails the batch.
-func checkpoint(answer []byte, records []types.Record) (int, error) {
-	var response events.DynamoDBEventResponse
-	if len(answer) > 0 {
-		if err := json.Unmarshal(answer, &response); err != nil {
-			return 0, fmt.Errorf("the function's answer is not a batch response: %w", err)
+// filter leaves out what the function is not to get.
+func (m *StreamMapping) filter(records []types.Record) ([]types.Record, error) {
+	if m.options.Filter == nil {
+		return records, nil
+	}
+	var wanted []types.Record
+	for i := range records {
+		record, err := streamRecord(m.stream, &records[i])
+		if err != nil {
+			return nil, err
+		}
+		text, err := json.Marshal(record)
+		if err != nil {
+			return nil, fmt.Errorf("writing a stream record: %w", err)
+		}
+		if m.options.Filter(text) {
+			wanted = append(wanted, records[i])
 		}
 	}
-	first := len(records)
-	for _, failed := range response.BatchItemFailures {
-		at := slices.IndexFunc(records, func(r types.Record) bool { return sequence(&r) == failed.ItemIdentifier })
-		if at < 0 {
-			return 0, fmt.Errorf("the function says that record %q failed, which it was not given", failed.ItemIdentifier)
-		}
-		first = min(first, at)
-	}
-	if first < len(records) {
-		return first, fmt.Errorf("the function says that record %s failed", sequence(&records[first]))
-	}
-	return first, nil
+	return wanted, nil
 }
 
 func sequence(record *types.Record) string { return aws.ToString(record.Dynamodb.SequenceNumber) }
