@@ -5,14 +5,33 @@ import (
 	"crypto/rand"
 	"encoding/base32"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/iam"
 )
 
+// ErrNotTrusted says that a role's trust policy does not let a service in, or that
+// there is no such role: AWS does not tell the two apart.
+var ErrNotTrusted = errors.New("the role does not exist or does not trust the service")
+
+// ServiceSession issues credentials of a role to an AWS service, as Lambda has
+// them for a function, if the role's trust policy lets it in; else the answer is
+// ErrNotTrusted. The context holds keys such as aws:SourceArn.
+func (i *Identities) ServiceSession(ctx context.Context, service string, context map[string][]string, roleARN, session string, lifetime time.Duration) (iam.AccessKey, error) {
+	trust, err := i.trust(ctx, roleARN)
+	if errors.Is(err, iam.ErrNotFound) || err == nil && !iam.ServiceMayAssume(service, context, roleARN, trust) {
+		return iam.AccessKey{}, fmt.Errorf("%s for %s: %w", roleARN, service, ErrNotTrusted)
+	}
+	if err != nil {
+		return iam.AccessKey{}, err
+	}
+	return i.StartSession(ctx, roleARN, session, lifetime)
+}
+
 // StartSession issues credentials of a role without asking who may have them, as
-// a sign-in service does and as Lambda does for a function.
+// a sign-in service does.
 func (i *Identities) StartSession(ctx context.Context, roleARN, session string, lifetime time.Duration) (iam.AccessKey, error) {
 	role, err := i.role(ctx, roleARN)
 	if err != nil {

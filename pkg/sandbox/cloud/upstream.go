@@ -27,6 +27,9 @@ type Upstream struct {
 	// TableWritten, if set, is called after every call that changes items in
 	// DynamoDB, before its caller has the answer. It must not block.
 	TableWritten func()
+	// Redeployed, if set, is called after every call that may have changed what is
+	// deployed, before its caller has the answer. It must not block.
+	Redeployed func()
 	// OrganizationCalled, if set, is told of every call to Organizations that moto
 	// has answered, before its caller has the answer.
 	OrganizationCalled func(context.Context, OrganizationCall)
@@ -102,10 +105,14 @@ func (u *Upstream) answered(answer *http.Response) error {
 	if scopedService(answer.Request) == "organizations" {
 		return u.organizationAnswered(answer)
 	}
-	if answer.StatusCode != http.StatusOK {
+	if answer.StatusCode >= http.StatusMultipleChoices {
 		return nil
 	}
 	switch scopedService(answer.Request) {
+	case "cloudformation", "lambda", "scheduler":
+		if u.Redeployed != nil && answer.Request.Method != http.MethodGet {
+			u.Redeployed()
+		}
 	case "iam":
 		return u.recordAccessKey(answer)
 	case "dynamodb":
