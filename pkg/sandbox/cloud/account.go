@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
@@ -20,6 +21,9 @@ type account struct {
 	groups   []types.GroupDetail
 	roles    []types.RoleDetail
 	policies map[string]types.ManagedPolicyDetail // the account's own, by ARN
+
+	mu     sync.Mutex
+	parsed map[string][]*policy.Document // identity policies, by the ARN of their holder
 }
 
 // principal is a user or role with what is attached to it.

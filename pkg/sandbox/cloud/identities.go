@@ -20,9 +20,9 @@ import (
 const lookUpWithin = 10 * time.Second
 
 // Identities answers from moto's IAM who exists, who holds an access key and
-// what identity policies say. Everything is read afresh, so a role that `aws iam
-// create-role` has made can be named in the next call. Only secrets are kept
-// here: moto neither shows them again nor knows sessions' policies.
+// what identity policies say. A role that `aws iam create-role` has made can be
+// named in the next call: what was read is forgotten as soon as something may have
+// changed it. Only secrets are kept here for good: moto does not show them again.
 type Identities struct {
 	moto       *Moto
 	region     string
@@ -136,6 +136,24 @@ func (i *Identities) IdentityPolicies(ctx context.Context, caller iam.Caller) ([
 	if err != nil {
 		return nil, err
 	}
+	held.mu.Lock()
+	defer held.mu.Unlock()
+	if documents, parsed := held.parsed[caller.PrincipalARN]; parsed {
+		return documents, nil
+	}
+	documents, err := i.parse(ctx, caller.Account, held, found)
+	if err != nil {
+		return nil, err
+	}
+	if held.parsed == nil {
+		held.parsed = map[string][]*policy.Document{}
+	}
+	held.parsed[caller.PrincipalARN] = documents
+	return documents, nil
+}
+
+// parse reads what is inline in and attached to a principal.
+func (i *Identities) parse(ctx context.Context, account string, held *account, found principal) ([]*policy.Document, error) {
 	documents := make([]*policy.Document, 0, len(found.inline)+len(found.attached))
 	for _, inline := range found.inline {
 		document, err := parsePolicy(aws.ToString(inline.PolicyName), aws.ToString(inline.PolicyDocument))
@@ -145,7 +163,7 @@ func (i *Identities) IdentityPolicies(ctx context.Context, caller iam.Caller) ([
 		documents = append(documents, document)
 	}
 	for _, attached := range found.attached {
-		document, err := i.managed(ctx, caller.Account, held, aws.ToString(attached.PolicyArn))
+		document, err := i.managed(ctx, account, held, aws.ToString(attached.PolicyArn))
 		if err != nil {
 			return nil, err
 		}
@@ -164,6 +182,13 @@ func (i *Identities) managed(ctx context.Context, account string, held *account,
 			}
 		}
 	}
+	if !strings.HasPrefix(arn, "arn:aws:iam::aws:") {
+		return i.readManaged(ctx, account, arn)
+	}
+	return i.moto.iam.awsManaged(arn, func() (*policy.Document, error) { return i.readManaged(ctx, account, arn) })
+}
+
+func (i *Identities) readManaged(ctx context.Context, account, arn string) (*policy.Document, error) {
 	client := i.client(account)
 	got, err := client.GetPolicy(ctx, &awsiam.GetPolicyInput{PolicyArn: &arn})
 	if err != nil {
@@ -223,7 +248,7 @@ func (i *Identities) exists(ctx context.Context, id string) (bool, error) {
 }
 
 func (i *Identities) read(ctx context.Context, id string) (*account, error) {
-	return readAccount(ctx, i.client(id), id)
+	return i.moto.iam.account(id, func() (*account, error) { return readAccount(ctx, i.client(id), id) })
 }
 
 func (i *Identities) client(account string) *awsiam.Client {

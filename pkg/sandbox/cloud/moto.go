@@ -37,6 +37,7 @@ var server embed.FS
 type Moto struct {
 	*process
 	endpoint string
+	iam      iamViews
 }
 
 // listening is what werkzeug logs once its socket takes connections.
@@ -107,15 +108,21 @@ func (m *Moto) Config(account, region string) aws.Config {
 		Region:       region,
 		BaseEndpoint: aws.String(m.endpoint),
 		Credentials:  credentials.NewStaticCredentialsProvider("SANDBOX", "unchecked", ""),
-		HTTPClient:   &http.Client{Transport: inAccount(account)},
+		HTTPClient:   &http.Client{Transport: inAccount{account, m}},
 	}
 }
 
-// inAccount sends requests as one account.
-type inAccount string
+// transport carries every request to moto.
+func (m *Moto) transport() http.RoundTripper { return watching{&m.iam} }
 
-func (account inAccount) RoundTrip(r *http.Request) (*http.Response, error) {
+// inAccount sends requests as one account.
+type inAccount struct {
+	account string
+	moto    *Moto
+}
+
+func (t inAccount) RoundTrip(r *http.Request) (*http.Response, error) {
 	r = r.Clone(r.Context())
-	r.Header.Set(accountHeader, string(account))
-	return http.DefaultTransport.RoundTrip(r) //nolint:wrapcheck // a transport's error is the client's to wrap
+	r.Header.Set(accountHeader, t.account)
+	return t.moto.transport().RoundTrip(r) //nolint:wrapcheck // a transport's error is the client's to wrap
 }

@@ -53,6 +53,7 @@ func NewUpstream(moto *Moto, verifier *sigv4.Verifier, identities *Identities) (
 			p.Out.Host = p.In.Host // what moto puts into the URLs that it gives out
 			p.Out.Header.Set(accountHeader, actingAccount(p.In.Context()))
 		},
+		Transport:      moto.transport(),
 		ModifyResponse: u.answered,
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
 			refuse(w, r, http.StatusServiceUnavailable, "ServiceUnavailable", "moto does not answer: "+err.Error())
