@@ -13,6 +13,8 @@ What is below /_sandbox/ is for whoever started this, and for nobody else.
 import sys
 from threading import Lock
 
+import aws
+import cloudformation
 import deployed
 import functions
 import rules
@@ -24,6 +26,7 @@ planned = iter(sys.argv[1:end])
 at_random = utils.make_random_account_id
 utils.make_random_account_id = lambda: next(planned, None) or at_random()
 
+cloudformation.install()
 functions.install()
 rules.install()
 
@@ -33,6 +36,8 @@ run = server.run_simple
 
 def run_simple(host, port, app, **options):
     def serve(environ, start_response):
+        aws.endpoint.set(f"http://{host}:{environ['SERVER_PORT']}")
+        aws.host.set(environ["HTTP_HOST"])
         if environ.get("PATH_INFO", "").startswith(deployed.BELOW):
             return deployed.serve(environ, start_response)
         if not environ.get("HTTP_X_AMZ_TARGET", "").startswith("DynamoDB_"):
