@@ -1,19 +1,13 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/gateway-grants/gateway-grants/pkg/mcpclient"
-	"github.com/gateway-grants/gateway-grants/pkg/sandbox/cloud/cloudtest"
 )
 
 const echoTool = "echo-tools___echo_message"
@@ -63,47 +57,5 @@ func TestAWrongRegionIsRefusedByTheGateway(t *testing.T) {
 	_, err := mcpclient.Connect(t.Context(), g.url, mcpclient.Options{Credentials: sdkConfig(t, s, "account-b").Credentials, Region: "eu-west-1"})
 	if _, refused := errors.AsType[*mcpclient.RefusedError](err); !refused {
 		t.Errorf("want a refusal, got %v", err)
-	}
-}
-
-// throughPython lists and calls with the packages of the seed.
-func throughPython(t *testing.T, s *sandbox, profile, url string) (outcome struct {
-	Tools   []string
-	Answer  string
-	Failed  bool
-	Refused string
-},
-) {
-	t.Helper()
-	command := exec.Command(cloudtest.Python(t), filepath.Join("testdata", "invoke_gateway.py"), url, "hello from "+profile)
-	command.Env = s.environment(profile)
-	command.Stderr = os.Stderr
-	output, err := command.Output()
-	if err != nil {
-		t.Fatalf("invoke_gateway.py: %v", err)
-	}
-	if err := json.Unmarshal(output, &outcome); err != nil {
-		t.Fatalf("reading %s: %v", output, err)
-	}
-	return outcome
-}
-
-func TestThePackagesOfTheSeedListAndCallTheTool(t *testing.T) {
-	s := standInFor(t)
-	a := newGoSDK(t, s, "account-a")
-	g := serveGateway(t, a, "seed")
-
-	owner := throughPython(t, s, "account-a", g.url)
-	if diff := cmp.Diff([]string{echoTool}, owner.Tools); diff != "" || owner.Failed || !strings.Contains(owner.Answer, "hello from account-a") {
-		t.Errorf("account A owns the gateway: got %+v", owner)
-	}
-	before := throughPython(t, s, "account-b", g.url)
-	if want := "Client error '403 Forbidden' for url '" + g.url + "'"; !strings.Contains(before.Refused, want) {
-		t.Errorf("account B without a policy: want %q, got %+v", want, before)
-	}
-	must(t, a, agentcore, "PutResourcePolicy", map[string]any{"resourceArn": g.arn, "policy": document(t, statement(g.arn))})
-	after := throughPython(t, s, "account-b", g.url)
-	if diff := cmp.Diff([]string{echoTool}, after.Tools); diff != "" || after.Failed || !strings.Contains(after.Answer, "hello from account-b") {
-		t.Errorf("account B with a policy: got %+v", after)
 	}
 }
