@@ -40,9 +40,8 @@ func Make(world World, limits Limits) (Plan, error) {
 	ordered := byPrecedence(wanted, standing, claims)
 	d := draft{compiler: c, base: world.Gateway.Policy, foreign: foreign, claims: claims, said: said}
 	d.admitted = fit(c, d.base, foreign, wanted, ordered, standing)
-	if names := pinned(d.admitted, world.pending()); len(names) > 0 {
-		r.selected[byIdentity] = names
-	}
+	maps.Copy(r.selected, world.pending())
+	announce(r.selected, d.admitted, said.leftovers)
 	want, err := d.document(d.admitted)
 	if err != nil {
 		return Plan{}, err

@@ -1,8 +1,11 @@
 package plan
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 )
@@ -20,7 +23,7 @@ func refusals(world World, claims []claim, said reading) map[string]Refusal {
 			switch {
 			case refused && (refusal.NextTry.IsZero() || !said.principals[principal]):
 				known[principal] = refusal
-			case len(said.leftovers) > 0 && a.pinned() && !said.principals[principal] && mayHaveBeenAdmitted(world.Gateway.Recorded, principal):
+			case len(said.leftovers) > 0 && a.pinned() && !said.principals[principal] && mayHaveBeenAdmitted(world.Gateway.Recorded, principal, said.leftovers):
 				known[principal] = Refusal{Code: grant.CodeRecreated, Since: world.Now}
 			}
 		}
@@ -29,41 +32,88 @@ func refusals(world World, claims []claim, said reading) map[string]Refusal {
 }
 
 // mayHaveBeenAdmitted also counts whom a write was to let in whose end was not
-// recorded: a unique id does not tell whose it was.
-func mayHaveBeenAdmitted(recorded State, principal string) bool {
-	return slices.Contains(recorded.Gateway.Selected[byIdentity], principal) || WasAdmitted(recorded, principal)
+// recorded, unless every unique id was there before that write was announced: an
+// id does not tell whose it was.
+func mayHaveBeenAdmitted(recorded State, principal string, leftovers []string) bool {
+	for key, announced := range recorded.Gateway.Selected {
+		if strings.HasPrefix(key, byIdentity) && slices.Contains(announced, principal) &&
+			slices.ContainsFunc(leftovers, func(id string) bool { return !slices.Contains(announced, id) }) {
+			return true
+		}
+	}
+	return WasAdmitted(recorded, principal)
 }
 
-// byIdentity is the key in GatewayState.Selected of the roles and users that the
-// policy names, as ARNs. No selector is written so.
+// byIdentity begins the keys in GatewayState.Selected of the roles and users that
+// a write names, as ARNs. No selector begins so.
 const byIdentity = "by identity"
 
-// pending are the roles and users that a write names which may still be under way.
-func (w World) pending() []string {
-	recorded := w.Gateway.Recorded.Gateway
-	if !w.Now.Before(recorded.Recheck) {
-		return nil
+// announce adds the roles and users that the plan names by identity to what is
+// recorded before its write. With them stand the unique ids that were found before
+// it, which are none of theirs. Writes that found others are kept apart: such an id
+// may well be that of somebody whom an earlier write named.
+func announce(selected map[string][]string, admitted map[access]bool, leftovers []string) {
+	named := pinned(admitted)
+	if len(named) == 0 {
+		return
 	}
-	return recorded.Selected[byIdentity]
+	ids := slices.Sorted(slices.Values(leftovers))
+	key := byIdentity
+	if len(ids) > 0 {
+		sum := sha256.Sum256([]byte(strings.Join(ids, " ")))
+		key += " after " + hex.EncodeToString(sum[:8])
+	}
+	selected[key] = sortedSet(slices.Concat(selected[key], named, ids))
 }
 
-// pinned lists the roles and users among the accesses that are named by identity,
-// and those given besides, sorted.
-func pinned(accesses map[access]bool, besides []string) []string {
-	list := slices.Clone(besides)
+// pinned lists the roles and users among the accesses that are named by identity.
+func pinned(accesses map[access]bool) []string {
+	var list []string
 	for a := range accesses {
 		if a.pinned() {
 			list = append(list, a.principal())
 		}
 	}
-	slices.Sort(list)
-	return slices.Compact(list)
+	return sortedSet(list)
 }
 
-// WasAdmitted tells whether the principal is recorded as let in by identity or
-// name on the gateway, as of the last run that recorded anything.
+// pending is what was announced of writes that may still be under way.
+func (w World) pending() map[string][]string {
+	all := make(map[string][]string)
+	recorded := w.Gateway.Recorded.Gateway
+	if !w.Now.Before(recorded.Recheck) {
+		return all
+	}
+	for key, announced := range recorded.Selected {
+		if strings.HasPrefix(key, byIdentity) {
+			all[key] = announced
+		}
+	}
+	return all
+}
+
+// letIn is the key in GatewayState.Selected of the roles and users that were seen
+// let in by identity, as ARNs. It is there wherever anybody was let in at all.
+const letIn = "let in by identity"
+
+// Settled is Selected with whom the plan lets in by identity: what is to be
+// recorded of a plan that was found applied.
+func (p Plan) Settled() map[string][]string {
+	if len(p.draft.verdict.admitted) == 0 {
+		return p.Selected
+	}
+	settled := maps.Clone(p.Selected)
+	settled[letIn] = pinned(p.draft.verdict.admitted)
+	return settled
+}
+
+// WasAdmitted tells whether the role or user is recorded as let in by identity on
+// the gateway, as of the last run that recorded anything.
 func WasAdmitted(recorded State, principal string) bool {
-	for status := range maps.Values(recorded.Grants) {
+	if settled, told := recorded.Gateway.Selected[letIn]; told {
+		return slices.Contains(settled, principal)
+	}
+	for _, status := range recorded.Grants { // perhaps by name: nothing tells
 		if slices.Contains(status.Admitted, principal) {
 			return true
 		}

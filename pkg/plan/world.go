@@ -61,10 +61,11 @@ type GatewayState struct {
 	// Refused are the principals, by ARN, that AWS would not take.
 	Refused map[string]Refusal
 	// Selected is whom each selector in use was last known to mean: account ids,
-	// sorted, by SelectionKey, and under one more key the roles and users that are
-	// named by identity. It is recorded before the write that lets them in, so that
-	// a directory that cannot be read later never removes access, and a role that
-	// is deleted right after is not taken for a new one.
+	// sorted, by SelectionKey, and under keys of their own the roles and users that
+	// a write names by identity, with the unique ids that were found before it, and
+	// those that were seen let in so. All but the last is recorded before the write
+	// that lets them in, so that a directory that cannot be read later never removes
+	// access, and a role that is deleted right after is not taken for a new one.
 	Selected map[string][]string
 }
 

@@ -304,3 +304,69 @@ func TestWhomAWriteUnderWayNamesStaysKnown(t *testing.T) {
 		t.Errorf("let in: %v", got)
 	}
 }
+
+func TestARoleThatIsJustBeingLetInIsNotHeldForAnother(t *testing.T) {
+	for name, revoked := range map[string]bool{"whose grant stands": false, "whose grant is revoked": true} {
+		t.Run(name, func(t *testing.T) {
+			c := newCloud(t)
+			c.grant("gone", role(1))
+			c.reconcile()
+			c.iam.anew[role(1)] = true
+			if revoked {
+				c.revoke("gone")
+			}
+			c.grant("new", role(2))
+			done := false
+			h := &hooks{beforePut: func() error {
+				if !done { // another run finds the unique id, and this one's mark
+					done = true
+					c.reconcile()
+				}
+				return nil
+			}}
+			if err := c.run(c.hooked(h)); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff([]string{role(2)}, c.principals()); diff != "" {
+				t.Errorf("-want +got\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestARoleMadeAnewIsHeldThoughAnotherWriteFoundItsUniqueID(t *testing.T) {
+	c := newCloud(t)
+	c.grant("agent", role(1))
+	unrecorded := &hooks{beforeRecord: func() error { return errCrash }}
+	if err := c.run(c.hooked(unrecorded)); !errors.Is(err, errCrash) {
+		t.Fatalf("it ended with %v", err)
+	}
+	c.iam.anew[role(1)] = true
+	c.revoke("agent")
+	c.grant("other", role(2))
+	marked := &hooks{beforePut: func() error { return errCrash }} // it has read no grant for the role
+	if err := c.run(c.hooked(marked)); err != nil {
+		t.Fatal(err)
+	}
+	c.grant("agent", role(1))
+	c.reconcile()
+	if diff := cmp.Diff([]string{role(2)}, c.principals()); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
+func TestARoleLetInByNameIsNotTakenForOneLetInByIdentity(t *testing.T) {
+	c := newCloud(t)
+	c.iam.missing[role(1)] = true
+	c.grant("by-name", role(1), "follow", "name")
+	c.grant("by-identity", role(1))
+	c.reconcile()
+	c.now = c.state().Gateway.Refused[role(1)].NextTry
+	c.reconcile() // it is known as let in by name now
+	delete(c.iam.missing, role(1))
+	c.now = c.now.Add(time.Hour)
+	c.reconcile()
+	if got := c.state().Grants[c.key("by-identity")]; got.Phase != grant.PhaseAdmitted {
+		t.Errorf("the grant is %+v", got)
+	}
+}

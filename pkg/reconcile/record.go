@@ -33,7 +33,7 @@ func (r *run) settle(ctx context.Context) (Result, error) {
 		AppliedHash: p.Hash,
 		Size:        p.Size,
 		Due:         p.Due,
-		Selected:    p.Selected,
+		Selected:    p.Settled(),
 		Refused:     p.Refused,
 
 		Overwritten:   recorded.Gateway.Overwritten,
