@@ -53,12 +53,13 @@ func (r *run) isolate(ctx context.Context, p plan.Plan) error {
 }
 
 // add puts the group onto what is in force. If it is known to be refused as a
-// whole, it is halved at once.
+// whole, it is halved at once. A single principal is tried in any case before it is
+// blamed: what was wrong with the whole may have passed meanwhile.
 func (i *isolation) add(ctx context.Context, group []string, refused bool) error {
 	if len(group) == 0 {
 		return nil
 	}
-	if !refused {
+	if !refused || len(group) == 1 {
 		accepted, err := i.try(ctx, slices.Concat(i.good, group))
 		if err != nil {
 			return err

@@ -12,6 +12,7 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
+	"github.com/gateway-grants/gateway-grants/pkg/sandbox/model"
 )
 
 func role(i int) string { return fmt.Sprintf("arn:aws:iam::444455556666:role/Agent%03d", i) }
@@ -295,5 +296,48 @@ func TestASuspectIsAcquittedIfTheTroublePassesByItself(t *testing.T) {
 	}
 	if held := c.state().Gateway.Refused; len(held) > 0 {
 		t.Errorf("held in spite of it: %+v", held)
+	}
+}
+
+func TestNobodyIsBlamedForATroubleThatPasses(t *testing.T) {
+	for name, test := range map[string]struct {
+		quirks  []model.Quirk
+		prepare func(c *cloud) (want []string)
+		passes  int // it has passed by this put
+	}{
+		"of two that are new": {nil, func(c *cloud) []string {
+			c.grant("g1", role(1))
+			c.grant("g2", role(2))
+			c.iam.missing[role(1)] = true
+			return []string{role(1), role(2)}
+		}, 3}, // the plan, nothing of it, and then the first
+		"of two that stand while a revocation waits": {[]model.Quirk{"principals-not-pinned"}, func(c *cloud) []string {
+			c.grant("g1", role(1))
+			c.grant("g2", role(2))
+			c.grant("old", role(3))
+			c.reconcile()
+			c.revoke("old")
+			c.iam.missing[role(1)] = true
+			return []string{role(1), role(2)}
+		}, 3}, // the plan, its standing part, and then the first
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCloud(t, test.quirks...)
+			want := test.prepare(c)
+			puts := 0
+			c.gateways.beforePut = func() error {
+				if puts++; puts == test.passes {
+					delete(c.iam.missing, role(1))
+				}
+				return nil
+			}
+			c.reconcile()
+			if diff := cmp.Diff(want, c.principals()); diff != "" {
+				t.Errorf("-want +got\n%s", diff)
+			}
+			if blamed := c.state().Gateway.Refused; len(blamed) > 0 {
+				t.Errorf("blamed: %+v", blamed)
+			}
+		})
 	}
 }
