@@ -469,3 +469,35 @@ func TestDriftIsToldFromWorkInProgress(t *testing.T) {
 		}
 	}
 }
+
+func TestAnEditedGrantInAFullPolicyWaitsBehindNoNewcomer(t *testing.T) {
+	limits := plan.DefaultLimits()
+	limits.MaxBytes = 700
+	standing := rowOf("standing", "444455556666")
+	w := world(t, standing)
+	p, err := plan.Make(w, limits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Gateway.Policy = p.Want
+	where := map[string]any{"sourceVpce": []any{"vpce-0123456789abcdef0"}}
+	for reason, edited := range map[string]grant.Row{
+		"narrowed to a place": rowOf("standing", "444455556666", "conditions", where),
+		"narrowed to a role":  rowOf("standing", "arn:aws:iam::444455556666:role/Agent", "follow", "name"),
+	} {
+		w.Rows = []grant.Row{edited}
+		for i := range 20 { // they sort before it
+			w.Rows = append(w.Rows, rowOf(fmt.Sprintf("a%02d", i), fmt.Sprintf("%012d", i+1)))
+		}
+		p, err := plan.Make(w, limits)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := p.Status[key("standing")]; got.Phase != grant.PhaseAdmitted {
+			t.Errorf("%s: %+v", reason, got)
+		}
+		if left := p.Status[key("a19")]; left.Reason != grant.CodePolicyFull {
+			t.Errorf("%s: the policy is not full: %+v", reason, left)
+		}
+	}
+}
