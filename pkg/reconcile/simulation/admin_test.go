@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/plan"
 )
 
 const (
@@ -79,6 +80,7 @@ func (w *world) grant(row grant.Attributes) {
 	w.effects++
 	w.remember(row["gateway"].(string))
 	must(w.grants.Put(ctx, row, false))
+	w.forgetRows()
 	w.tell("admin: %v", row)
 	w.concern(row["gateway"].(string), "grants table")
 }
@@ -88,6 +90,7 @@ func (w *world) revoke(key grant.Key) {
 	w.remember(key.Gateway)
 	existed, err := w.grants.Delete(ctx, key)
 	must(err)
+	w.forgetRows()
 	if existed {
 		w.tell("admin: %s is revoked", key)
 		w.concern(key.Gateway, "grants table")
@@ -140,9 +143,28 @@ func (w *world) forgetUnnamed(g *gateway) {
 	}
 }
 
-// rows are all rows that concern a gateway, as they are.
+// rows are all rows that concern a gateway, as they are. To read them takes time.
 func (w *world) rows(g *gateway) []grant.Row {
-	rows, err := w.grants.ForGateway(ctx, g.Gateway)
-	must(err)
-	return rows
+	if g.rows == nil {
+		rows, err := w.grants.ForGateway(ctx, g.Gateway)
+		must(err)
+		g.rows = &rows
+	}
+	return *g.rows
+}
+
+func (w *world) forgetRows() {
+	for _, g := range w.gateways {
+		g.rows = nil
+	}
+}
+
+// state is what is recorded about a gateway. To read it takes time, too.
+func (w *world) state(g *gateway) plan.State {
+	if g.state == nil {
+		state, err := w.states.Load(ctx, g.Gateway)
+		must(err)
+		g.state = &state
+	}
+	return *g.state
 }

@@ -77,6 +77,11 @@ func (n *run) Policy(_ context.Context, _ grant.Gateway) (document *policy.Docum
 		}
 		document = parse(text)
 		n.read, n.readAt, n.visible = document, n.w.effects+1, text
+		if n.known == nil {
+			recorded := n.w.state(n.gateway)
+			n.known = &recorded
+		}
+		n.doubts(document)
 		for _, arn := range n.w.leftovers(document) {
 			if n.gateway.gone[arn] == 0 && f == none {
 				n.gateway.gone[arn] = n.w.effects
@@ -102,10 +107,12 @@ func (n *run) write(name string, document *policy.Document) error {
 		n.namesNobodyByWildcard(ownedOnly(document))
 		switch f {
 		case none, unanswered:
+			before := n.w.text(n.gateway)
 			if err := n.put(document); err != nil {
 				return err
 			}
 			n.judge(document, visible)
+			n.w.wipe(n.gateway, parse(before), n.decided())
 			if f == none {
 				return nil
 			}
@@ -113,7 +120,7 @@ func (n *run) write(name string, document *policy.Document) error {
 			if document == nil || !n.w.refuses(principalsOf(document)) {
 				n.judge(document, visible)
 			}
-			late := lateWrite{by: n.w.now.Add(lateBy)}
+			late := lateWrite{by: n.w.now.Add(lateBy), decided: n.decided()}
 			if document != nil {
 				late.text = document.String()
 			}
@@ -158,6 +165,9 @@ func (n *run) refusal(document *policy.Document, err error) error {
 	if strings.Contains(failure.Message, "Invalid principal") {
 		if n.refused == nil {
 			n.refused = document
+		}
+		if n.sought == 0 {
+			n.sought = n.w.iam.changes + 1
 		}
 		return &grant.Error{Code: reconcile.CodeInvalidPrincipal, Op: "put the resource policy", Err: err}
 	}

@@ -66,9 +66,7 @@ func digest(texts ...string) string {
 // fingerprint is the same for two worlds that have the same future.
 func (w *world) fingerprint(actors []*actor) string {
 	g := w.gateways[0]
-	state, err := w.states.Load(ctx, g.Gateway)
-	must(err)
-	whole := []string{w.text(g), fmt.Sprint(state, g.unverified)}
+	whole := []string{w.text(g), fmt.Sprint(w.state(g), g.unverified)}
 	for _, row := range w.rows(g) {
 		whole = append(whole, row.ID, row.Revision)
 	}

@@ -58,7 +58,7 @@ const lateBy = 15 * time.Second
 
 // land carries out a write that nobody expects any more.
 func (w *world) land(g *gateway) {
-	write := g.late[0]
+	write, before := g.late[0], parse(w.text(g))
 	g.late = g.late[1:]
 	var err error
 	if write.text == "" {
@@ -69,5 +69,6 @@ func (w *world) land(g *gateway) {
 	w.tell("AWS: a late write on %s takes effect (%v): %s", g.name, err, write.text)
 	if err == nil {
 		w.product(g)
+		w.wipe(g, before, write.decided)
 	}
 }

@@ -37,11 +37,12 @@ type iam struct {
 	ids     map[string]string // by ARN
 	names   map[string]string // ARNs by unique id, of the deleted, too
 	missing map[string]bool   // ARNs of those who did not exist at some time
-	deleted map[string]bool   // ARNs of those who were deleted at some time
+	deleted map[string]int    // unique ids of the deleted: after so many effects
+	changes int               // how often anything changed
 }
 
 func newIAM() *iam {
-	i := &iam{ids: map[string]string{}, names: map[string]string{}, missing: map[string]bool{}, deleted: map[string]bool{}}
+	i := &iam{ids: map[string]string{}, names: map[string]string{}, missing: map[string]bool{}, deleted: map[string]int{}}
 	for _, account := range append([]string{owner}, everybody...) {
 		i.ids[rootOf(account)] = account
 	}
@@ -63,9 +64,10 @@ func (i *iam) create(arn string) {
 	i.ids[arn], i.names[id] = id, arn
 }
 
-func (i *iam) remove(arn string) {
+func (i *iam) remove(arn string, effects int) {
+	i.deleted[i.ids[arn]] = effects
 	delete(i.ids, arn)
-	i.missing[arn], i.deleted[arn] = true, true
+	i.missing[arn] = true
 }
 
 // actIAM deletes roles and makes new ones of the same name, which are somebody
@@ -85,9 +87,15 @@ func (w *world) actIAM(times int) *actor {
 
 func (w *world) toggle(arn string) {
 	w.effects++
+	w.iam.changes++
 	if w.iam.ids[arn] != "" {
 		w.tell("IAM: %s is deleted", arn)
-		w.iam.remove(arn)
+		w.iam.remove(arn, w.effects)
+		for _, g := range w.gateways {
+			if _, perhaps := g.announced[arn]; perhaps {
+				g.left[arn] = true
+			}
+		}
 		return
 	}
 	if account, isRoot := strings.CutSuffix(strings.TrimPrefix(arn, "arn:aws:iam::"), ":root"); isRoot {

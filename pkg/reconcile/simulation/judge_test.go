@@ -116,22 +116,36 @@ func (n *run) remembers(account string) bool {
 // leavesOutTheRecreated belongs to invariant 1: a role that the product has seen
 // to be gone is not let in again by its name, which may be somebody else's by now.
 func (n *run) leavesOutTheRecreated(owned *policy.Document) {
+	if len(n.gateway.gone) == 0 {
+		return
+	}
 	for _, principal := range principalsOf(owned) {
-		if seen := n.gateway.gone[principal]; seen > 0 && seen < n.readAt && !n.stale {
+		if seen := n.gateway.gone[principal]; seen > 0 && seen < n.decided() && n.names(owned, principal) {
 			n.w.violate(1, "%s lets in %s, which was deleted and may be somebody else's by now", n.name, principal)
 		}
 	}
 }
 
+// names tells whether somebody of that name is let in now: what has ended is none.
+func (n *run) names(owned *policy.Document, arn string) bool {
+	return slices.ContainsFunc(visitors, func(v visitor) bool { return v.arn() == arn && lets(n.gateway, owned, v, n.w.now) })
+}
+
 // cutsNobody is invariant 2: who was in, as the run read it, and is granted, as the
 // rows and the directory were when it read them, stays in, whatever else failed.
+// Where room may be short, this is so of access that stands and is asked for as it
+// is: the same caller let in in another way is new, and may find no room.
 func (n *run) cutsNobody(owned *policy.Document) {
 	before := ownedOnly(n.read)
+	var stands map[way]bool
+	if n.w.limits.MaxBytes < plan.MaxPolicyBytes {
+		stands = ways(before)
+	}
 	for _, v := range visitors {
-		if !lets(n.gateway, before, v, n.w.now) || lets(n.gateway, owned, v, n.w.now) || !n.w.granted(n.rows, n.claims, v) {
+		if !lets(n.gateway, before, v, n.w.now) || lets(n.gateway, owned, v, n.w.now) || !n.w.granted(n.rows, n.claims, v, stands) {
 			continue
 		}
-		if n.w.iam.excuses(v) || n.gateway.gone[v.arn()] > 0 || n.interrupts(before) || n.isToGo(before, v) {
+		if n.w.iam.excuses(v) || n.gateway.gone[v.arn()] > 0 || n.gateway.unclear[v.arn()] || n.interrupts(before) || n.isToGo(before, v) {
 			continue
 		}
 		n.w.violate(2, "%s cuts %s, who is granted", n.name, v)
@@ -139,14 +153,19 @@ func (n *run) cutsNobody(owned *policy.Document) {
 }
 
 // claims are whom a grant means as far as the run could know: what a selector
-// means where the directory cannot be read is what was recorded of it.
+// means where the directory cannot be read is what was recorded of it when the run
+// read the policy, and still is.
 func (n *run) claims(g *grant.Grant) []string {
 	arns, _ := n.org.claims(g, n.w.limits.Trusted)
 	if !n.unknown || !g.Principal.IsSelector() {
 		return arns
 	}
-	known := n.state.Gateway.Selected[plan.SelectionKey(g)]
-	return slices.DeleteFunc(arns, func(arn string) bool { return !slices.Contains(known, accountOf(arn)) })
+	key := plan.SelectionKey(g)
+	known, still := n.known.Gateway.Selected[key], n.w.state(n.gateway).Gateway.Selected[key]
+	return slices.DeleteFunc(arns, func(arn string) bool {
+		account := accountOf(arn)
+		return !slices.Contains(known, account) || !slices.Contains(still, account)
+	})
 }
 
 // excuses tells whether AWS knows, or knew, nobody by the name, or by the account.

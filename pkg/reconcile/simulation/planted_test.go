@@ -17,7 +17,7 @@ type bug struct {
 }
 
 var bugs = []bug{
-	{"one write pass only", 1, 2000, onePassOnly},
+	{"one write pass only", 1, 6000, onePassOnly},
 	{"a read of the grants that is not consistent", 1, 500, inconsistentRead},
 	{"a partial read of the grants taken as whole", 2, 200, partialRead},
 	{"a table without its sentinel taken as empty", 2, 500, sentinelIgnored},
@@ -26,9 +26,9 @@ var bugs = []bug{
 	{"no re-read before the write", 4, 500, noReread},
 	{"standing access evicted by newer grants", 2, 500, standingEvicted},
 	{"a quarantine that cuts a good principal", 2, 500, goodPrincipalCut},
-	{"a role made anew let in again", 1, 2000, holdsForgotten},
+	{"a role made anew let in again", 1, 6000, holdsForgotten},
 	{"the mark of a write lost", 3, 500, markLost},
-	{"a recheck forgotten before its time", 3, 2000, recheckForgotten},
+	{"a recheck forgotten before its time", 3, 6000, recheckForgotten},
 	{"the state read before the policy", 2, 4000, stateReadFirst},
 	{"statuses of rows that are gone", 1, 200, goneRowsKept},
 	{"expired grants kept", 3, 500, expiredKept},

@@ -31,7 +31,9 @@ type run struct {
 	visible string           // the policy as it was when its last call returned
 	stale   bool             // a read showed it an older policy
 	unknown bool             // the directory failed it
-	refused *policy.Document // the first document of this run that AWS refused
+	refused *policy.Document // the first document of this pass that AWS refused
+	sought  int              // as of how many changes of IAM, and one more, it seeks bad principals; 0 for not
+	known   *plan.State      // what was recorded when the pass read the policy
 	owed    int              // index+1 of its put that is not in the journal yet
 	history string           // what its calls have told it, where every schedule is played
 	others  int              // effects of others before it began, and its own since

@@ -47,9 +47,7 @@ func (w *world) settle(directoryStaysDown bool) {
 // gateway due, so that whatever it undid is done again without anybody's request.
 func (w *world) looksAgain() {
 	for _, g := range w.gateways {
-		state, err := w.states.Load(ctx, g.Gateway)
-		must(err)
-		if g.unverified && state.Gateway.Due.IsZero() {
+		if g.unverified && w.state(g).Gateway.Due.IsZero() {
 			w.violate(3, "the last write on %s was looked at by nobody, and it is not due", g.name)
 		}
 	}
@@ -75,9 +73,7 @@ func (w *world) followDue(until time.Time) {
 	for range maxRounds {
 		next := time.Time{}
 		for _, g := range w.gateways {
-			state, err := w.states.Load(ctx, g.Gateway)
-			must(err)
-			if due := state.Gateway.Due; !g.stuck && !due.IsZero() && (next.IsZero() || due.Before(next)) {
+			if due := w.state(g).Gateway.Due; !g.stuck && !due.IsZero() && (next.IsZero() || due.Before(next)) {
 				next = due
 			}
 		}
@@ -103,9 +99,7 @@ func (w *world) followDue(until time.Time) {
 // that AWS refuses can be in the way.
 func (w *world) hasRevoked() {
 	for _, g := range w.gateways {
-		state, err := w.states.Load(ctx, g.Gateway)
-		must(err)
-		if g.stuck || state.Gateway.LastError == reconcile.CodeBlockedByForeign {
+		if g.stuck || w.state(g).Gateway.LastError == reconcile.CodeBlockedByForeign {
 			continue
 		}
 		effective, err := w.service.EffectivePolicy(g.ARN())
@@ -183,9 +177,7 @@ func (w *world) refuses(principals []string) bool {
 // isUnaffected is invariant 5: whatever else fails, for good even, a gateway with
 // which nothing is wrong any more is well.
 func (w *world) isUnaffected(g *gateway) {
-	state, err := w.states.Load(ctx, g.Gateway)
-	must(err)
-	if state.Gateway.LastError != "" {
+	if state := w.state(g); state.Gateway.LastError != "" {
 		w.violate(5, "%s fails for no reason of its own: %s", g.name, state.Gateway.LastMessage)
 	}
 }

@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"slices"
+	"time"
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 )
@@ -17,11 +18,22 @@ func (w *world) ended(n *run) {
 	}
 }
 
+// moment is when something was looked at, and how closely.
+type moment struct {
+	effects int
+	now     time.Time
+	strict  bool
+}
+
 // isSettled is invariant 1. Only once everything has come to rest must it be
 // strict: before, a principal may exist whose next try is still to come.
 func (w *world) isSettled(g *gateway, strict bool) {
-	state, err := w.states.Load(ctx, g.Gateway)
-	must(err)
+	seen := moment{w.effects, w.now, strict}
+	if g.settled == seen {
+		return // nothing happened since it was last looked at
+	}
+	g.settled = seen
+	state := w.state(g)
 	effective, err := w.service.EffectivePolicy(g.ARN())
 	must(err)
 	owned := ownedOnly(effective)
@@ -82,24 +94,32 @@ func (w *world) hasItsReason(g *gateway, row grant.Row, status grant.Status, wai
 			w.violate(1, "%s on %s lets in %s, whom it does not mean", row.Key, g.name, arn)
 		}
 	}
-	for _, arn := range arns {
-		if !slices.Contains(status.Admitted, arn) && !w.isReason(g, status.Reason, arn, waiting) {
+	left := slices.DeleteFunc(slices.Clone(arns), func(arn string) bool { return slices.Contains(status.Admitted, arn) })
+	told := len(left) == 0
+	for _, arn := range left {
+		isIt := w.isReason(g, status.Reason, arn, waiting)
+		told = told || isIt
+		// There is one reason for all: that others find no room goes without saying.
+		if !isIt && !w.isReason(g, grant.CodePolicyFull, arn, waiting) {
 			w.violate(1, "%s on %s leaves out %s: %+v", row.Key, g.name, arn, status)
 		}
+	}
+	if !told {
+		w.violate(1, "%s on %s is %+v, which is true of none of %v", row.Key, g.name, status, left)
 	}
 }
 
 // isReason tells whether a reason for leaving somebody out is true.
 func (w *world) isReason(g *gateway, reason grant.Code, arn string, waiting func(string) bool) bool {
 	root := rootOf(accountOf(arn))
-	refused := func(p string) bool { return w.iam.missing[p] && (w.iam.ids[p] == "" || waiting(p)) }
+	refused := func(p string) bool {
+		return w.iam.missing[p] && w.iam.ids[p] == "" || waiting(p) && (w.iam.missing[p] || g.mistaken[p])
+	}
 	switch reason {
 	case grant.CodeQuarantined:
 		return refused(arn) || refused(root)
 	case grant.CodeRecreated:
-		// While a write is under way, a unique id that nobody has a name for may be
-		// that of anyone whom the write lets in: each is held.
-		return len(w.iam.deleted) > 0
+		return g.left[arn] || g.unclear[arn] || g.mistaken[arn]
 	case grant.CodePolicyFull:
 		return len(w.text(g))+len(arn)+700 > w.limits.MaxBytes
 	default:

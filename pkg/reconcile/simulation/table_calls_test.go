@@ -19,7 +19,7 @@ var (
 // ForGateway is reconcile.Grants's.
 func (n *run) ForGateway(_ context.Context, gateway grant.Gateway) (rows []grant.Row, err error) {
 	err = n.call("ForGateway", readFaults, func(f fault) error {
-		n.rows = n.w.rows(n.gateway)
+		n.rows, n.refused, n.known = n.w.rows(n.gateway), nil, nil // a pass begins
 		switch {
 		case f != none:
 			return f.failure("read the grants")
@@ -47,21 +47,24 @@ func (n *run) Lookup(_ context.Context, selectors []grant.Principal, accounts []
 }
 
 // Load is reconcile.States's.
-func (n *run) Load(_ context.Context, gateway grant.Gateway) (state plan.State, err error) {
+func (n *run) Load(_ context.Context, _ grant.Gateway) (state plan.State, err error) {
 	err = n.call("Load", readFaults, func(f fault) error {
 		if f != none {
 			return f.failure("load the state")
 		}
-		state, err = n.w.states.Load(ctx, gateway)
+		state = n.w.state(n.gateway)
 		n.state = state
-		return err
+		return nil
 	})
 	return state, err
 }
 
 // MarkDue is reconcile.States's.
 func (n *run) MarkDue(_ context.Context, gateway grant.Gateway, intent plan.Intent) error {
-	return n.record("MarkDue", func() error { return n.w.states.MarkDue(ctx, gateway, intent) })
+	return n.record("MarkDue", func() error {
+		n.announces(intent)
+		return n.w.states.MarkDue(ctx, gateway, intent)
+	})
 }
 
 // Record is reconcile.States's.
@@ -77,11 +80,13 @@ func (n *run) record(name string, effect func() error) error {
 		if f == none || f == unanswered {
 			n.gateway.records++
 			n.did()
+			n.gateway.state = nil
 			if err := effect(); err != nil {
 				return err
 			}
 			if name == "Record" {
 				n.verifies()
+				n.blames()
 			}
 		}
 		if f != none {

@@ -142,17 +142,58 @@ func (v visitor) from(c grant.Conditions) bool {
 	return len(c.SourceIP) == 0 || len(v.context["aws:SourceIp"]) > 0
 }
 
-// granted tells whether the rows, with whom each of them means, let a visitor in.
-func (w *world) granted(rows []grant.Row, claims func(*grant.Grant) []string, v visitor) bool {
+// granted tells whether the rows, with whom each of them means, let a visitor in;
+// where ways are given, in one of them.
+func (w *world) granted(rows []grant.Row, claims func(*grant.Grant) []string, v visitor, stands map[way]bool) bool {
 	for _, row := range rows {
 		if row.Fault != nil || !row.Grant.Live(w.now) || !v.from(row.Grant.Conditions) {
 			continue
 		}
 		for _, arn := range claims(row.Grant) {
-			if within(arn, v.arn()) {
+			if within(arn, v.arn()) && (stands == nil || stands[wayOf(row.Grant, arn)]) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// way is how somebody is let in, its end aside.
+type way struct {
+	who      string // as an ARN
+	named    bool   // told by name
+	vpce, ip bool   // only from there
+}
+
+// wayOf is how a grant lets in one whom it means.
+func wayOf(g *grant.Grant, arn string) way {
+	named := g.Role != "" || strings.Contains(arn, "*") || g.Subject().IsExact() && g.Follow == grant.FollowName
+	return way{arn, named, len(g.Conditions.SourceVPCE) > 0, len(g.Conditions.SourceIP) > 0}
+}
+
+// ways are all that the product's statements say.
+func ways(owned *policy.Document) map[way]bool {
+	all := make(map[way]bool)
+	if owned == nil {
+		return all
+	}
+	for _, s := range owned.Statements {
+		names := s.Condition["ArnLike"]["aws:PrincipalArn"]
+		w := way{named: len(names) > 0, vpce: len(s.Condition["StringEquals"]) > 0, ip: len(s.Condition["IpAddress"]) > 0}
+		for _, w.who = range s.Principal.AWS {
+			if len(w.who) == len(owner) {
+				w.who = rootOf(w.who)
+			}
+			if !w.named {
+				all[w] = true
+			}
+			for _, name := range names {
+				each := w
+				if each.who = strings.Replace(name, "::*:", "::"+accountOf(w.who)+":", 1); accountOf(each.who) == accountOf(w.who) {
+					all[each] = true
+				}
+			}
+		}
+	}
+	return all
 }

@@ -62,21 +62,28 @@ type gateway struct {
 	name  string
 	stuck bool // every call about it fails, for good
 
-	was    []version   // what its policy was lately, the newest last
-	late   []lateWrite // writes that AWS took and has not carried out yet
-	puts   []written   // by the product, that took effect
-	text   string      // as AWS last showed it
-	textAt int         // after so many effects, and one more
+	was     []version    // what its policy was lately, the newest last
+	late    []lateWrite  // writes that AWS took and has not carried out yet
+	puts    []written    // by the product, that took effect
+	text    string       // as AWS last showed it
+	textAt  int          // after so many effects, and one more
+	rows    *[]grant.Row // as they are, unless they changed
+	state   *plan.State  // as recorded, unless that changed
+	settled moment       // when it was last held to invariant 1
 
-	unverified bool           // nobody has looked at the last put yet
-	putAt      int            // when it was, in effects
-	putTime    time.Time      // and by the clock
-	gone       map[string]int // roles that the product has seen to be gone: when
-	notices    int            // published
-	records    int            // writes to the state table, the journal aside
-	before     []grant.Row    // its rows before the last change of them
-	changed    time.Time      // when that was
-	attempts   int            // puts and deletions tried
+	unverified bool            // nobody has looked at the last put yet
+	putAt      int             // when it was, in effects
+	putTime    time.Time       // and by the clock
+	gone       map[string]int  // roles that the product has seen to be gone: when
+	announced  map[string]int  // roles and users that a write was to name: as of which read
+	left       map[string]bool // those of them that were deleted since
+	unclear    map[string]bool // those whose unique id one of a deleted role may be
+	mistaken   map[string]bool // principals blamed while IAM changed
+	notices    int             // published
+	records    int             // writes to the state table, the journal aside
+	before     []grant.Row     // its rows before the last change of them
+	changed    time.Time       // when that was
+	attempts   int             // puts and deletions tried
 }
 
 type version struct {
@@ -91,8 +98,9 @@ type written struct {
 }
 
 type lateWrite struct {
-	text string
-	by   time.Time // it happens before
+	text    string
+	by      time.Time // it happens before
+	decided int       // as of which read
 }
 
 // request asks for a reconcile.
@@ -127,7 +135,9 @@ func (w *world) create(name string) *gateway {
 	must(err)
 	parsed, err := grant.ParseGateway(created.ARN)
 	must(err)
-	return &gateway{Gateway: parsed, name: name, gone: map[string]int{}}
+	return &gateway{Gateway: parsed, name: name, gone: map[string]int{},
+		announced: map[string]int{}, left: map[string]bool{}, unclear: map[string]bool{}, mistaken: map[string]bool{},
+	}
 }
 
 // must stops a simulation that cannot go on: its own machinery failed.
