@@ -73,10 +73,12 @@ type DeployedSchedule struct {
 	DeadLetter string `json:"deadLetter"`
 }
 
-// RuleMatch is an event that a rule's pattern has picked for a function.
+// RuleMatch is an event that a rule's pattern has picked for a function or for
+// another event bus.
 type RuleMatch struct {
 	Rule       string          `json:"rule"`   // ARN
-	Target     string          `json:"target"` // the function's ARN
+	Target     string          `json:"target"` // the function's or the bus's ARN
+	Role       string          `json:"role"`   // ARN; what the target is reached as, "" for none
 	Event      json.RawMessage `json:"event"`
 	Retries    *int            `json:"retries"`
 	MaxAge     *int            `json:"maxAge"` // seconds

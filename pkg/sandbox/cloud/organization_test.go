@@ -22,9 +22,15 @@ const management = "999900001111"
 // delegated administrator.
 func organized(t *testing.T) *world {
 	t.Helper()
+	return organizedWith(t, "")
+}
+
+// organizedWith hands what rules pick to a URL.
+func organizedWith(t *testing.T, events string) *world {
+	t.Helper()
 	moto, err := cloud.StartMoto(t.Context(), cloud.Options{
 		Python: cloudtest.Python(t), Log: filepath.Join(t.TempDir(), "moto.log"),
-		Accounts: []string{management, accountA, accountB},
+		Accounts: []string{management, accountA, accountB}, Events: events,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -24,34 +24,34 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/cloud/cloudtest"
 )
 
-// told collects what a rule on the default bus of the management account picks.
+// told collects what a rule of a bus picks.
 type told struct {
 	t     *testing.T
 	queue *sqs.Client
 	url   *string
 }
 
-func listenTo(t *testing.T, w *world, pattern string) *told {
+func listenTo(t *testing.T, w *world, account, bus, pattern string) *told {
 	t.Helper()
-	config := w.moto.Config(management, region)
+	config := w.moto.Config(account, region)
 	l := &told{t: t, queue: sqs.NewFromConfig(config)}
 	made, err := l.queue.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: aws.String("told")})
 	if err != nil {
 		t.Fatal(err)
 	}
 	l.url = made.QueueUrl
-	bus := eventbridge.NewFromConfig(config)
-	if _, err := bus.PutRule(t.Context(), &eventbridge.PutRuleInput{Name: aws.String("told"), EventPattern: &pattern}); err != nil {
+	client := eventbridge.NewFromConfig(config)
+	if _, err := client.PutRule(t.Context(), &eventbridge.PutRuleInput{Name: aws.String("told"), EventBusName: &bus, EventPattern: &pattern}); err != nil {
 		t.Fatal(err)
 	}
-	target := eventtypes.Target{Id: aws.String("told"), Arn: aws.String("arn:aws:sqs:" + region + ":" + management + ":told")}
-	if _, err := bus.PutTargets(t.Context(), &eventbridge.PutTargetsInput{Rule: aws.String("told"), Targets: []eventtypes.Target{target}}); err != nil {
+	target := eventtypes.Target{Id: aws.String("told"), Arn: aws.String("arn:aws:sqs:" + region + ":" + account + ":told")}
+	if _, err := client.PutTargets(t.Context(), &eventbridge.PutTargetsInput{Rule: aws.String("told"), EventBusName: &bus, Targets: []eventtypes.Target{target}}); err != nil {
 		t.Fatal(err)
 	}
 	return l
 }
 
-// next are the events since the last look, which are there before a call is answered.
+// next are the events since the last look.
 func (l *told) next() []map[string]any {
 	l.t.Helper()
 	var events []map[string]any
@@ -131,7 +131,7 @@ func TestTheManagementAccountIsToldWhatHappensToAccountsInTheFormOfTheSamples(t 
 	w := organized(t)
 	w.upstream.OrganizationCalled = cloud.NewOrganizationTrail(w.moto, management, time.Now, slog.New(slog.DiscardHandler)).Record
 	client := organizations.NewFromConfig(w.as(t, management))
-	l := listenTo(t, w, `{"account":["`+management+`"],"source":["aws.organizations","aws.tag"]}`)
+	l := listenTo(t, w, management, "default", `{"account":["`+management+`"],"source":["aws.organizations","aws.tag"]}`)
 	check := func(_ any, err error) {
 		t.Helper()
 		if err != nil {
@@ -232,7 +232,7 @@ func named(event map[string]any, path ...string) any {
 func TestARefusedChangeOfTheOrganizationIsToldAsRefused(t *testing.T) {
 	w := organized(t)
 	w.upstream.OrganizationCalled = cloud.NewOrganizationTrail(w.moto, management, time.Now, slog.New(slog.DiscardHandler)).Record
-	l := listenTo(t, w, `{"source":["aws.organizations"]}`)
+	l := listenTo(t, w, management, "default", `{"source":["aws.organizations"]}`)
 	_, err := organizations.NewFromConfig(w.as(t, management)).CloseAccount(t.Context(), &organizations.CloseAccountInput{AccountId: aws.String(stranger)})
 	want := errorCode(err)
 	events := l.next()

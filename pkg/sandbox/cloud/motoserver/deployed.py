@@ -2,6 +2,10 @@
 
     GET /_sandbox/deployed              functions, mappings and schedules of all accounts
     GET /_sandbox/code?function=ARN     the zip of a function
+
+And takes what only somebody else could decide about:
+
+    POST /_sandbox/event?bus=ARN        an event, for the rules of the bus to pick from
 """
 
 import json
@@ -9,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs
 
+import rules
 from moto.awslambda.models import EventSourceMapping, LambdaFunction, lambda_backends
 from moto.core.base_backend import BackendDict
 from moto.scheduler.models import Schedule, scheduler_backends
@@ -28,6 +33,10 @@ def serve(environ: dict[str, Any], start_response: Any) -> list[bytes]:
                 status, kind, body = "404 Not Found", "text/plain", f"there is no function {arn}".encode()
             else:
                 status, kind, body = "200 OK", "application/zip", function.code_bytes
+        case "event":
+            bus = parse_qs(environ.get("QUERY_STRING", "")).get("bus", [""])[0]
+            event = json.loads(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])))
+            status, kind, body = ("200 OK" if rules.put(bus, event) else "404 Not Found"), "text/plain", b""
         case other:
             status, kind, body = "404 Not Found", "text/plain", f"nothing is told about {other}".encode()
     start_response(status, [("Content-Type", kind), ("Content-Length", str(len(body)))])

@@ -1,6 +1,7 @@
-"""Hands the events that rules pick for functions to whoever runs these.
+"""Hands the events that rules pick for functions and other buses to whoever runs these.
 
-Moto matches events with the patterns of rules, but knows no function as a target.
+Moto matches events with the patterns of rules, but knows no function as a target, and
+asks nobody whether an event may go to a bus.
 Every match is posted, as RuleMatch in deployed.go, to the URL in $SANDBOX_EVENTS, by
 threads of our own: whoever puts an event does not wait. Without a URL, as before.
 """
@@ -10,13 +11,14 @@ import json
 import logging
 import os
 import time
+from datetime import datetime
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any
 from urllib.request import Request, urlopen
 
 from jsonpath_ng.ext import parse
-from moto.core.utils import iso_8601_datetime_without_milliseconds, utcfromtimestamp
+from moto.core.utils import iso_8601_datetime_without_milliseconds, unix_time, utcfromtimestamp
 from moto.events.models import Rule, events_backends
 from moto.events.utils import EventTemplateParser
 from moto.utilities.arns import parse_arn
@@ -44,10 +46,11 @@ def install() -> None:
             return
         for target in list(rule.targets):
             arn = parse_arn(target["Arn"])
-            if arn.service == "lambda" and url:
+            to_bus = arn.service == "events" and arn.resource_type == "event-bus"
+            if url and (arn.service == "lambda" or to_bus):
                 matches.put(_match(rule, target, event))
-            elif arn.service == "events" and arn.resource_type == "event-bus":
-                _forward(arn, event)
+            elif to_bus:
+                put(target["Arn"], event)
             else:
                 only = copy.copy(rule)
                 only.targets = [target]
@@ -67,6 +70,7 @@ def _match(rule: Rule, target: dict[str, Any], event: dict[str, Any]) -> dict[st
     return {
         "rule": rule.arn,
         "target": target["Arn"],
+        "role": target.get("RoleArn", ""),
         "event": _input(target, event),
         "retries": retry.get("MaximumRetryAttempts"),
         "maxAge": retry.get("MaximumEventAgeInSeconds"),
@@ -95,16 +99,20 @@ def _input(target: dict[str, Any], event: dict[str, Any]) -> Any:
     return plain
 
 
-def _forward(bus: Any, event: dict[str, Any]) -> None:
+def put(bus: str, event: dict[str, Any]) -> bool:
     """Puts the event on another bus as it is: unlike moto's, it keeps its account, time and
-    resources, by which rules there tell it from their own.
+    resources, by which rules there tell it from their own. False is that there is no such bus.
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cross-account.html"""
-    there = events_backends[bus.account][bus.region].event_buses.get(bus.resource_id)
+    arn = parse_arn(bus)
+    there = events_backends[arn.account][arn.region].event_buses.get(arn.resource_id)
     if there is None:
-        log.warning("there is no event bus %s of %s in %s", bus.resource_id, bus.account, bus.region)
-        return
+        log.warning("there is no event bus %s", bus)
+        return False
+    if isinstance(event["time"], str):
+        event["time"] = datetime.fromisoformat(event["time"]).timestamp()  # as moto has it
     for rule in list(there.rules.values()):
-        rule.send_to_targets(copy.deepcopy(event))
+        rule.send_to_targets({"ingestion-time": unix_time()} | copy.deepcopy(event))
+    return True
 
 
 def _hand_over(url: str) -> None:

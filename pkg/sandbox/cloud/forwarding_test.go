@@ -1,0 +1,145 @@
+package cloud_test
+
+import (
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/organizations"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"github.com/gateway-grants/gateway-grants/pkg/sandbox/cloud"
+	"github.com/gateway-grants/gateway-grants/pkg/sandbox/cloud/cloudtest"
+	"github.com/gateway-grants/gateway-grants/pkg/sandbox/iam"
+)
+
+const hubBus = "arn:aws:events:" + region + ":" + accountA + ":event-bus/hub"
+
+// forwarded is an organization whose management account has deployed
+// infra/organization-events.yaml, and account A's bus that it forwards to.
+type forwarded struct {
+	*world
+	hub  *told
+	lost *told // the stack's dead-letter queue
+}
+
+func newForwarded(t *testing.T) *forwarded {
+	t.Helper()
+	var handler http.Handler
+	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handler.ServeHTTP(w, r) }))
+	t.Cleanup(receiver.Close)
+	f := &forwarded{world: organizedWith(t, receiver.URL)}
+	forwarding := &cloud.Forwarding{Moto: f.moto, Identities: f.identities, Decider: iam.Decider{Policies: f.identities}, Log: slog.New(slog.DiscardHandler)}
+	handler = forwarding.Before(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("no rule has another target") }))
+	f.upstream.OrganizationCalled = cloud.NewOrganizationTrail(f.moto, management, time.Now, slog.New(slog.DiscardHandler)).Record
+
+	bus := eventbridge.NewFromConfig(f.moto.Config(accountA, region))
+	if _, err := bus.CreateEventBus(t.Context(), &eventbridge.CreateEventBusInput{Name: aws.String("hub")}); err != nil {
+		t.Fatal(err)
+	}
+	// As the rule of template.yaml picks them: those that the management account tells of.
+	f.hub = listenTo(t, f.world, accountA, "hub", `{"account":["`+management+`"],"source":["aws.organizations"]}`)
+	f.deployOrganizationEvents(t)
+	queues := sqs.NewFromConfig(f.moto.Config(management, region))
+	listed, err := queues.ListQueues(t.Context(), &sqs.ListQueuesInput{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range listed.QueueUrls {
+		if strings.Contains(listed.QueueUrls[i], "LostEvents") {
+			f.lost = &told{t: t, queue: queues, url: &listed.QueueUrls[i]}
+		}
+	}
+	if f.lost == nil {
+		t.Fatalf("no queue for lost events among %v", listed.QueueUrls)
+	}
+	return f
+}
+
+// deployOrganizationEvents does so with the AWS CLI, as the management account.
+func (f *forwarded) deployOrganizationEvents(t *testing.T) {
+	t.Helper()
+	key, err := f.identities.StartSession(t.Context(), "arn:aws:iam::"+management+":role/Admin", "session", time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	deploy := exec.Command(filepath.Join(filepath.Dir(cloudtest.Python(t)), "aws"), "cloudformation", "deploy",
+		"--template-file", filepath.Join(cloudtest.Repository(t), "infra", "organization-events.yaml"),
+		"--stack-name", "organization-events", "--capabilities", "CAPABILITY_IAM",
+		"--parameter-overrides", "HubBusArn="+hubBus, "HubAccountId="+accountA)
+	deploy.Env = append(os.Environ(), "AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull, "AWS_CA_BUNDLE=",
+		"AWS_REGION="+region, "AWS_DEFAULT_REGION="+region, "AWS_ENDPOINT_URL="+f.endpoint, "AWS_PAGER=",
+		"AWS_ACCESS_KEY_ID="+key.ID, "AWS_SECRET_ACCESS_KEY="+key.Secret, "AWS_SESSION_TOKEN="+key.SessionToken)
+	if output, err := deploy.CombinedOutput(); err != nil {
+		t.Fatalf("deploying organization-events.yaml: %v: %s", err, output)
+	}
+}
+
+// permit has the bus take events from an account.
+func (f *forwarded) permit(t *testing.T, account string) {
+	t.Helper()
+	_, err := eventbridge.NewFromConfig(f.moto.Config(accountA, region)).PutPermission(t.Context(), &eventbridge.PutPermissionInput{
+		EventBusName: aws.String("hub"), StatementId: aws.String("forward"), Action: aws.String("events:PutEvents"), Principal: &account,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// createAccount gives the new account's id.
+func (f *forwarded) createAccount(t *testing.T, name string) string {
+	t.Helper()
+	made, err := organizations.NewFromConfig(f.as(t, management)).CreateAccount(t.Context(), &organizations.CreateAccountInput{
+		AccountName: &name, Email: aws.String(name + "@example.com"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return aws.ToString(made.CreateAccountStatus.AccountId)
+}
+
+// soon waits for the one event that says that an account was made.
+func (l *told) soon(what string) map[string]any {
+	l.t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if events := l.next(); len(events) > 0 {
+			if len(events) > 1 {
+				l.t.Errorf("%s: %d events, want one: %v", what, len(events), events)
+			}
+			return events[0]
+		}
+	}
+	l.t.Fatalf("%s: nothing within 10 s", what)
+	return nil
+}
+
+func TestAnEventIsForwardedIfTheBusAgreesAndElseKept(t *testing.T) {
+	f := newForwarded(t)
+	about := func(event map[string]any) any {
+		return named(event, "serviceEventDetails", "createAccountStatus", "accountId")
+	}
+
+	f.permit(t, management)
+	id := f.createAccount(t, "let-through")
+	event := f.hub.soon("the hub's bus takes events of the management account")
+	if event["account"] != management || event["detail-type"] != "AWS Service Event via CloudTrail" || about(event) != id {
+		t.Errorf("want CreateAccountResult of %s about %s, got %v", management, id, event)
+	}
+
+	f.permit(t, accountB) // instead
+	id = f.createAccount(t, "kept-out")
+	if event := f.lost.soon("the hub's bus takes events of another account only"); about(event) != id {
+		t.Errorf("want the event about %s in the dead-letter queue, got %v", id, event)
+	}
+	if events := f.hub.next(); len(events) > 0 {
+		t.Errorf("the hub has %v all the same", events)
+	}
+}
