@@ -37,6 +37,7 @@ func newStandIn(moto *cloud.Moto, endpoint string, quirks model.Quirks, decision
 	if err != nil {
 		return nil, err
 	}
+	upstream.Decider = &decider
 	upstream.OrganizationCalled = cloud.NewOrganizationTrail(moto, management, time.Now, log).Record
 	trail := &cloud.Trail{
 		Bus: func(account string) *eventbridge.Client {
@@ -61,7 +62,7 @@ func newStandIn(moto *cloud.Moto, endpoint string, quirks model.Quirks, decision
 	services := &cloud.Front{
 		Services: map[string]http.Handler{
 			"bedrock-agentcore": control.New(service, verifier, decider, time.Now),
-			"sts":               control.Identity(verifier, &cloud.STS{Verifier: verifier, Identities: identities}),
+			"sts":               control.Identity(verifier, &cloud.STS{Verifier: verifier, Identities: identities, Decider: &decider}),
 			"lambda":            http.HandlerFunc(s.lambda),
 		},
 		Rest: upstream,

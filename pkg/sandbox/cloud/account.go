@@ -78,6 +78,38 @@ func (a *account) find(arn string) (principal, bool) {
 	return principal{}, false
 }
 
+// arn finds the ARN of a role, user, group or policy of the account's by its name;
+// "" if there is none.
+func (a *account) arn(kind, name string) string {
+	switch kind {
+	case "role":
+		for i := range a.roles {
+			if aws.ToString(a.roles[i].RoleName) == name {
+				return aws.ToString(a.roles[i].Arn)
+			}
+		}
+	case "user":
+		for i := range a.users {
+			if aws.ToString(a.users[i].UserName) == name {
+				return aws.ToString(a.users[i].Arn)
+			}
+		}
+	case "group":
+		for i := range a.groups {
+			if aws.ToString(a.groups[i].GroupName) == name {
+				return aws.ToString(a.groups[i].Arn)
+			}
+		}
+	case "policy":
+		for arn, own := range a.policies {
+			if aws.ToString(own.PolicyName) == name {
+				return arn
+			}
+		}
+	}
+	return ""
+}
+
 func (a *account) groupPolicies(names []string) ([]types.PolicyDetail, []types.AttachedPolicy) {
 	var inline []types.PolicyDetail
 	var attached []types.AttachedPolicy

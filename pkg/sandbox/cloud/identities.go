@@ -33,6 +33,8 @@ type Identities struct {
 	accounts map[string]bool // that are known to exist: an id is never given up
 	sessions map[string]iam.AccessKey
 	longTerm map[string]longTermKey
+
+	organizationID string // once it is known
 }
 
 type longTermKey struct{ account, user, secret string }
@@ -245,6 +247,15 @@ func (i *Identities) exists(ctx context.Context, id string) (bool, error) {
 		i.accounts[member] = true
 	}
 	return i.accounts[id], nil
+}
+
+// entityARN finds the ARN of a role, user, group or policy; "" if there is none.
+func (i *Identities) entityARN(ctx context.Context, account, kind, name string) (string, error) {
+	held, err := i.read(ctx, account)
+	if err != nil {
+		return "", err
+	}
+	return held.arn(kind, name), nil
 }
 
 func (i *Identities) read(ctx context.Context, id string) (*account, error) {

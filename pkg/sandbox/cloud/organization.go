@@ -8,6 +8,9 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/organizations"
+	"github.com/aws/aws-sdk-go-v2/service/organizations/types"
+
+	"github.com/gateway-grants/gateway-grants/pkg/sandbox/actions"
 )
 
 // errNotForMembers refuses a call to Organizations that only the management
@@ -41,4 +44,27 @@ func (i *Identities) actsIn(ctx context.Context, caller, target string) (string,
 		}
 	}
 	return "", errNotForMembers
+}
+
+// organization is what ARNs in the organization are made of; nothing where there is
+// none. What an organization is called never changes.
+func (i *Identities) organization(ctx context.Context) (actions.Organization, error) {
+	i.mu.Lock()
+	known := i.organizationID
+	i.mu.Unlock()
+	if known != "" || i.management == "" {
+		return actions.Organization{Management: i.management, ID: known}, nil
+	}
+	client := organizations.NewFromConfig(i.moto.Config(i.management, i.region))
+	described, err := client.DescribeOrganization(ctx, &organizations.DescribeOrganizationInput{})
+	if none := (*types.AWSOrganizationsNotInUseException)(nil); errors.As(err, &none) {
+		return actions.Organization{Management: i.management}, nil
+	}
+	if err != nil {
+		return actions.Organization{}, fmt.Errorf("describing the organization: %w", err)
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.organizationID = aws.ToString(described.Organization.Id)
+	return actions.Organization{Management: i.management, ID: i.organizationID}, nil
 }

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"time"
 
@@ -23,6 +25,8 @@ import (
 type STS struct {
 	Verifier   *sigv4.Verifier
 	Identities *Identities
+	// Decider decides by both sides' policies; one that records nothing if nil.
+	Decider *iam.Decider
 }
 
 const (
@@ -77,7 +81,7 @@ func (s *STS) serve(r *http.Request) (any, error) {
 	if action := form.Get("Action"); action != "AssumeRole" {
 		return nil, &stsError{http.StatusBadRequest, "InvalidAction", "Could not find operation " + action + ": the stand-in has GetCallerIdentity and AssumeRole."}
 	}
-	return s.assumeRole(r.Context(), identity.Caller, form)
+	return s.assumeRole(r, identity, form)
 }
 
 type assumedRole struct {
@@ -90,12 +94,20 @@ type assumedRole struct {
 	Expires      string   `xml:"AssumeRoleResult>Credentials>Expiration"`
 }
 
-// assumeRole leaves session policies and external ids out: a call that has one is
-// refused, because to ignore either would let in more than AWS does.
-func (s *STS) assumeRole(ctx context.Context, caller iam.Caller, form url.Values) (any, error) {
-	for _, name := range []string{"Policy", "PolicyArns.member.1.arn", "ExternalId", "SerialNumber"} {
-		if form.Get(name) != "" {
-			return nil, &stsError{http.StatusBadRequest, "ValidationError", "The stand-in does not know AssumeRole's " + name + "."}
+// knownParameters are all that AssumeRole may have here. Session policies, tags and
+// the like would change what the session is allowed: to ignore them would let in
+// more than AWS does.
+var knownParameters = map[string]bool{
+	"Action": true, "Version": true, "RoleArn": true, "RoleSessionName": true, "DurationSeconds": true, "ExternalId": true,
+}
+
+// https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
+var externalID = regexp.MustCompile(`^[\w+=,.@:/-]+$`)
+
+func (s *STS) assumeRole(r *http.Request, identity sigv4.Identity, form url.Values) (any, error) {
+	for _, name := range slices.Sorted(maps.Keys(form)) {
+		if !knownParameters[name] || len(form[name]) != 1 {
+			return nil, &stsError{http.StatusBadRequest, "ValidationError", "The stand-in does not know AssumeRole's " + name + ", or not more than once."}
 		}
 	}
 	session := form.Get("RoleSessionName")
@@ -106,15 +118,18 @@ func (s *STS) assumeRole(ctx context.Context, caller iam.Caller, form url.Values
 	if err != nil {
 		return nil, err
 	}
+	if external := form.Get("ExternalId"); form.Has("ExternalId") && (len(external) < 2 || len(external) > 1224 || !externalID.MatchString(external)) {
+		return nil, &stsError{http.StatusBadRequest, "ValidationError", "Value at 'externalId' failed to satisfy constraint: 2 to 1,224 letters, digits or any of _+=,.@:/-"}
+	}
 	roleARN := form.Get("RoleArn")
-	allowed, err := s.mayAssume(ctx, caller, roleARN)
+	allowed, err := s.mayAssume(r, identity, roleARN, form)
 	if err != nil {
 		return nil, err
 	}
 	if !allowed {
-		return nil, &stsError{http.StatusForbidden, "AccessDenied", "User: " + caller.ARN + " is not authorized to perform: sts:AssumeRole on resource: " + roleARN}
+		return nil, &stsError{http.StatusForbidden, "AccessDenied", "User: " + identity.Caller.ARN + " is not authorized to perform: sts:AssumeRole on resource: " + roleARN}
 	}
-	key, err := s.Identities.StartSession(ctx, roleARN, session, lifetime)
+	key, err := s.Identities.StartSession(r.Context(), roleARN, session, lifetime)
 	if err != nil {
 		return nil, err
 	}
@@ -126,16 +141,24 @@ func (s *STS) assumeRole(ctx context.Context, caller iam.Caller, form url.Values
 
 // mayAssume does not tell a role that is not there from one that does not trust
 // the caller; AWS does not either.
-func (s *STS) mayAssume(ctx context.Context, caller iam.Caller, roleARN string) (bool, error) {
-	identity, err := s.Identities.IdentityPolicies(ctx, caller)
-	if err != nil {
+// https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecuritytokenservice.html
+func (s *STS) mayAssume(r *http.Request, identity sigv4.Identity, roleARN string, form url.Values) (bool, error) {
+	trust, err := s.Identities.trust(r.Context(), roleARN)
+	if err != nil && !errors.Is(err, iam.ErrNotFound) {
 		return false, err
 	}
-	trust, err := s.Identities.trust(ctx, roleARN)
-	if errors.Is(err, iam.ErrNotFound) {
-		return false, nil
+	keys := identity.Context(r, s.Verifier.Now())
+	for key, parameter := range map[string]string{"sts:ExternalId": "ExternalId", "sts:RoleSessionName": "RoleSessionName"} {
+		if value := form.Get(parameter); value != "" {
+			keys[key] = []string{value}
+		}
 	}
-	return err == nil && iam.MayAssume(caller, identity, roleARN, trust), err
+	decider := iam.Decider{Policies: s.Identities}
+	if s.Decider != nil {
+		decider = *s.Decider
+	}
+	decision, err := decider.AssumeRole(r.Context(), identity.Caller, roleARN, trust, keys)
+	return decision.Allowed, err //nolint:wrapcheck // it says whose policies could not be read
 }
 
 func sessionLifetime(seconds string) (time.Duration, error) {

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/gateway-grants/gateway-grants/pkg/sandbox/iam"
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/sigv4"
 )
 
@@ -21,9 +22,12 @@ import (
 // https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 const maxBody = 70 << 20
 
-// Upstream serves what moto serves, to callers who sign well, each in the
-// account that the key belongs to. Moto itself checks no signature.
+// Upstream serves what moto serves, to callers who sign well and whose policies let
+// them, each in the account that the key belongs to. Moto itself checks neither.
 type Upstream struct {
+	// Decider decides every request. Without one, whoever signs well may do
+	// anything.
+	Decider *iam.Decider
 	// TableWritten, if set, is called after every call that changes items in
 	// DynamoDB, before its caller has the answer. It must not block.
 	TableWritten func()
@@ -76,7 +80,11 @@ func (u *Upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(w, r, http.StatusInternalServerError, "InternalFailure", err.Error())
 		return
 	}
-	account := identity.Caller.Account
+	account, err := u.authorize(r, identity)
+	if err != nil {
+		refuseUnauthorized(w, r, err)
+		return
+	}
 	if scopedService(r) == "organizations" {
 		r = noteOrganizationCall(r, identity.Caller)
 		account, err = u.identities.actsIn(r.Context(), account, r.Header.Get("X-Amz-Target"))

@@ -73,55 +73,22 @@ func (d *Directory) CreateRootAccessKey(account string) (AccessKey, error) {
 // caller itself in the role's account.
 // https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
 func (d *Directory) AssumeRole(ctx context.Context, caller Caller, roleARN, session string, lifetime time.Duration) (AccessKey, error) {
-	identity, err := d.IdentityPolicies(ctx, caller)
-	if err != nil {
-		return AccessKey{}, err
-	}
 	d.mu.RLock()
 	role, ok := d.principals[roleARN]
 	d.mu.RUnlock()
-	if !ok || !MayAssume(caller, identity, roleARN, role.trust) {
-		// AWS does not tell the two apart either.
+	var trust *policy.Document
+	if ok {
+		trust = role.trust
+	}
+	decision, err := Decider{Policies: d}.AssumeRole(ctx, caller, roleARN, trust, nil)
+	if err != nil {
+		return AccessKey{}, err
+	}
+	if !decision.Allowed {
+		// AWS does not tell a role that is not there from one that trusts others.
 		return AccessKey{}, fmt.Errorf("AccessDenied: User: %s is not authorized to perform: sts:AssumeRole on resource: %s", caller.ARN, roleARN)
 	}
 	return d.StartSession(roleARN, session, lifetime)
-}
-
-// MayAssume says whether sts:AssumeRole gives the caller, whose identity policies
-// are given, the role with this ARN and trust policy; nil is none.
-func MayAssume(caller Caller, identity []*policy.Document, roleARN string, trust *policy.Document) bool {
-	if trust == nil {
-		return false
-	}
-	call := policy.Call{
-		Caller: caller.Principal(), Identity: identity,
-		Action: "sts:AssumeRole", Resource: roleARN,
-		ResourcePolicy: aboutRole(trust, roleARN),
-	}
-	if !policy.Evaluate(call).Allowed {
-		return false
-	}
-	// Within an account an identity policy would do for any other resource, but
-	// nobody assumes a role whose trust policy is silent. Judged as from another
-	// account and with everything allowed on the caller's side, only the trust
-	// policy is left to decide.
-	call.ResourceAccount = "000000000000"
-	call.Identity = []*policy.Document{allowAll}
-	return policy.Evaluate(call).Allowed
-}
-
-var allowAll = &policy.Document{Version: policy.Version2012, Statements: []policy.Statement{{
-	Effect: policy.Allow, Action: []string{"*"}, Resource: []string{"*"},
-}}}
-
-// aboutRole names the resource that a trust policy leaves out.
-func aboutRole(trust *policy.Document, roleARN string) *policy.Document {
-	statements := make([]policy.Statement, 0, len(trust.Statements))
-	for _, statement := range trust.Statements {
-		statement.Resource = []string{roleARN}
-		statements = append(statements, statement)
-	}
-	return trust.WithStatements(statements...)
 }
 
 var sessionName = regexp.MustCompile(`^[\w+=,.@-]{2,64}$`)
