@@ -124,7 +124,7 @@ func TestEveryPayloadReachesTheFunctionThatItIsMeantFor(t *testing.T) {
 		}
 	}
 	var matches []bool
-	python(t, pairs, &matches, "match")
+	python(t, pairs, &matches, "read.py", "match")
 	reached := make([][]rule, len(names))
 	for i, matched := range matches {
 		if matched {
@@ -180,7 +180,7 @@ func TestTheStreamsHandOnWhatTableChangesReads(t *testing.T) {
 		}
 	}
 	var matches []bool
-	python(t, pairs, &matches, "match")
+	python(t, pairs, &matches, "read.py", "match")
 	for i, matched := range matches {
 		if matched != wanted[i] {
 			t.Errorf("the record %s is handed on: %t, want %t", names[i], matched, wanted[i])

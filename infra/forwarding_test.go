@@ -29,7 +29,7 @@ func forwarded(t *testing.T, s stack, events map[string]map[string]any) map[stri
 		}
 	}
 	var matches []bool
-	python(t, pairs, &matches, "match")
+	python(t, pairs, &matches, "read.py", "match")
 	by := make(map[string]string)
 	for i, matched := range matches {
 		if matched {

@@ -15,7 +15,7 @@ import (
 	"testing"
 )
 
-// python runs read.py, which needs the virtual environment of the tests.
+// python runs a program of this directory, which needs the virtual environment of the tests.
 func python(t *testing.T, input, into any, args ...string) {
 	t.Helper()
 	const interpreter = "../.venv/bin/python"
@@ -29,13 +29,13 @@ func python(t *testing.T, input, into any, args ...string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	command := exec.Command(interpreter, append([]string{"read.py"}, args...)...)
+	command := exec.Command(interpreter, args...)
 	command.Stdin = bytes.NewReader(raw)
 	var said bytes.Buffer
 	command.Stderr = &said
 	output, err := command.Output()
 	if err != nil {
-		t.Fatalf("read.py %v: %v\n%s", args, err, said.String())
+		t.Fatalf("%v: %v\n%s", args, err, said.String())
 	}
 	if err := json.Unmarshal(output, into); err != nil {
 		t.Fatal(err)
@@ -65,7 +65,7 @@ func read(t *testing.T, path string) stack {
 		return s
 	}
 	var raw any
-	python(t, nil, &raw, "stack", path)
+	python(t, nil, &raw, "read.py", "stack", path)
 	plain, err := json.Marshal(plainly(raw))
 	if err != nil {
 		t.Fatal(err)

@@ -159,6 +159,11 @@ class Rule(Kind):
 
 class Queue(Kind):
     name, longest, fixed = "QueueName", 80, ("FifoQueue",)
+    known = {
+        "ContentBasedDeduplication", "DeduplicationScope", "DelaySeconds", "FifoQueue", "FifoThroughputLimit",
+        "KmsDataKeyReusePeriodSeconds", "KmsMasterKeyId", "MaximumMessageSize", "MessageRetentionPeriod",
+        "ReceiveMessageWaitTimeSeconds", "RedriveAllowPolicy", "RedrivePolicy", "SqsManagedSseEnabled", "VisibilityTimeout",
+    }  # fmt: skip
 
     def create(self, aws: AWS, name: str, p: Properties) -> Made:
         tags = {t["Key"]: t["Value"] for t in p.get("Tags", [])}
@@ -176,7 +181,10 @@ class Queue(Kind):
         aws("sqs", "DeleteQueue", QueueUrl=made.id)
 
     def _attributes(self, p: Properties) -> dict[str, str]:
-        return {name: text(value) for name, value in without(p, "QueueName", "Tags").items()}
+        attributes = without(p, "QueueName", "Tags")
+        if attributes.keys() - self.known:  # moto keeps whatever it is given
+            raise ValueError(f"a queue does not take {', '.join(sorted(attributes.keys() - self.known))}")
+        return {name: text(value) for name, value in attributes.items()}
 
 
 class QueuePolicy(Kind):
@@ -345,6 +353,18 @@ class MetricFilter(Kind):
         aws("logs", "DeleteMetricFilter", LogGroupName=p["LogGroupName"], FilterName=made.id)
 
 
+class QueryDefinition(Kind):
+    def create(self, aws: AWS, name: str, p: Properties) -> Made:
+        return Made(aws("logs", "PutQueryDefinition", **p)["queryDefinitionId"])
+
+    def update(self, aws: AWS, made: Made, old: Properties, p: Properties) -> Made:
+        aws("logs", "PutQueryDefinition", **p, QueryDefinitionId=made.id)
+        return made
+
+    def delete(self, aws: AWS, made: Made, p: Properties) -> None:
+        aws("logs", "DeleteQueryDefinition", QueryDefinitionId=made.id)
+
+
 class Alarm(Kind):
     name = "AlarmName"
 
@@ -420,7 +440,7 @@ KINDS: dict[str, Kind] = {
     "AWS::Lambda::Permission": Permission(),
     "AWS::Logs::LogGroup": LogGroup(),
     "AWS::Logs::MetricFilter": MetricFilter(),
-    "AWS::Logs::QueryDefinition": Unkept("moto keeps no saved queries"),
+    "AWS::Logs::QueryDefinition": QueryDefinition(),
     "AWS::Logs::ResourcePolicy": LogPolicy(),
     "AWS::Organizations::ResourcePolicy": Unkept("moto keeps no delegation policy of an organization"),
     "AWS::SQS::Queue": Queue(),

@@ -17,6 +17,7 @@ import aws
 import cloudformation
 import deployed
 import functions
+import queries
 import rules
 from moto import server
 from moto.organizations import utils
@@ -28,6 +29,7 @@ utils.make_random_account_id = lambda: next(planned, None) or at_random()
 
 cloudformation.install()
 functions.install()
+queries.install()
 rules.install()
 
 one_at_a_time = Lock()

@@ -243,5 +243,7 @@ def _check(name: str, parameter: dict[str, Any], value: str) -> None:
         raise ValueError(f"Parameter '{name}' must be one of AllowedValues")
     if "AllowedPattern" in parameter and not re.fullmatch(parameter["AllowedPattern"], value):
         raise ValueError(f"Parameter {name} failed to satisfy constraint: it must match {parameter['AllowedPattern']}")
+    if not parameter.get("MinLength", 0) <= len(value) <= parameter.get("MaxLength", len(value)):
+        raise ValueError(f"Parameter '{name}' is too short or too long")
     if parameter["Type"] == "Number" and not float(parameter.get("MinValue", value)) <= float(value) <= float(parameter.get("MaxValue", value)):
         raise ValueError(f"Parameter '{name}' is too small or too large")

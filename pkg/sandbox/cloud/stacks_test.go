@@ -1,0 +1,137 @@
+package cloud_test
+
+import (
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+
+	"github.com/gateway-grants/gateway-grants/pkg/sandbox/cloud"
+	"github.com/gateway-grants/gateway-grants/pkg/sandbox/cloud/cloudtest"
+)
+
+// cloudformation calls CloudFormation for a stack named s in account A, and
+// answers with what it says.
+func cloudformation(t *testing.T, moto *cloud.Moto, action, template string) string {
+	t.Helper()
+	form := url.Values{"Action": {action}, "Version": {"2010-05-15"}, "StackName": {"s"}}
+	if template != "" {
+		form.Set("TemplateBody", template)
+	}
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, moto.Endpoint(), strings.NewReader(form.Encode()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	request.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=SANDBOX/20260101/us-east-1/cloudformation/aws4_request, SignedHeaders=host, Signature=0")
+	request.Header.Set("X-Moto-Account-Id", accountA)
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	said, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(said)
+}
+
+// saying fails unless an answer has all words.
+func saying(t *testing.T, reason, answer string, words ...string) {
+	t.Helper()
+	for _, word := range words {
+		if !strings.Contains(answer, word) {
+			t.Errorf("%s: want %q in\n%s", reason, word, answer)
+		}
+	}
+}
+
+func tables(t *testing.T, moto *cloud.Moto) []string {
+	t.Helper()
+	listed, err := dynamodb.NewFromConfig(moto.Config(accountA, region)).ListTables(t.Context(), &dynamodb.ListTablesInput{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return listed.TableNames
+}
+
+func buses(t *testing.T, moto *cloud.Moto) (names []string) {
+	t.Helper()
+	listed, err := eventbridge.NewFromConfig(moto.Config(accountA, region)).ListEventBuses(t.Context(), &eventbridge.ListEventBusesInput{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, bus := range listed.EventBuses {
+		names = append(names, *bus.Name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// table is the template of a table.
+func table(logical, name, policies string) string {
+	return logical + `: {Type: AWS::DynamoDB::Table, ` + policies + ` Properties: {TableName: ` + name + `, BillingMode: PAY_PER_REQUEST,
+    AttributeDefinitions: [{AttributeName: id, AttributeType: S}], KeySchema: [{AttributeName: id, KeyType: HASH}]}}`
+}
+
+func TestAStackWithSomethingUnknownFailsAndLeavesNothing(t *testing.T) {
+	moto := cloudtest.Moto(t)
+	const bus = "Resources:\n  B: {Type: AWS::Events::EventBus, Properties: {Name: b}}\n"
+	saying(t, "an unknown type is refused before anything is made",
+		cloudformation(t, moto, "CreateStack", bus+"  X: {Type: AWS::Nope::Thing}\n"), "ValidationError", "AWS::Nope::Thing is not supported")
+	saying(t, "and leaves no stack", cloudformation(t, moto, "DescribeStacks", ""), "does not exist")
+
+	cloudformation(t, moto, "CreateStack", bus+"  L: {Type: AWS::Logs::LogGroup, DependsOn: B, Properties: {LogGroupName: l, Colour: red}}\n")
+	saying(t, "an unknown property fails the stack", cloudformation(t, moto, "DescribeStacks", ""), "<StackStatus>ROLLBACK_COMPLETE</StackStatus>")
+	saying(t, "with the reason", cloudformation(t, moto, "DescribeStackEvents", ""), "CREATE_FAILED", "CreateLogGroup does not take Colour", "DELETE_COMPLETE")
+	if got := buses(t, moto); !slices.Equal(got, []string{"default"}) {
+		t.Errorf("there are the buses %v", got)
+	}
+}
+
+func TestWhatMotoCannotKeepIsNamedInTheEvents(t *testing.T) {
+	moto := cloudtest.Moto(t)
+	cloudformation(t, moto, "CreateStack", `Resources: {P: {Type: AWS::Organizations::ResourcePolicy, Properties: {Content: {}}}}`)
+	saying(t, "somebody may wonder", cloudformation(t, moto, "DescribeStackEvents", ""), "CREATE_COMPLETE", "Nothing was made of it: moto keeps no delegation policy")
+}
+
+func TestAFailedUpdateGoesBack(t *testing.T) {
+	moto := cloudtest.Moto(t)
+	const before = "Resources:\n  B: {Type: AWS::Events::EventBus, Properties: {Name: old}}\n"
+	saying(t, "the first", cloudformation(t, moto, "CreateStack", before), "StackId")
+	cloudformation(t, moto, "UpdateStack", `Resources:
+  B: {Type: AWS::Events::EventBus, Properties: {Name: new}}
+  L: {Type: AWS::Logs::LogGroup, DependsOn: B, Properties: {LogGroupName: l, Colour: red}}
+`)
+	saying(t, "it says so", cloudformation(t, moto, "DescribeStacks", ""), "<StackStatus>UPDATE_ROLLBACK_COMPLETE</StackStatus>")
+	saying(t, "and has what it had", cloudformation(t, moto, "DescribeStackResources", ""), "<PhysicalResourceId>old</PhysicalResourceId>")
+	if got := buses(t, moto); !slices.Equal(got, []string{"default", "old"}) {
+		t.Errorf("there are the buses %v", got)
+	}
+	saying(t, "what is the same is no update", cloudformation(t, moto, "UpdateStack", before), "No updates are to be performed.")
+}
+
+func TestRetainedTablesOutliveTheirStack(t *testing.T) {
+	moto := cloudtest.Moto(t)
+	const retain = "DeletionPolicy: Retain, UpdateReplacePolicy: Retain,"
+	cloudformation(t, moto, "CreateStack", "Resources:\n  "+table("Kept", "kept", retain)+"\n  "+table("Lost", "lost", "")+"\n")
+	saying(t, "made", cloudformation(t, moto, "DescribeStacks", ""), "CREATE_COMPLETE")
+	cloudformation(t, moto, "UpdateStack", "Resources:\n  "+table("Kept", "kept2", retain)+"\n  "+table("Lost", "lost2", "")+"\n")
+	if got, want := tables(t, moto), []string{"kept", "kept2", "lost2"}; !slices.Equal(got, want) {
+		t.Errorf("replaced: there are the tables %v, want %v", got, want)
+	}
+	cloudformation(t, moto, "UpdateStack", "Resources:\n  "+table("Lost", "lost2", "")+"\n")
+	if got, want := tables(t, moto), []string{"kept", "kept2", "lost2"}; !slices.Equal(got, want) {
+		t.Errorf("left out: there are the tables %v, want %v", got, want)
+	}
+	cloudformation(t, moto, "DeleteStack", "")
+	if got, want := tables(t, moto), []string{"kept", "kept2"}; !slices.Equal(got, want) {
+		t.Errorf("deleted: there are the tables %v, want %v", got, want)
+	}
+}
