@@ -47,6 +47,7 @@ output() {
 }
 grants=$(output GrantsTableName gateway-grants)
 echo_function=$(output EchoFunctionArn "arn:aws:lambda:$region:$account_a:function:echo")
+bus=$(output EventBusArn '')
 service_role=$(output GatewayServiceRoleArn "arn:aws:iam::$account_a:role/GatewayServiceRole")
 
 # call has a profile list the gateway's tools and call the first. There is no command of the
@@ -147,6 +148,11 @@ revoke agents
 soon "AgentRole is refused again" is_refused AgentRole
 
 step "A standing grant for an organizational unit, and then a new account"
+# What happens to accounts, AWS tells the management account only: this stack has it told
+# to the product's bus. The deployment of `sandbox up` has that built in.
+[ -z "$bus" ] || run cloudformation deploy --profile management --stack-name gateway-grants-organization-events \
+	--template-file "$repository/infra/organization-events.yaml" --capabilities CAPABILITY_IAM --no-fail-on-empty-changeset \
+	--parameter-overrides HubBusArn="$bus" HubAccountId="$account_a"
 root=$(ask organizations list-roots --profile management --query 'Roots[0].Id')
 unit=$(ask organizations create-organizational-unit --profile management --parent-id "$root" --name "agents-$name" --query OrganizationalUnit.Id)
 grant agents-unit "$unit" role AgentRole
