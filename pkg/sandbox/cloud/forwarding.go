@@ -14,10 +14,10 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
-	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"github.com/gateway-grants/gateway-grants/pkg/policy"
+	"github.com/gateway-grants/gateway-grants/pkg/sandbox/actions"
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/iam"
 )
 
@@ -91,7 +91,8 @@ func (f *Forwarding) allowed(ctx context.Context, match RuleMatch, bus arn.ARN) 
 	if err != nil {
 		return err
 	}
-	document, err := f.busPolicy(ctx, bus)
+	guards := guards{moto: f.Moto, region: bus.Region, read: map[string]*policy.Document{}}
+	document, err := guards.of(ctx, actions.Permission{Action: "events:PutEvents", Resource: match.Target, Account: bus.AccountID})
 	if err != nil {
 		return err
 	}
@@ -103,27 +104,6 @@ func (f *Forwarding) allowed(ctx context.Context, match RuleMatch, bus arn.ARN) 
 		err = fmt.Errorf("%w: %s", errNotForwarded, decision)
 	}
 	return err
-}
-
-// busPolicy is nil for a bus that has none.
-func (f *Forwarding) busPolicy(ctx context.Context, bus arn.ARN) (*policy.Document, error) {
-	name := bus.Resource[len("event-bus/"):]
-	client := eventbridge.NewFromConfig(f.Moto.Config(bus.AccountID, bus.Region))
-	described, err := client.DescribeEventBus(ctx, &eventbridge.DescribeEventBusInput{Name: &name})
-	if missing := (interface{ ErrorCode() string })(nil); errors.As(err, &missing) && missing.ErrorCode() == "ResourceNotFoundException" {
-		return nil, fmt.Errorf("%w: there is no bus %s", errNotForwarded, bus)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("reading the policy of bus %s: %w", bus, err)
-	}
-	if aws.ToString(described.Policy) == "" {
-		return nil, nil
-	}
-	document, err := policy.Parse([]byte(*described.Policy))
-	if err != nil {
-		return nil, fmt.Errorf("parsing the policy of bus %s: %w", bus, err)
-	}
-	return document, nil
 }
 
 // bury puts an event into the target's dead-letter queue, if it has one.
@@ -160,6 +140,9 @@ func (m *Moto) put(ctx context.Context, bus string, event []byte) error {
 		return fmt.Errorf("putting an event on %s: %w", bus, err)
 	}
 	defer answer.Body.Close()
+	if answer.StatusCode == http.StatusNotFound {
+		return fmt.Errorf("%w: there is no bus %s", errNotForwarded, bus)
+	}
 	if answer.StatusCode != http.StatusOK {
 		return fmt.Errorf("putting an event on %s: moto answers %s", bus, answer.Status)
 	}
