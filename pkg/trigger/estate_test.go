@@ -139,7 +139,7 @@ func (w *watched) WriteHeader(status int) {
 func (e *estate) log() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 func (e *estate) gateways(rate float64) *agentcore.Gateways {
-	return agentcore.NewForDeployment(e.config, agentcore.Deployment{PolicyRate: rate}).
+	return agentcore.New(e.config, agentcore.Deployment{PolicyRate: rate}).
 		On(agentcore.Clock{Now: e.clock.Now, Sleep: e.clock.Sleep})
 }
 
