@@ -1,7 +1,10 @@
 package iam_test
 
 import (
+	"bytes"
 	"errors"
+	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -101,5 +104,38 @@ func TestEveryKindOfCallerIsAPrincipal(t *testing.T) {
 		if diff := cmp.Diff(tc.want, tc.caller.Principal()); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
+	}
+}
+
+func TestDecisionsAreReadBackAsTheyWereMade(t *testing.T) {
+	role, calls, decisions := run(t, workerPolicy, ordinary)
+	guard, err := policy.Parse([]byte(`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":"*","Action":"events:PutEvents","Resource":"` + events + `"}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	calls[4].ResourcePolicy, calls[5].ResourcePolicy = guard, role.Policies[0]
+	var file bytes.Buffer
+	record := iam.LogDecisions(&file, slog.New(slog.DiscardHandler))
+	for i := range calls {
+		record(calls[i], decisions[i])
+	}
+
+	if lines := bytes.Count(file.Bytes(), []byte("\n")); lines != len(calls)+2 {
+		t.Errorf("want a line for each of %d decisions and each of 2 policies, got %d", len(calls), lines)
+	}
+	gotCalls, gotDecisions, err := iam.ReadDecisions(&file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(gotCalls) != len(calls) {
+		t.Fatalf("want %d calls, got %d", len(calls), len(gotCalls))
+	}
+	for i := range calls {
+		if again := policy.Evaluate(gotCalls[i]); again.String() != policy.Evaluate(calls[i]).String() || gotDecisions[i].Allowed != decisions[i].Allowed || gotDecisions[i].Reason != decisions[i].Reason {
+			t.Errorf("call %d comes out as %s", i, again)
+		}
+	}
+	if _, _, err := iam.ReadDecisions(strings.NewReader(`{"allowed":true,"action":"a:B","resource":"*","identity":["p9"]}`)); err == nil {
+		t.Error("a policy that is nowhere was not missed")
 	}
 }

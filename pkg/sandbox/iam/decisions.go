@@ -2,17 +2,20 @@ package iam
 
 import (
 	"bufio"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
+	"strconv"
 	"sync"
 
 	"github.com/gateway-grants/gateway-grants/pkg/policy"
 )
 
-// decided is a decision as a line of a file: everything that it was made from,
-// and what came out.
+// decided is a decision as a line of a file: everything that it was made from, and
+// what came out. Policies are named; each is on a line of its own before the first
+// line that names it, because most decisions are made from the same few.
 type decided struct {
 	Allowed         bool                `json:"allowed"`
 	Why             string              `json:"why"`
@@ -21,39 +24,73 @@ type decided struct {
 	Action          string              `json:"action"`
 	Resource        string              `json:"resource"`
 	ResourceAccount string              `json:"resourceAccount"`
-	Identity        []json.RawMessage   `json:"identity"`
-	ResourcePolicy  json.RawMessage     `json:"resourcePolicy,omitempty"`
+	Identity        []string            `json:"identity"`
+	ResourcePolicy  string              `json:"resourcePolicy,omitempty"`
 	Context         map[string][]string `json:"context"`
+}
+
+// namedPolicy is the line of a policy.
+type namedPolicy struct {
+	Policy   string          `json:"policy"`
+	Document json.RawMessage `json:"document"`
+}
+
+// decisionLog writes decisions and the policies that they name.
+type decisionLog struct {
+	mu      sync.Mutex
+	encoder *json.Encoder
+	names   map[[sha256.Size]byte]string
 }
 
 // LogDecisions writes every decision to w as one line of JSON; it is for
 // Decider.Record.
 func LogDecisions(w io.Writer, log *slog.Logger) func(policy.Call, policy.Decision) {
-	var mu sync.Mutex
-	encoder := json.NewEncoder(w)
-	encoder.SetEscapeHTML(false)
+	d := &decisionLog{encoder: json.NewEncoder(w), names: map[[sha256.Size]byte]string{}}
+	d.encoder.SetEscapeHTML(false)
 	return func(call policy.Call, decision policy.Decision) {
-		line := decided{
-			Allowed: decision.Allowed, Why: decision.String(), Reason: decision.Reason,
-			Caller: call.Caller, Action: call.Action, Resource: call.Resource, ResourceAccount: call.ResourceAccount,
-			Identity: []json.RawMessage{}, Context: call.Context,
-		}
-		for _, document := range call.Identity {
-			line.Identity = append(line.Identity, document.Bytes())
-		}
-		if call.ResourcePolicy != nil {
-			line.ResourcePolicy = call.ResourcePolicy.Bytes()
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		if err := encoder.Encode(line); err != nil {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		if err := d.write(call, decision); err != nil {
 			log.Error("decision not logged", "error", err)
 		}
 	}
 }
 
-// maxDecision bounds a logged decision: a full resource policy and a caller with
-// many identity policies.
+func (d *decisionLog) write(call policy.Call, decision policy.Decision) error {
+	line := decided{
+		Allowed: decision.Allowed, Why: decision.String(), Reason: decision.Reason,
+		Caller: call.Caller, Action: call.Action, Resource: call.Resource, ResourceAccount: call.ResourceAccount,
+		Identity: []string{}, Context: call.Context,
+	}
+	for _, document := range call.Identity {
+		name, err := d.name(document)
+		if err != nil {
+			return err
+		}
+		line.Identity = append(line.Identity, name)
+	}
+	if call.ResourcePolicy != nil {
+		var err error
+		if line.ResourcePolicy, err = d.name(call.ResourcePolicy); err != nil {
+			return err
+		}
+	}
+	return d.encoder.Encode(line) //nolint:wrapcheck // logged as it is
+}
+
+// name writes a policy that has no name yet.
+func (d *decisionLog) name(document *policy.Document) (string, error) {
+	text := document.Bytes()
+	hash := sha256.Sum256(text)
+	if name, ok := d.names[hash]; ok {
+		return name, nil
+	}
+	name := "p" + strconv.Itoa(len(d.names)+1)
+	d.names[hash] = name
+	return name, d.encoder.Encode(namedPolicy{name, text}) //nolint:wrapcheck // logged as it is
+}
+
+// maxDecision bounds a line: a full resource policy, or a decision with its context.
 const maxDecision = 8 << 20
 
 // ReadDecisions reads back what LogDecisions wrote: the calls, and what was
@@ -61,29 +98,28 @@ const maxDecision = 8 << 20
 func ReadDecisions(r io.Reader) ([]policy.Call, []policy.Decision, error) {
 	var calls []policy.Call
 	var decisions []policy.Decision
+	policies := map[string]*policy.Document{}
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, maxDecision)
-	for lines.Scan() {
-		var line decided
+	for n := 1; lines.Scan(); n++ {
+		var line struct {
+			namedPolicy
+			decided
+		}
 		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
-			return nil, nil, fmt.Errorf("reading decision %d: %w", len(calls)+1, err)
+			return nil, nil, fmt.Errorf("reading line %d of the decisions: %w", n, err)
 		}
-		call := policy.Call{
-			Caller: line.Caller, Action: line.Action, Resource: line.Resource,
-			ResourceAccount: line.ResourceAccount, Context: line.Context,
-		}
-		for _, text := range line.Identity {
-			document, err := policy.Parse(text)
+		if line.Policy != "" {
+			document, err := policy.Parse(line.Document)
 			if err != nil {
-				return nil, nil, fmt.Errorf("reading decision %d: %w", len(calls)+1, err)
+				return nil, nil, fmt.Errorf("reading line %d of the decisions: %w", n, err)
 			}
-			call.Identity = append(call.Identity, document)
+			policies[line.Policy] = document
+			continue
 		}
-		if line.ResourcePolicy != nil {
-			var err error
-			if call.ResourcePolicy, err = policy.Parse(line.ResourcePolicy); err != nil {
-				return nil, nil, fmt.Errorf("reading decision %d: %w", len(calls)+1, err)
-			}
+		call, err := line.call(policies)
+		if err != nil {
+			return nil, nil, fmt.Errorf("reading line %d of the decisions: %w", n, err)
 		}
 		calls = append(calls, call)
 		decisions = append(decisions, policy.Decision{Allowed: line.Allowed, Reason: line.Reason})
@@ -92,4 +128,22 @@ func ReadDecisions(r io.Reader) ([]policy.Call, []policy.Decision, error) {
 		return nil, nil, fmt.Errorf("reading decisions: %w", err)
 	}
 	return calls, decisions, nil
+}
+
+func (d *decided) call(policies map[string]*policy.Document) (policy.Call, error) {
+	call := policy.Call{
+		Caller: d.Caller, Action: d.Action, Resource: d.Resource, ResourceAccount: d.ResourceAccount,
+		ResourcePolicy: policies[d.ResourcePolicy], Context: d.Context,
+	}
+	if d.ResourcePolicy != "" && call.ResourcePolicy == nil {
+		return policy.Call{}, fmt.Errorf("policy %s is on no line before", d.ResourcePolicy)
+	}
+	for _, name := range d.Identity {
+		document, ok := policies[name]
+		if !ok {
+			return policy.Call{}, fmt.Errorf("policy %s is on no line before", name)
+		}
+		call.Identity = append(call.Identity, document)
+	}
+	return call, nil
 }
