@@ -37,26 +37,49 @@ func claim(directory string) (*home, error) {
 		return nil, fmt.Errorf("locking directory %s: %w", path, err)
 	}
 	h := &home{path: path, lock: lock}
-	// What the last stand-in wrote is about keys and ports that are no more.
-	if err := os.Remove(h.config()); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, errors.Join(fmt.Errorf("removing the last sandbox's configuration: %w", err), h.release())
+	if err := h.clear(); err != nil {
+		return nil, errors.Join(err, h.release())
 	}
 	return h, nil
 }
 
+// clear removes what the last stand-in wrote: it is about keys, ports and functions
+// that are no more.
+func (h *home) clear() error {
+	old, err := filepath.Glob(filepath.Join(h.logs(), "lambda-*.log"))
+	if err == nil {
+		err = os.RemoveAll(h.code())
+	}
+	for _, file := range append(old, h.config()) {
+		if removed := os.Remove(file); !errors.Is(removed, os.ErrNotExist) {
+			err = errors.Join(err, removed)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("removing what the last sandbox left: %w", err)
+	}
+	return nil
+}
+
 func (h *home) config() string { return filepath.Join(h.path, "aws-config") }
 
-func (h *home) log(name string) string { return filepath.Join(h.path, "logs", name+".log") }
+func (h *home) logs() string { return filepath.Join(h.path, "logs") }
+
+// code is where the code of deployed functions is unpacked.
+func (h *home) code() string { return filepath.Join(h.path, "functions") }
+
+func (h *home) log(name string) string { return filepath.Join(h.logs(), name+".log") }
 
 // decisions is the file that says of every call who was let in or not, by which
 // policies, and why.
-func (h *home) decisions() string { return filepath.Join(h.path, "logs", "decisions.jsonl") }
+func (h *home) decisions() string { return filepath.Join(h.logs(), "decisions.jsonl") }
 
-// release lets others in. The configuration goes with it, because its keys do.
+// release lets others in. The configuration goes with it, because its keys do, and
+// so does the code of deployed functions.
 func (h *home) release() error {
 	err := os.Remove(h.config())
 	if errors.Is(err, os.ErrNotExist) {
 		err = nil
 	}
-	return errors.Join(err, h.lock.Close())
+	return errors.Join(err, os.RemoveAll(h.code()), h.lock.Close())
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"io"
 	"log/slog"
 	"net/http"
@@ -15,6 +16,7 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/iam"
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/lambda"
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/model"
+	"github.com/gateway-grants/gateway-grants/pkg/sandbox/runner"
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/sigv4"
 )
 
@@ -22,22 +24,41 @@ import (
 type standIn struct {
 	moto       *cloud.Moto
 	identities *cloud.Identities
-	functions  *lambda.Registry
+	functions  *lambda.Registry // our own
+	runner     *runner.Runner   // of what is deployed
 	invoke     *lambda.API
 	upstream   *cloud.Upstream
 	handler    http.Handler
 }
 
-func newStandIn(moto *cloud.Moto, endpoint string, quirks model.Quirks, decisions io.Writer, log *slog.Logger) (*standIn, error) {
+// site is where a stand-in is, and what it is made of.
+type site struct {
+	moto      *cloud.Moto
+	endpoint  string
+	python    string
+	home      *home
+	quirks    model.Quirks
+	decisions io.Writer
+	log       *slog.Logger
+}
+
+func newStandIn(on site) (*standIn, error) {
+	moto, log := on.moto, on.log
 	identities := cloud.NewIdentities(moto, region, management, []string{accountA, accountB, management}, time.Now)
 	verifier := &sigv4.Verifier{Keys: identities, Now: time.Now}
-	decider := iam.Decider{Policies: identities, Record: iam.LogDecisions(decisions, log)}
-	functions := &lambda.Registry{}
+	decider := iam.Decider{Policies: identities, Record: iam.LogDecisions(on.decisions, log)}
+	own := &lambda.Registry{}
+	deployed := runner.New(runner.Options{
+		Source: moto, Sessions: identities, Endpoint: on.endpoint, Queues: moto.Config, Record: decider.Record,
+		Python: on.python, Code: on.home.code(), Logs: on.home.logs(), Log: log, Now: time.Now,
+	})
+	functions := everyFunction{own, deployed}
 	upstream, err := cloud.NewUpstream(moto, verifier, identities)
 	if err != nil {
 		return nil, err
 	}
 	upstream.Decider = &decider
+	upstream.Redeployed, upstream.TableWritten = deployed.Redeployed, deployed.TableWritten
 	upstream.OrganizationCalled = cloud.NewOrganizationTrail(moto, management, time.Now, log).Record
 	trail := &cloud.Trail{
 		Bus: func(account string) *eventbridge.Client {
@@ -48,16 +69,16 @@ func newStandIn(moto *cloud.Moto, endpoint string, quirks model.Quirks, decision
 	service := model.New(model.Options{
 		Region:     region,
 		Principals: identities,
-		GatewayURL: func(id string) string { return endpoint + gateway.Path(id) },
-		Quirks:     quirks,
+		GatewayURL: func(id string) string { return on.endpoint + gateway.Path(id) },
+		Quirks:     on.quirks,
 		Changed:    trail.Record,
 	})
 	dataPlane := gateway.New(gateway.Config{
 		Gateways: service, Verifier: verifier, Decider: decider, Principals: identities, Functions: functions, Region: region,
 	})
 	s := &standIn{
-		moto: moto, identities: identities, functions: functions, upstream: upstream,
-		invoke: &lambda.API{Verifier: verifier, Decider: decider, Functions: functions, Region: region},
+		moto: moto, identities: identities, functions: own, runner: deployed, upstream: upstream,
+		invoke: &lambda.API{Verifier: verifier, Decider: decider, Functions: functions},
 	}
 	services := &cloud.Front{
 		Services: map[string]http.Handler{
@@ -72,6 +93,19 @@ func newStandIn(moto *cloud.Moto, endpoint string, quirks model.Quirks, decision
 	mux.Handle(gateway.Path("{id}"), dataPlane)
 	s.handler = mux
 	return s, nil
+}
+
+// everyFunction finds our own functions, and then those that are deployed.
+type everyFunction struct {
+	own      *lambda.Registry
+	deployed *runner.Runner
+}
+
+func (e everyFunction) Function(ctx context.Context, arn string) (lambda.Function, error) {
+	if function, err := e.own.Function(ctx, arn); err == nil {
+		return function, nil
+	}
+	return e.deployed.Function(ctx, arn) //nolint:wrapcheck // it says which one
 }
 
 // lambda keeps Lambda's registry in moto, which runs functions only in Docker:

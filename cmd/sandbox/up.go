@@ -28,6 +28,7 @@ type upOptions struct {
 	quirks    []string
 	python    string
 	functions string
+	cloud     bool
 }
 
 func upCommand() *cobra.Command {
@@ -39,7 +40,10 @@ func upCommand() *cobra.Command {
 
 AgentCore's control plane, the gateways' MCP endpoints, STS and the product's
 own functions are served here; every other AWS service by a moto server, in the
-account that the caller's key belongs to. Nothing outlives the command.`,
+account that the caller's key belongs to. What clients deploy there runs, too:
+functions, the streams that they read, rules and schedules. With --cloud nothing
+else does: the product is there when its template has been deployed. Nothing
+outlives the command.`,
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
 			return up(command.Context(), options, command.OutOrStdout())
@@ -55,6 +59,7 @@ account that the caller's key belongs to. Nothing outlives the command.`,
 	flags.StringArrayVar(&options.quirks, "quirk", nil, "have AWS's other possible answer to an open question; may be repeated\n"+quirkList())
 	flags.StringVar(&options.python, "python", python, "interpreter that has moto[server] ($GATEWAY_GRANTS_PYTHON)")
 	flags.StringVar(&options.functions, "functions", filepath.Join("build", "local"), "directory of the functions' executables")
+	flags.BoolVar(&options.cloud, "cloud", false, "serve nothing of the product but what is deployed")
 	return command
 }
 
@@ -88,14 +93,22 @@ func up(ctx context.Context, options upOptions, out io.Writer) (err error) {
 		return fmt.Errorf("opening the log: %w", err)
 	}
 	defer file.Close()
+	events, err := listenForEvents(ctx)
+	if err != nil {
+		return err
+	}
+	defer events.Close()
 	moto, err := cloud.StartMoto(ctx, cloud.Options{
-		Python: options.python, Log: h.log("moto"), Accounts: []string{management, accountA, accountB},
+		Python: options.python, Log: h.log("moto"), Accounts: []string{management, accountA, accountB}, Events: events.url,
 	})
 	if err != nil {
 		return fmt.Errorf("%w (is %s there? `make .venv/ready` sets it up)", err, options.python)
 	}
 	defer func() { err = errors.Join(err, moto.Stop()) }()
-	err = serve(ctx, listener, moto, h, quirks, options.functions, slog.New(slog.NewTextHandler(file, nil)), out)
+	err = serve(ctx, listener, events, options, site{
+		moto: moto, endpoint: "http://" + listener.Addr().String(), python: options.python, home: h, quirks: quirks,
+		log: slog.New(slog.NewTextHandler(file, nil)),
+	}, out)
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return nil // asked to stop while starting
 	}
@@ -103,56 +116,53 @@ func up(ctx context.Context, options upOptions, out io.Writer) (err error) {
 }
 
 // serve sets everything up behind the listener, says that it is ready and waits.
-func serve(ctx context.Context, listener net.Listener, moto *cloud.Moto, h *home, quirks model.Quirks, executables string, log *slog.Logger, out io.Writer) (err error) {
-	endpoint := "http://" + listener.Addr().String()
-	decisions, err := os.OpenFile(h.decisions(), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+func serve(ctx context.Context, listener net.Listener, events *eventsListener, options upOptions, on site, out io.Writer) (err error) {
+	decisions, err := os.OpenFile(on.home.decisions(), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return fmt.Errorf("opening the log of decisions: %w", err)
 	}
 	defer decisions.Close()
-	s, err := newStandIn(moto, endpoint, quirks, decisions, log)
+	on.decisions = decisions
+	s, err := newStandIn(on)
 	if err != nil {
 		return err
 	}
-	if err := foundOrganization(ctx, moto); err != nil {
+	if err := foundOrganization(ctx, on.moto); err != nil {
 		return err
 	}
-	if err := createGatewayRole(ctx, moto); err != nil {
-		return err
+	product := &product{}
+	if !options.cloud {
+		if product, err = startProduct(ctx, s, on, options.functions); err != nil {
+			return err
+		}
 	}
-	functions, err := startFunctions(ctx, s, h, executables, endpoint)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, functions.stop()) }()
-	deployed, err := deploy(ctx, moto, functions, log)
-	if err != nil {
-		return err
-	}
-	s.upstream.TableWritten = deployed.wake
-	if err := writeProfiles(ctx, h.config(), endpoint, moto, s.identities); err != nil {
+	defer func() { err = errors.Join(err, product.stop()) }()
+	if err := writeProfiles(ctx, on.home.config(), on.endpoint, on.moto, s.identities); err != nil {
 		return err
 	}
 
-	server := &http.Server{Handler: s.handler, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
+	server := &http.Server{Handler: s.handler, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(on.log.Handler(), slog.LevelWarn)}
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
+	go events.serve(s.runner.Events())
 	background, stop := context.WithCancel(ctx)
 	var running sync.WaitGroup
-	running.Go(func() { deployed.run(background) })
+	running.Go(func() { product.run(background) })
+	running.Go(func() { s.runner.Run(background) })
 	defer running.Wait()
 	defer stop()
-	defer server.Close() // clients that are still there need no answer
+	defer server.Close()  // clients that are still there need no answer
+	defer s.runner.Stop() // before: what functions have said last is still to be sent
 
 	fmt.Fprintf(out, "ready: %s, logs in %s; to use it: export AWS_CONFIG_FILE=%s AWS_PROFILE=account-a (or account-b, admin, management)\n",
-		endpoint, filepath.Join(h.path, "logs"), h.config())
+		on.endpoint, on.home.logs(), on.home.config())
 	select {
 	case <-ctx.Done():
 		return nil
-	case <-moto.Done():
-		return moto.Err()
+	case <-on.moto.Done():
+		return on.moto.Err()
 	case err := <-failed:
-		return fmt.Errorf("serving %s: %w", endpoint, err)
+		return fmt.Errorf("serving %s: %w", on.endpoint, err)
 	}
 }
 

@@ -83,9 +83,11 @@ func NewStreamMapping(client StreamReader, streamARN string, function lambda.Fun
 	}
 }
 
-// Change replaces the settings. It keeps the place in the stream, as Lambda does,
-// and must not be called while Run runs.
-func (m *StreamMapping) Change(options StreamOptions) { m.options = options }
+// TakeOver goes on where another mapping of the same stream has ended, as Lambda
+// does when a mapping is changed. Neither may be running.
+func (m *StreamMapping) TakeOver(from *StreamMapping) {
+	m.done, m.iterator, m.shard = from.done, from.iterator, from.shard
+}
 
 // Wake has the stream read now. It never blocks.
 func (m *StreamMapping) Wake() {

@@ -274,22 +274,26 @@ func TestAMappingBeginsWhereItIsToldAndGoesOnWhereItWas(t *testing.T) {
 			got = append(got, strings.Join(keysIn(t, payload), " "))
 			return fine("")
 		})
-		mapping := cloud.NewStreamMapping(s, oneStream, function, oneFunction, cloud.StreamOptions{FromLatest: true}, slog.New(slog.DiscardHandler))
-		run := func() {
+		mapping := func(options cloud.StreamOptions) *cloud.StreamMapping {
+			return cloud.NewStreamMapping(s, oneStream, function, oneFunction, options, slog.New(slog.DiscardHandler))
+		}
+		run := func(m *cloud.StreamMapping) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
-			mapping.Run(ctx)
+			m.Run(ctx)
 		}
+		first, second := mapping(cloud.StreamOptions{FromLatest: true}), mapping(cloud.StreamOptions{BatchSize: 1})
 		go func() {
 			time.Sleep(20 * time.Second)
 			s.failing = 3
 			s.write(time.Now())
 		}()
-		run()
+		run(first)
 		s.write(time.Now())
-		mapping.Change(cloud.StreamOptions{BatchSize: 1})
-		run()
-		if diff := cmp.Diff([]string{"2", "3"}, got); diff != "" {
+		s.write(time.Now())
+		second.TakeOver(first)
+		run(second)
+		if diff := cmp.Diff([]string{"2", "3", "4"}, got); diff != "" {
 			t.Errorf("batches (-want +got):\n%s", diff)
 		}
 	})

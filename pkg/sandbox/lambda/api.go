@@ -25,7 +25,7 @@ type API struct {
 	Verifier  *sigv4.Verifier
 	Decider   iam.Decider
 	Functions Functions
-	Region    string // "" serves every region
+	Region    string // "": every region
 
 	background sync.WaitGroup
 }
