@@ -29,6 +29,8 @@ type upOptions struct {
 	python    string
 	functions string
 	cloud     bool
+	then      string
+	progress  io.Writer // takes what then says
 }
 
 func upCommand() *cobra.Command {
@@ -46,6 +48,7 @@ else does: the product is there when its template has been deployed. Nothing
 outlives the command.`,
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
+			options.progress = command.ErrOrStderr()
 			return up(command.Context(), options, command.OutOrStdout())
 		},
 	}
@@ -59,6 +62,7 @@ outlives the command.`,
 	flags.StringArrayVar(&options.quirks, "quirk", nil, "have AWS's other possible answer to an open question; may be repeated\n"+quirkList())
 	flags.StringVar(&options.python, "python", python, "interpreter that has moto[server] ($GATEWAY_GRANTS_PYTHON)")
 	flags.StringVar(&options.functions, "functions", filepath.Join("build", "local"), "directory of the functions' executables")
+	flags.StringVar(&options.then, "then", "", "shell command that is run against it before it is ready, as profile account-a;\nif that fails, so does the stand-in")
 	flags.BoolVar(&options.cloud, "cloud", false, "serve nothing of the product but what is deployed")
 	return command
 }
@@ -154,6 +158,11 @@ func serve(ctx context.Context, listener net.Listener, events *eventsListener, o
 	defer server.Close()  // clients that are still there need no answer
 	defer s.runner.Stop() // before: what functions have said last is still to be sent
 
+	if options.then != "" {
+		if err := runThen(ctx, options.then, on.home.config(), options.progress); err != nil {
+			return err
+		}
+	}
 	fmt.Fprintf(out, "ready: %s, logs in %s; to use it: export AWS_CONFIG_FILE=%s AWS_PROFILE=account-a (or account-b, admin, management)\n",
 		on.endpoint, on.home.logs(), on.home.config())
 	select {
