@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gateway-grants/gateway-grants/pkg/directory"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 	"github.com/gateway-grants/gateway-grants/pkg/policy"
 )
@@ -22,7 +23,7 @@ func Make(world World, limits Limits) (Plan, error) {
 		return leaveAlone(world, limits, blocked, said), nil
 	}
 
-	standing := lasting(said.accesses)
+	standing, recorded := lasting(said.accesses), world.Gateway.Recorded
 	r := &resolver{world: world, limits: limits, standing: standing, selected: map[string][]string{}}
 	claims := r.claims()
 	refused := refusals(world, claims, said)
@@ -40,6 +41,9 @@ func Make(world World, limits Limits) (Plan, error) {
 	ordered := byPrecedence(wanted, standing, claims)
 	d := draft{compiler: c, base: world.Gateway.Policy, foreign: foreign, claims: claims, said: said}
 	d.admitted = fit(c, d.base, foreign, wanted, ordered, standing)
+	if world.Accounts.Availability() == directory.Known || HadDirectory(recorded) {
+		r.selected[hadDirectory] = nil
+	}
 	maps.Copy(r.selected, world.pending())
 	announce(r.selected, d.admitted, said.leftovers)
 	want, err := d.document(d.admitted)
@@ -58,12 +62,11 @@ func Make(world World, limits Limits) (Plan, error) {
 	if want != nil {
 		plan.Size = measure(want, limits.Accounting)
 	}
-	recorded := world.Gateway.Recorded.Gateway
-	plan.Drift = plan.Write && len(said.leftovers) == 0 && drifted(hash(said.accesses, said.strange), recorded)
+	plan.Drift = plan.Write && len(said.leftovers) == 0 && drifted(hash(said.accesses, said.strange), recorded.Gateway)
 	d.verdict = verdict{admitted: lasting(d.admitted), refused: refused, now: world.Now}
 	plan.draft = d
 	plan.Changes = changes(claims, standing, d.verdict, said)
-	if until := recorded.ContestedUntil(); plan.Drift && world.Now.Before(until) && !plan.Revokes() {
+	if until := recorded.Gateway.ContestedUntil(); plan.Drift && world.Now.Before(until) && !plan.Revokes() {
 		plan.yield(until, standing)
 	}
 	plan.Status = statuses(world, claims, plan.draft.verdict)

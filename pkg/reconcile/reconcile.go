@@ -158,21 +158,25 @@ func (r *run) observe(ctx context.Context) error {
 			return fmt.Errorf("read the resource policy: %w", err)
 		}
 	}
-	r.world.Accounts = r.lookup(ctx, rows)
+	snapshot, asked := r.lookup(ctx, rows)
 	state, err := r.States.Load(ctx, r.gateway)
 	if err != nil {
 		return fmt.Errorf("%w: read the recorded state: %w", errUnrecorded, err)
 	}
-	r.marks = 0
+	if asked && snapshot.Availability() == directory.Absent && plan.HadDirectory(state) {
+		r.Log.WarnContext(ctx, "directory lost its mark of a complete listing; the next one puts it back", "gateway", r.gateway.ARN())
+		snapshot = directory.Failed()
+	}
+	r.world.Accounts, r.marks = snapshot, 0
 	state.Gateway.Refused = merged(state.Gateway.Refused, r.refused)
 	observed.Gateway, observed.Recorded = r.gateway, state
 	r.world.Gateway, r.world.Rows = observed, rows
 	return nil
 }
 
-// lookup reads the part of the directory that the rows need. A directory that
-// cannot be read holds up nothing that can be decided without it.
-func (r *run) lookup(ctx context.Context, rows []grant.Row) directory.Snapshot {
+// lookup reads the part of the directory that the rows need, if any do. A directory
+// that cannot be read holds up nothing that can be decided without it.
+func (r *run) lookup(ctx context.Context, rows []grant.Row) (snapshot directory.Snapshot, asked bool) {
 	var selectors []grant.Principal
 	var accounts []string
 	for _, row := range rows {
@@ -185,14 +189,14 @@ func (r *run) lookup(ctx context.Context, rows []grant.Row) directory.Snapshot {
 		}
 	}
 	if len(selectors)+len(accounts) == 0 {
-		return directory.Snapshot{}
+		return snapshot, false
 	}
 	snapshot, err := r.Directory.Lookup(ctx, selectors, accounts)
 	if err != nil {
 		r.Log.WarnContext(ctx, "directory unreadable", "gateway", r.gateway.ARN(), "error", err)
-		return directory.Failed()
+		return directory.Failed(), true
 	}
-	return snapshot
+	return snapshot, true
 }
 
 // apply writes the plan. It marks the gateway due first, so that a crash is

@@ -1,0 +1,66 @@
+package reconcile_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/gateway-grants/gateway-grants/pkg/directory"
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
+)
+
+// unmarkedDirectory has lost the mark of a complete listing, as if there was none.
+type unmarkedDirectory struct{}
+
+func (unmarkedDirectory) Lookup(context.Context, []grant.Principal, []string) (directory.Snapshot, error) {
+	return directory.Snapshot{}, nil
+}
+
+const rootOutside = "arn:aws:iam::999900001111:root"
+
+func TestADirectoryThatLostItsMarkIsNotTakenForNone(t *testing.T) {
+	c := newCloud(t)
+	c.join("444455556666", "777788889999")
+	c.grant("selected", "o-exampleorgid", "exclude", []any{"777788889999"})
+	c.grant("explicit", "777788889999")
+	c.reconcile()
+
+	marked := c.reconciler.Directory
+	c.reconciler.Directory = unmarkedDirectory{}
+	c.grant("outside", "999900001111")
+	c.reconcile()
+	if diff := cmp.Diff([]string{rootB, rootC}, c.principals()); diff != "" {
+		t.Errorf("without the mark: -want +got\n%s", diff)
+	}
+	state := c.state()
+	if got := state.Grants[c.key("outside")]; got.Reason != grant.CodeDirectoryFailed {
+		t.Errorf("the grant from outside is %+v", got)
+	}
+	if state.Gateway.LastError != grant.CodeDirectoryFailed || state.Gateway.Due.IsZero() {
+		t.Errorf("recorded %+v", state.Gateway)
+	}
+	c.revoke("explicit")
+	c.reconcile()
+	if diff := cmp.Diff([]string{rootB}, c.principals()); diff != "" {
+		t.Errorf("after a revocation: -want +got\n%s", diff)
+	}
+
+	c.reconciler.Directory = marked
+	c.now = c.now.Add(time.Hour)
+	c.reconcileUntilSettled()
+	if got := c.state().Grants[c.key("outside")]; got.Reason != grant.CodeOutsideOrg {
+		t.Errorf("with the mark back, the grant from outside is %+v", got)
+	}
+}
+
+func TestWithNoDirectoryEverAGrantFromOutsideCounts(t *testing.T) {
+	c := newCloud(t)
+	c.reconciler.Directory = unmarkedDirectory{}
+	c.grant("outside", "999900001111")
+	c.reconcileUntilSettled()
+	if diff := cmp.Diff([]string{rootOutside}, c.principals()); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
