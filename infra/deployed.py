@@ -241,6 +241,7 @@ DESCRIBED = {
     "AWS::Logs::MetricFilter": metric_filter,
     "AWS::Logs::QueryDefinition": query,
     "AWS::Logs::ResourcePolicy": log_policy,
+    "AWS::Organizations::ResourcePolicy": lambda *_: client("organizations").describe_resource_policy()["ResourcePolicy"],
     "AWS::SQS::Queue": queue,
     "AWS::SQS::QueuePolicy": queue_policy,
     "AWS::Scheduler::Schedule": lambda name, p: client("scheduler").get_schedule(Name=name, GroupName=p["GroupName"]),
@@ -254,6 +255,8 @@ def main():
     template = json.loads(json.dumps(load(sys.argv[2])))
     given = json.load(sys.stdin)
     given["parameters"] = given["parameters"] or {}
+    if any(r["Type"].startswith("AWS::Organizations::") for r in template["Resources"].values()):
+        client("organizations").create_organization()  # whose management account this is
     outcome = deploy(template, given["parameters"])
     listed = client("cloudformation").describe_stack_resources(StackName=STACK)["StackResources"]
     physical = {r["LogicalResourceId"]: r["PhysicalResourceId"] for r in listed}

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/organizations"
+	"github.com/aws/aws-sdk-go-v2/service/organizations/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/cloud"
@@ -24,7 +25,8 @@ import (
 const hubBus = "arn:aws:events:" + region + ":" + accountA + ":event-bus/hub"
 
 // forwarded is an organization whose management account has deployed
-// infra/organization-events.yaml, and account A's bus that it forwards to.
+// infra/organization-events.yaml, and account A's bus that it forwards to. It is account
+// B that it lets read the organization: A may anyhow.
 type forwarded struct {
 	*world
 	hub  *told
@@ -74,7 +76,7 @@ func (f *forwarded) deployOrganizationEvents(t *testing.T) {
 	deploy := exec.Command(filepath.Join(filepath.Dir(cloudtest.Python(t)), "aws"), "cloudformation", "deploy",
 		"--template-file", filepath.Join(cloudtest.Repository(t), "infra", "organization-events.yaml"),
 		"--stack-name", "organization-events", "--capabilities", "CAPABILITY_IAM",
-		"--parameter-overrides", "HubBusArn="+hubBus, "HubAccountId="+accountA)
+		"--parameter-overrides", "HubBusArn="+hubBus, "HubAccountId="+accountB)
 	deploy.Env = append(os.Environ(), "AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull, "AWS_CA_BUNDLE=",
 		"AWS_REGION="+region, "AWS_DEFAULT_REGION="+region, "AWS_ENDPOINT_URL="+f.endpoint, "AWS_PAGER=",
 		"AWS_ACCESS_KEY_ID="+key.ID, "AWS_SECRET_ACCESS_KEY="+key.Secret, "AWS_SESSION_TOKEN="+key.SessionToken)
@@ -141,5 +143,36 @@ func TestAnEventIsForwardedIfTheBusAgreesAndElseKept(t *testing.T) {
 	}
 	if events := f.hub.next(); len(events) > 0 {
 		t.Errorf("the hub has %v all the same", events)
+	}
+}
+
+func TestTheDelegationPolicyLetsWhomItNamesReadTheOrganization(t *testing.T) {
+	f := newForwarded(t)
+	client := organizations.NewFromConfig(f.as(t, accountB))
+	listed, err := client.ListAccounts(t.Context(), &organizations.ListAccountsInput{})
+	if err != nil || len(listed.Accounts) != 3 {
+		t.Errorf("account B lists the accounts: %v, %v", listed, err)
+	}
+	for reason, call := range map[string]func() error{
+		"the policy does not name this one": func() error {
+			_, err := client.ListPolicies(t.Context(), &organizations.ListPoliciesInput{Filter: types.PolicyTypeServiceControlPolicy})
+			return err
+		},
+		"it is to read": func() error {
+			_, err := client.CloseAccount(t.Context(), &organizations.CloseAccountInput{AccountId: aws.String(accountA)})
+			return err
+		},
+	} {
+		if err := call(); errorCode(err) != "AccessDeniedException" {
+			t.Errorf("%s: want AccessDeniedException, got %v", reason, err)
+		}
+	}
+
+	_, err = organizations.NewFromConfig(f.as(t, management)).DeleteResourcePolicy(t.Context(), &organizations.DeleteResourcePolicyInput{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.ListAccounts(t.Context(), &organizations.ListAccountsInput{}); errorCode(err) != "AccessDeniedException" {
+		t.Errorf("without the policy: want AccessDeniedException, got %v", err)
 	}
 }

@@ -10,7 +10,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/organizations"
 	"github.com/aws/aws-sdk-go-v2/service/organizations/types"
 
+	"github.com/gateway-grants/gateway-grants/pkg/policy"
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/actions"
+	"github.com/gateway-grants/gateway-grants/pkg/sandbox/iam"
 )
 
 // errNotForMembers refuses a call to Organizations that only the management
@@ -19,13 +21,13 @@ var errNotForMembers = errors.New("You don't have permissions to access this res
 
 // actsIn is the account that moto is to serve a call to Organizations in. Moto
 // keeps an organization in its management account and shows every other account
-// an empty one, where AWS shows it to delegated administrators and refuses the
-// rest.
+// an empty one, where AWS shows it to delegated administrators, and to those whom
+// the organization's delegation policy names, and refuses the rest.
 // https://docs.aws.amazon.com/organizations/latest/userguide/orgs_integrate_delegated_admin.html
-func (i *Identities) actsIn(ctx context.Context, caller, target string) (string, error) {
+func (i *Identities) actsIn(ctx context.Context, caller iam.Caller, target string) (string, error) {
 	_, operation, _ := strings.Cut(target, ".")
-	if caller == i.management || i.management == "" || operation == "DescribeOrganization" {
-		return caller, nil
+	if caller.Account == i.management || i.management == "" || operation == "DescribeOrganization" {
+		return caller.Account, nil
 	}
 	if !strings.HasPrefix(operation, "List") && !strings.HasPrefix(operation, "Describe") {
 		return "", errNotForMembers
@@ -38,12 +40,41 @@ func (i *Identities) actsIn(ctx context.Context, caller, target string) (string,
 			return "", fmt.Errorf("listing the delegated administrators: %w", err)
 		}
 		for n := range page.DelegatedAdministrators {
-			if aws.ToString(page.DelegatedAdministrators[n].Id) == caller {
+			if aws.ToString(page.DelegatedAdministrators[n].Id) == caller.Account {
 				return i.management, nil
 			}
 		}
 	}
-	return "", errNotForMembers
+	return i.delegated(ctx, client, caller, operation)
+}
+
+// delegated asks the delegation policy alone: what the caller's own policies say is
+// decided before. Of statements only those for all resources count.
+// https://docs.aws.amazon.com/organizations/latest/userguide/orgs_delegate_policies.html
+func (i *Identities) delegated(ctx context.Context, client *organizations.Client, caller iam.Caller, operation string) (string, error) {
+	described, err := client.DescribeResourcePolicy(ctx, &organizations.DescribeResourcePolicyInput{})
+	if none := (*types.ResourcePolicyNotFoundException)(nil); errors.As(err, &none) {
+		return "", errNotForMembers
+	}
+	if err != nil {
+		return "", fmt.Errorf("reading the delegation policy: %w", err)
+	}
+	document, err := policy.Parse([]byte(aws.ToString(described.ResourcePolicy.Content)))
+	if err != nil {
+		return "", fmt.Errorf("parsing the delegation policy: %w", err)
+	}
+	own, err := policy.Parse([]byte(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`))
+	if err != nil {
+		return "", err
+	}
+	decision := policy.Evaluate(policy.Call{
+		Caller: caller.Principal(), Identity: []*policy.Document{own}, ResourcePolicy: document,
+		Action: "organizations:" + operation, Resource: "*", ResourceAccount: i.management,
+	})
+	if !decision.Allowed {
+		return "", errNotForMembers
+	}
+	return i.management, nil
 }
 
 // organization is what ARNs in the organization are made of; nothing where there is

@@ -95,12 +95,6 @@ func TestAStackWithSomethingUnknownFailsAndLeavesNothing(t *testing.T) {
 	}
 }
 
-func TestWhatMotoCannotKeepIsNamedInTheEvents(t *testing.T) {
-	moto := cloudtest.Moto(t)
-	cloudformation(t, moto, "CreateStack", `Resources: {P: {Type: AWS::Organizations::ResourcePolicy, Properties: {Content: {}}}}`)
-	saying(t, "somebody may wonder", cloudformation(t, moto, "DescribeStackEvents", ""), "CREATE_COMPLETE", "Nothing was made of it: moto keeps no delegation policy")
-}
-
 func TestAFailedUpdateGoesBack(t *testing.T) {
 	moto := cloudtest.Moto(t)
 	const before = "Resources:\n  B: {Type: AWS::Events::EventBus, Properties: {Name: old}}\n"

@@ -87,7 +87,7 @@ func (u *Upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if scopedService(r) == "organizations" {
 		r = noteOrganizationCall(r, identity.Caller)
-		account, err = u.identities.actsIn(r.Context(), account, r.Header.Get("X-Amz-Target"))
+		account, err = u.identities.actsIn(r.Context(), identity.Caller, r.Header.Get("X-Amz-Target"))
 	}
 	if errors.Is(err, errNotForMembers) {
 		refuse(w, r, http.StatusBadRequest, "AccessDeniedException", err.Error())

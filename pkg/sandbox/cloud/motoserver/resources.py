@@ -2,8 +2,7 @@
 calls of its service that CloudFormation makes, too.
 
 A type that is not here makes a stack fail, and so does a property that its service's call
-does not take. What moto cannot keep is in UNKEPT, with the reason, which the stack's events
-tell.
+does not take.
 """
 
 from dataclasses import dataclass, field
@@ -413,17 +412,18 @@ class Schedule(Kind):
         aws("scheduler", "DeleteSchedule", Name=made.id, GroupName=p.get("GroupName", "default"))
 
 
-class Unkept(Kind):
-    """What moto has no place for. It does nothing, and its reason is told."""
-
-    def __init__(self, reason: str):
-        self.reason = reason
+class Delegation(Kind):
+    changeable = ("Content",)
 
     def create(self, aws: AWS, name: str, p: Properties) -> Made:
-        return Made(name)
+        summary = aws("organizations", "PutResourcePolicy", **p)["ResourcePolicy"]["ResourcePolicySummary"]
+        return Made(summary["Id"], {"Id": summary["Id"], "Arn": summary["Arn"]})
+
+    def update(self, aws: AWS, made: Made, old: Properties, p: Properties) -> Made:
+        return self.create(aws, made.id, p)
 
     def delete(self, aws: AWS, made: Made, p: Properties) -> None:
-        pass
+        aws("organizations", "DeleteResourcePolicy")
 
 
 KINDS: dict[str, Kind] = {
@@ -442,7 +442,7 @@ KINDS: dict[str, Kind] = {
     "AWS::Logs::MetricFilter": MetricFilter(),
     "AWS::Logs::QueryDefinition": QueryDefinition(),
     "AWS::Logs::ResourcePolicy": LogPolicy(),
-    "AWS::Organizations::ResourcePolicy": Unkept("moto keeps no delegation policy of an organization"),
+    "AWS::Organizations::ResourcePolicy": Delegation(),
     "AWS::SQS::Queue": Queue(),
     "AWS::SQS::QueuePolicy": QueuePolicy(),
     "AWS::Scheduler::Schedule": Schedule(),

@@ -15,6 +15,7 @@ from threading import Lock
 
 import aws
 import cloudformation
+import delegation
 import deployed
 import functions
 import queries
@@ -28,6 +29,7 @@ at_random = utils.make_random_account_id
 utils.make_random_account_id = lambda: next(planned, None) or at_random()
 
 cloudformation.install()
+delegation.install()
 functions.install()
 queries.install()
 rules.install()

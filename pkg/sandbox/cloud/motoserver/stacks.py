@@ -18,7 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from moto.cloudformation.models import Event
 from moto.cloudformation.parsing import Export, Output
 from moto.cloudformation.utils import random_suffix
-from resources import Kind, Made, Properties, Unkept, changed, kind
+from resources import Kind, Made, Properties, changed, kind
 from template import Scope, read, transform
 
 log = logging.getLogger("sandbox.stacks")
@@ -202,8 +202,6 @@ class Resources:
             if refused:
                 raise ValueError(f"{', '.join(sorted(refused))} cannot change here: make the resource anew")
             made = what.update(self.aws, have.made, have.properties, p)
-        if isinstance(what, Unkept):
-            step.reason = f"Nothing was made of it: {what.reason}"
         return made
 
     def _name(self, logical: str, what: Kind) -> str:
@@ -235,7 +233,6 @@ class Step:
     def __init__(self, stack: Any, name: str, of: str, have: Resource | None, verb: str = ""):
         self.stack, self.name, self.of, self.have = stack, name, of, have
         self.verb = verb or ("UPDATE" if have else "CREATE")
-        self.reason: str | None = None
         self.quiet = False  # nothing was to be done
         self.skipped = False
 
@@ -249,9 +246,9 @@ class Step:
             log.error("stack %s: %s (%s): %s", self.stack.name, self.name, self.of, reason, exc_info=failure)
             raise Failed(f"The following resource(s) failed to {self.verb.lower()}: [{self.name}]. {reason}") from failure
         if failure is None and not self.quiet:
-            self._add(f"{self.verb}_SKIPPED" if self.skipped else f"{self.verb}_COMPLETE", self.reason)
+            self._add(f"{self.verb}_SKIPPED" if self.skipped else f"{self.verb}_COMPLETE")
 
-    def _add(self, status: str, reason: str | None) -> None:
+    def _add(self, status: str, reason: str | None = None) -> None:
         physical = self.have.made.id if self.have else ""
         self.stack.events.append(
             Event(self.stack.stack_id, self.stack.name, self.name, physical, self.of, status, reason, None)
