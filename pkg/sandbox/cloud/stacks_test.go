@@ -29,8 +29,7 @@ func cloudformation(t *testing.T, moto *cloud.Moto, action, template string) str
 	}
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	request.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=SANDBOX/20260101/us-east-1/cloudformation/aws4_request, SignedHeaders=host, Signature=0")
-	request.Header.Set("X-Moto-Account-Id", accountA)
-	answer, err := http.DefaultClient.Do(request)
+	answer, err := moto.Config(accountA, region).HTTPClient.Do(request)
 	if err != nil {
 		t.Fatal(err)
 	}
