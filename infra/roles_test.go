@@ -50,8 +50,10 @@ func statements(t *testing.T, s stack) []statement {
 // nameless are the actions that name no resource, or one that nobody knows before.
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_bedrock-agentcore.html
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsorganizations.html
+// https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html
 func nameless(action string) bool {
-	return action == "bedrock-agentcore:ListGateways" || strings.HasPrefix(action, "organizations:Describe") || strings.HasPrefix(action, "organizations:List")
+	return action == "bedrock-agentcore:ListGateways" || action == "dynamodb:ListStreams" ||
+		strings.HasPrefix(action, "organizations:Describe") || strings.HasPrefix(action, "organizations:List")
 }
 
 func TestNoRoleMayDoMoreThanItSays(t *testing.T) {
