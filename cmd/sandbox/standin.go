@@ -48,8 +48,9 @@ func newStandIn(on site) (*standIn, error) {
 	verifier := &sigv4.Verifier{Keys: identities, Now: time.Now}
 	decider := iam.Decider{Policies: identities, Record: iam.LogDecisions(on.decisions, log)}
 	own := &lambda.Registry{}
+	forwarding := &cloud.Forwarding{Moto: moto, Identities: identities, Decider: decider}
 	deployed := runner.New(runner.Options{
-		Source: moto, Sessions: identities, Endpoint: on.endpoint, Queues: moto.Config, Record: decider.Record,
+		Source: moto, Sessions: identities, Endpoint: on.endpoint, Queues: moto.Config, Forward: forwarding.Forward, Record: decider.Record,
 		Python: on.python, Code: on.home.code(), Logs: on.home.logs(), Log: log, Now: time.Now,
 	})
 	functions := everyFunction{own, deployed}

@@ -1,6 +1,8 @@
 package cloud_test
 
 import (
+	"encoding/json"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -13,9 +15,9 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/organizations"
 	"github.com/aws/aws-sdk-go-v2/service/organizations/types"
-	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/cloud"
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/cloud/cloudtest"
@@ -29,18 +31,25 @@ const hubBus = "arn:aws:events:" + region + ":" + accountA + ":event-bus/hub"
 // B that it lets read the organization: A may anyhow.
 type forwarded struct {
 	*world
-	hub  *told
-	lost *told // the stack's dead-letter queue
+	hub      *told
+	forwards chan error // what came of each event that a rule picked for a bus
 }
 
 func newForwarded(t *testing.T) *forwarded {
 	t.Helper()
-	var handler http.Handler
-	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handler.ServeHTTP(w, r) }))
+	f := &forwarded{forwards: make(chan error, 10)}
+	var forwarding *cloud.Forwarding
+	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		var match cloud.RuleMatch
+		err := json.NewDecoder(r.Body).Decode(&match)
+		if err == nil {
+			err = forwarding.Forward(r.Context(), match)
+		}
+		f.forwards <- err
+	}))
 	t.Cleanup(receiver.Close)
-	f := &forwarded{world: organizedWith(t, receiver.URL)}
-	forwarding := &cloud.Forwarding{Moto: f.moto, Identities: f.identities, Decider: iam.Decider{Policies: f.identities}, Log: slog.New(slog.DiscardHandler)}
-	handler = forwarding.Before(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("no rule has another target") }))
+	f.world = organizedWith(t, receiver.URL)
+	forwarding = &cloud.Forwarding{Moto: f.moto, Identities: f.identities, Decider: iam.Decider{Policies: f.identities}}
 	f.upstream.OrganizationCalled = cloud.NewOrganizationTrail(f.moto, management, time.Now, slog.New(slog.DiscardHandler)).Record
 
 	bus := eventbridge.NewFromConfig(f.moto.Config(accountA, region))
@@ -50,19 +59,6 @@ func newForwarded(t *testing.T) *forwarded {
 	// As the rule of template.yaml picks them: those that the management account tells of.
 	f.hub = listenTo(t, f.world, accountA, "hub", `{"account":["`+management+`"],"source":["aws.organizations"]}`)
 	f.deployOrganizationEvents(t)
-	queues := sqs.NewFromConfig(f.moto.Config(management, region))
-	listed, err := queues.ListQueues(t.Context(), &sqs.ListQueuesInput{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range listed.QueueUrls {
-		if strings.Contains(listed.QueueUrls[i], "LostEvents") {
-			f.lost = &told{t: t, queue: queues, url: &listed.QueueUrls[i]}
-		}
-	}
-	if f.lost == nil {
-		t.Fatalf("no queue for lost events among %v", listed.QueueUrls)
-	}
 	return f
 }
 
@@ -108,42 +104,47 @@ func (f *forwarded) createAccount(t *testing.T, name string) string {
 	return aws.ToString(made.CreateAccountStatus.AccountId)
 }
 
-// soon waits for the one event that says that an account was made.
-func (l *told) soon(what string) map[string]any {
-	l.t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		if events := l.next(); len(events) > 0 {
-			if len(events) > 1 {
-				l.t.Errorf("%s: %d events, want one: %v", what, len(events), events)
-			}
-			return events[0]
-		}
-	}
-	l.t.Fatalf("%s: nothing within 10 s", what)
-	return nil
-}
-
-func TestAnEventIsForwardedIfTheBusAgreesAndElseKept(t *testing.T) {
+func TestAnEventIsForwardedIfBothSidesAgree(t *testing.T) {
 	f := newForwarded(t)
-	about := func(event map[string]any) any {
-		return named(event, "serviceEventDetails", "createAccountStatus", "accountId")
-	}
-
 	f.permit(t, management)
 	id := f.createAccount(t, "let-through")
-	event := f.hub.soon("the hub's bus takes events of the management account")
-	if event["account"] != management || event["detail-type"] != "AWS Service Event via CloudTrail" || about(event) != id {
-		t.Errorf("want CreateAccountResult of %s about %s, got %v", management, id, event)
+	if err := <-f.forwards; err != nil {
+		t.Fatalf("the hub's bus takes events of the management account: %v", err)
+	}
+	events := f.hub.next()
+	if len(events) != 1 || events[0]["account"] != management || events[0]["detail-type"] != "AWS Service Event via CloudTrail" ||
+		named(events[0], "serviceEventDetails", "createAccountStatus", "accountId") != id {
+		t.Errorf("want CreateAccountResult of %s about %s, got %v", management, id, events)
 	}
 
+	refused := func(reason, name string) {
+		t.Helper()
+		f.createAccount(t, name)
+		if err := <-f.forwards; !errors.Is(err, cloud.ErrNotForwarded) {
+			t.Errorf("%s: want ErrNotForwarded, got %v", reason, err)
+		}
+		if events := f.hub.next(); len(events) > 0 {
+			t.Errorf("%s: the hub has %v all the same", reason, events)
+		}
+	}
 	f.permit(t, accountB) // instead
-	id = f.createAccount(t, "kept-out")
-	if event := f.lost.soon("the hub's bus takes events of another account only"); about(event) != id {
-		t.Errorf("want the event about %s in the dead-letter queue, got %v", id, event)
+	refused("the hub's bus takes events of another account only", "kept-out")
+
+	f.permit(t, management)
+	client := awsiam.NewFromConfig(f.moto.Config(management, region))
+	listed, err := client.ListRoles(t.Context(), &awsiam.ListRolesInput{})
+	if err != nil {
+		t.Fatal(err)
 	}
-	if events := f.hub.next(); len(events) > 0 {
-		t.Errorf("the hub has %v all the same", events)
+	for i := range listed.Roles {
+		if strings.Contains(aws.ToString(listed.Roles[i].RoleName), "ForwardRole") {
+			_, err = client.DeleteRolePolicy(t.Context(), &awsiam.DeleteRolePolicyInput{RoleName: listed.Roles[i].RoleName, PolicyName: aws.String("forward")})
+		}
 	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused("the role may not put events anywhere", "not-permitted")
 }
 
 func TestTheDelegationPolicyLetsWhomItNamesReadTheOrganization(t *testing.T) {

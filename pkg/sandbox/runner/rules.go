@@ -23,7 +23,7 @@ import (
 const maxMatch = 2 << 20
 
 // Events takes, as a POST of a cloud.RuleMatch each, what rules pick for
-// functions. It checks nobody: it is for moto alone.
+// functions and for other event buses. It checks nobody: it is for moto alone.
 func (r *Runner) Events() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
 		var match cloud.RuleMatch
@@ -43,13 +43,13 @@ type undelivered struct{ code, message string }
 
 func (u *undelivered) Error() string { return u.code + ": " + u.message }
 
-// deliver hands the event to the function's queue, as EventBridge does: it has
-// been delivered when Lambda has taken it. That never fails here for a time, so
+// deliver hands the event to its target, a function's queue or a bus, as EventBridge
+// does: it has been delivered when Lambda has taken it. That never fails here for a time, so
 // that the target's RetryPolicy has nothing to try again: missing permissions and
 // functions are not.
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.html
 func (r *Runner) deliver(ctx context.Context, match cloud.RuleMatch) {
-	err := r.invokeFor(ctx, match)
+	err := r.hand(ctx, match)
 	failed := (*undelivered)(nil)
 	switch {
 	case err == nil || ctx.Err() != nil:
@@ -57,16 +57,27 @@ func (r *Runner) deliver(ctx context.Context, match cloud.RuleMatch) {
 	case !errors.As(err, &failed):
 		failed = &undelivered{"SDK_CLIENT_ERROR", err.Error()}
 	}
-	log := r.Log.With("rule", match.Rule, "function", match.Target, "error", failed, "event", string(match.Event))
+	log := r.Log.With("rule", match.Rule, "target", match.Target, "error", failed, "event", string(match.Event))
 	if match.DeadLetter == "" {
-		log.Error("event dropped: it did not reach its function, and the rule's target has no dead-letter queue")
+		log.Error("event dropped: it did not reach its target, and the rule's target has no dead-letter queue")
 		return
 	}
 	if err := r.bury(ctx, match, failed); err != nil {
-		log.Error("event dropped: it did not reach its function, nor the dead-letter queue", "queue", match.DeadLetter, "why", err)
+		log.Error("event dropped: it did not reach its target, nor the dead-letter queue", "queue", match.DeadLetter, "why", err)
 		return
 	}
-	log.Error("event did not reach its function, and is in the dead-letter queue", "queue", match.DeadLetter)
+	log.Error("event did not reach its target, and is in the dead-letter queue", "queue", match.DeadLetter)
+}
+
+func (r *Runner) hand(ctx context.Context, match cloud.RuleMatch) error {
+	if r.Forward == nil || parseARN(match.Target).service != "events" {
+		return r.invokeFor(ctx, match)
+	}
+	err := r.Forward(ctx, match)
+	if errors.Is(err, cloud.ErrNotForwarded) {
+		return &undelivered{"NO_PERMISSIONS", err.Error()}
+	}
+	return err
 }
 
 func (r *Runner) invokeFor(ctx context.Context, match cloud.RuleMatch) error {

@@ -41,7 +41,7 @@ type Sessions interface {
 	ServiceSession(ctx context.Context, service string, context map[string][]string, roleARN, session string, lifetime time.Duration) (iam.AccessKey, error)
 }
 
-// Options say what to run, and where. All but Record are required.
+// Options say what to run, and where. All but Forward and Record are required.
 type Options struct {
 	Source   Source
 	Sessions Sessions
@@ -51,6 +51,9 @@ type Options struct {
 	// Queues makes clients of the queues of an account and region that check
 	// nothing, for what EventBridge itself sends.
 	Queues func(account, region string) aws.Config
+	// Forward puts the event of a match on the event bus that is its target, or
+	// answers cloud.ErrNotForwarded. Without it there are no such targets.
+	Forward func(context.Context, cloud.RuleMatch) error
 	// Record, if set, is given every decision on a call that a service makes for
 	// itself.
 	Record func(policy.Call, policy.Decision)
