@@ -10,7 +10,7 @@ BOOTSTRAP := go build -trimpath -buildvcs=false -ldflags="-s -w" -tags lambda.no
 ARGS      ?=
 FUZZTIME  ?= 10m
 
-.PHONY: help demo test lint bench simulate fuzz build local sandbox validate deploy destroy logs vulncheck reproducible clean
+.PHONY: help demo test lint bench simulate fuzz build local sandbox standin validate deploy destroy logs vulncheck reproducible clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,7 +66,10 @@ reproducible: ## build the functions of this commit twice, in two places, and co
 local: $(LOCAL) build/local/sandbox
 	@
 
-sandbox: local .venv/ready ## serve the local stand-in for AWS (ARGS="--port 4566")
+sandbox: build/local/sandbox .venv/ready .venv-sam/ready ## deploy template.yaml to a local cloud, and serve it (ARGS="--port 4566")
+	@build/local/sandbox up --cloud --then 'infra/stack local' $(ARGS)
+
+standin: local .venv/ready ## serve the local cloud with our functions in it, without deploying
 	@build/local/sandbox up $(ARGS)
 
 clean: ## remove everything that was built or set up
