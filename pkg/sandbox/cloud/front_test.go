@@ -36,6 +36,7 @@ type world struct {
 	moto       *cloud.Moto
 	identities *cloud.Identities
 	upstream   *cloud.Upstream
+	sts        *cloud.STS
 	endpoint   string
 }
 
@@ -48,12 +49,13 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
+	tokens := &cloud.STS{Verifier: verifier, Identities: identities}
 	server := httptest.NewServer(&cloud.Front{
-		Services: map[string]http.Handler{"sts": &cloud.STS{Verifier: verifier, Identities: identities}},
+		Services: map[string]http.Handler{"sts": tokens},
 		Rest:     upstream,
 	})
 	t.Cleanup(server.Close)
-	w := &world{moto: moto, identities: identities, upstream: upstream, endpoint: server.URL}
+	w := &world{moto: moto, identities: identities, upstream: upstream, sts: tokens, endpoint: server.URL}
 	for _, account := range []string{accountA, accountB} {
 		w.createRole(t, awsiam.NewFromConfig(moto.Config(account, region)), "Admin", account)
 	}
