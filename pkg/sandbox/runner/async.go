@@ -16,8 +16,9 @@ const (
 	asyncRetries = 2
 	asyncMaxAge  = 6 * time.Hour
 	// asyncWait is waited before the first retry, and twice as long before the
-	// second. Lambda waits a minute, and then two.
-	asyncWait = time.Second
+	// second. Lambda waits a minute, and then two; what a deployment has not
+	// finished yet is there by then, here too.
+	asyncWait = 10 * time.Second
 	// Where a call did not reach the function it is tried again after these.
 	asyncFirstBackoff = time.Second
 	asyncLastBackoff  = 5 * time.Minute
@@ -75,16 +76,6 @@ func (f *function) see(ctx context.Context, call *asyncCall) {
 			wait = time.Duration(call.attempts) * asyncWait
 		}
 		sleep(ctx, wait)
-	}
-}
-
-// sleep waits for so long, or until ctx ends.
-func sleep(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -39,25 +40,51 @@ func (r *Runner) Events() http.Handler {
 }
 
 // undelivered is why an event did not reach its target, in EventBridge's words.
-type undelivered struct{ code, message string }
+type undelivered struct {
+	code, message string
+	retries       int
+	exhausted     string // what limit ended them; "" if none
+}
 
 func (u *undelivered) Error() string { return u.code + ": " + u.message }
 
-// deliver hands the event to its target, a function's queue or a bus, as EventBridge
-// does: it has been delivered when Lambda has taken it. That never fails here for a time, so
-// that the target's RetryPolicy has nothing to try again: missing permissions and
-// functions are not.
+// How EventBridge retries unless the target says otherwise.
+// https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_RetryPolicy.html
+const (
+	ruleRetries = 185
+	ruleMaxAge  = 24 * time.Hour
+)
+
+// deliver hands the event to its target, a function's queue or a bus: it has been
+// delivered when that has taken it. What passes is tried again; missing permissions
+// and targets do not.
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.html
 func (r *Runner) deliver(ctx context.Context, match cloud.RuleMatch) {
-	err := r.hand(ctx, match)
-	failed := (*undelivered)(nil)
-	switch {
-	case err == nil || ctx.Err() != nil:
-		return
-	case !errors.As(err, &failed):
-		failed = &undelivered{"SDK_CLIENT_ERROR", err.Error()}
+	limits := limitsOf(match.Retries, match.MaxAge, ruleRetries, ruleMaxAge)
+	picked := r.Now()
+	for attempt, backoff := 1, firstBackoff; ; attempt, backoff = attempt+1, min(2*backoff, lastBackoff) {
+		err := r.hand(ctx, match)
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		failed := (*undelivered)(nil)
+		if errors.As(err, &failed) {
+			r.lose(ctx, match, *failed)
+			return
+		}
+		failed = &undelivered{code: "SDK_CLIENT_ERROR", message: err.Error(), retries: attempt - 1}
+		if failed.exhausted = limits.exhausted(attempt, r.Now().Add(backoff).Sub(picked)); failed.exhausted != "" {
+			r.lose(ctx, match, *failed)
+			return
+		}
+		sleep(ctx, backoff)
 	}
-	log := r.Log.With("rule", match.Rule, "target", match.Target, "error", failed, "event", string(match.Event))
+}
+
+// lose sends the event to the target's dead-letter queue; without one it is
+// dropped.
+func (r *Runner) lose(ctx context.Context, match cloud.RuleMatch, failed undelivered) {
+	log := r.Log.With("rule", match.Rule, "target", match.Target, "error", failed.Error(), "event", string(match.Event))
 	if match.DeadLetter == "" {
 		log.Error("event dropped: it did not reach its target, and the rule's target has no dead-letter queue")
 		return
@@ -75,7 +102,7 @@ func (r *Runner) hand(ctx context.Context, match cloud.RuleMatch) error {
 	}
 	err := r.Forward(ctx, match)
 	if errors.Is(err, cloud.ErrNotForwarded) {
-		return &undelivered{"NO_PERMISSIONS", err.Error()}
+		return &undelivered{code: "NO_PERMISSIONS", message: err.Error()}
 	}
 	return err
 }
@@ -83,13 +110,16 @@ func (r *Runner) hand(ctx context.Context, match cloud.RuleMatch) error {
 func (r *Runner) invokeFor(ctx context.Context, match cloud.RuleMatch) error {
 	f, err := r.find(ctx, match.Target)
 	if errors.Is(err, lambda.ErrNotFound) {
-		return &undelivered{"NO_RESOURCE", "Function not found: " + match.Target}
+		return &undelivered{code: "NO_RESOURCE", message: "Function not found: " + match.Target}
 	}
 	if err != nil {
 		return err
 	}
 	if !r.eventsMay("lambda:InvokeFunction", f.arn, f.ResourcePolicy(), match.Rule) {
-		return &undelivered{"NO_PERMISSIONS", "The resource policy of " + f.arn + " does not let events.amazonaws.com invoke it for " + match.Rule}
+		return &undelivered{
+			code:    "NO_PERMISSIONS",
+			message: "The resource policy of " + f.arn + " does not let events.amazonaws.com invoke it for " + match.Rule,
+		}
 	}
 	f.Queue(match.Event)
 	return nil
@@ -117,7 +147,7 @@ func (r *Runner) eventsMay(action, resource string, document *policy.Document, r
 // bury sends the event to the target's dead-letter queue, if the queue's policy
 // lets EventBridge.
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
-func (r *Runner) bury(ctx context.Context, match cloud.RuleMatch, failed *undelivered) error {
+func (r *Runner) bury(ctx context.Context, match cloud.RuleMatch, failed undelivered) error {
 	queue := parseARN(match.DeadLetter)
 	config := r.Queues(queue.account, queue.region)
 	document, err := queuePolicy(ctx, config, queue)
@@ -127,10 +157,14 @@ func (r *Runner) bury(ctx context.Context, match cloud.RuleMatch, failed *undeli
 	if !r.eventsMay("sqs:SendMessage", match.DeadLetter, document, match.Rule) {
 		return errors.New("the queue's policy does not let events.amazonaws.com send to it for the rule")
 	}
-	return sendTo(ctx, config, aws.ToString(config.BaseEndpoint), queue, string(match.Event), map[string]string{
+	attributes := map[string]string{
 		"RULE_ARN": match.Rule, "TARGET_ARN": match.Target,
-		"ERROR_CODE": failed.code, "ERROR_MESSAGE": failed.message, "RETRY_ATTEMPTS": "0",
-	})
+		"ERROR_CODE": failed.code, "ERROR_MESSAGE": failed.message, "RETRY_ATTEMPTS": strconv.Itoa(failed.retries),
+	}
+	if failed.exhausted != "" {
+		attributes["EXHAUSTED_RETRY_CONDITION"] = failed.exhausted
+	}
+	return sendTo(ctx, config, aws.ToString(config.BaseEndpoint), queue, string(match.Event), attributes)
 }
 
 // queuePolicy is nil for a queue without one.

@@ -22,10 +22,8 @@ import (
 // How EventBridge Scheduler retries unless the schedule says otherwise.
 // https://docs.aws.amazon.com/scheduler/latest/APIReference/API_RetryPolicy.html
 const (
-	scheduleRetries      = 185
-	scheduleMaxAge       = 24 * time.Hour
-	scheduleFirstBackoff = time.Second
-	scheduleLastBackoff  = time.Minute
+	scheduleRetries = 185
+	scheduleMaxAge  = 24 * time.Hour
 )
 
 // schedule is a schedule of EventBridge Scheduler that runs.
@@ -117,29 +115,18 @@ func (s *schedule) run(ctx context.Context) {
 
 // see has one occurrence call its target, or end in the dead-letter queue.
 func (s *schedule) see(ctx context.Context, one occurrence) {
-	retries, maxAge := scheduleRetries, scheduleMaxAge
-	if s.deployed.Retries != nil {
-		retries = *s.deployed.Retries
-	}
-	if s.deployed.MaxAge != nil {
-		maxAge = time.Duration(*s.deployed.MaxAge) * time.Second
-	}
-	for backoff := scheduleFirstBackoff; ; backoff = min(2*backoff, scheduleLastBackoff) {
+	limits := limitsOf(s.deployed.Retries, s.deployed.MaxAge, scheduleRetries, scheduleMaxAge)
+	for backoff := firstBackoff; ; backoff = min(2*backoff, lastBackoff) {
 		one.attempt++
 		err := s.call(ctx, one)
-		exhausted := ""
-		switch {
-		case err == nil || ctx.Err() != nil:
+		if err == nil || ctx.Err() != nil {
 			return
-		case !passing(err):
+		}
+		if !passing(err) {
 			s.bury(ctx, one, err, "")
 			return
-		case one.attempt > retries:
-			exhausted = "MaximumRetryAttempts"
-		case s.runner.Now().Add(backoff).Sub(one.due) > maxAge:
-			exhausted = "MaximumEventAgeInSeconds"
 		}
-		if exhausted != "" {
+		if exhausted := limits.exhausted(one.attempt, s.runner.Now().Add(backoff).Sub(one.due)); exhausted != "" {
 			s.bury(ctx, one, err, exhausted)
 			return
 		}
