@@ -89,6 +89,9 @@ func (u *Upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		r = noteOrganizationCall(r, identity.Caller)
 		account, err = u.identities.actsIn(r.Context(), identity.Caller, r.Header.Get("X-Amz-Target"))
 	}
+	if err == nil {
+		err = u.forwardAccess(r)
+	}
 	if errors.Is(err, errNotForMembers) {
 		refuse(w, r, http.StatusBadRequest, "AccessDeniedException", err.Error())
 		return

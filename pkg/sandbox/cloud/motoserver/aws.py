@@ -7,7 +7,7 @@ property that the call does not know is an error, never dropped.
 
 import json
 from contextvars import ContextVar
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 from botocore.client import BaseClient
@@ -21,6 +21,11 @@ from moto.utilities.utils import get_partition
 endpoint: ContextVar[str] = ContextVar("endpoint")
 host: ContextVar[str] = ContextVar("host")
 
+# With what the client has called: key, secret and, of a session, its token. It is for what
+# is not on this server but beside it, behind the name that the client knows.
+caller: ContextVar[list[str] | None] = ContextVar("caller")
+BESIDE = ("bedrock-agentcore-control",)
+
 
 class AWS:
     """Calls services in one account and region."""
@@ -32,7 +37,7 @@ class AWS:
 
     def __call__(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
         """Calls, with parameters written as CloudFormation writes them."""
-        client = _client(service, self.region, endpoint.get())
+        client = self._client(service)
         model = client.meta.service_model.operation_model(operation)
         members = model.input_shape.members if model.input_shape else {}
         fitted = _members(parameters, members, operation) if parameters else {}
@@ -42,22 +47,32 @@ class AWS:
         finally:
             _account.reset(token)
 
+    def _client(self, service: str) -> BaseClient:
+        if service not in BESIDE:
+            return _client(service, self.region, endpoint.get(), "SANDBOX", "unchecked")
+        credentials = caller.get()
+        if credentials is None:
+            raise ValueError(f"{service} is not on this server, and who called it did so without credentials")
+        return _client(service, self.region, f"http://{host.get()}", *credentials)
+
 
 _account: ContextVar[str] = ContextVar("account")
 
 
-@cache
-def _client(service: str, region: str, url: str) -> BaseClient:
+@lru_cache(maxsize=128)
+def _client(service: str, region: str, url: str, key: str, secret: str, token: str | None = None) -> BaseClient:
     client = Session().create_client(
         service,
         region_name=region,
         endpoint_url=url,
-        aws_access_key_id="SANDBOX",
-        aws_secret_access_key="unchecked",
+        aws_access_key_id=key,
+        aws_secret_access_key=secret,
+        aws_session_token=token,
         config=Config(retries={"total_max_attempts": 1}),
     )
     client.sandbox_methods = {operation: method for method, operation in client.meta.method_to_api_mapping.items()}
-    client.meta.events.register("before-send", _address)
+    if service not in BESIDE:
+        client.meta.events.register("before-send", _address)
     return client
 
 

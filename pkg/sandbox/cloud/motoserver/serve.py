@@ -42,6 +42,8 @@ def run_simple(host, port, app, **options):
     def serve(environ, start_response):
         aws.endpoint.set(f"http://{host}:{environ['SERVER_PORT']}")
         aws.host.set(environ["HTTP_HOST"])
+        credentials = environ.get("HTTP_X_SANDBOX_CREDENTIALS")
+        aws.caller.set(credentials.split() if credentials else None)
         if environ.get("PATH_INFO", "").startswith(deployed.BELOW):
             return deployed.serve(environ, start_response)
         if not environ.get("HTTP_X_AMZ_TARGET", "").startswith("DynamoDB_"):

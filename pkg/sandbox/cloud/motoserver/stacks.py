@@ -3,7 +3,7 @@
 Moto's own skips types and properties that it does not know, and does not see that a
 parameter has turned a condition. Here a stack is compared with what its template says, all
 functions resolved; what differs is made, changed, replaced or unmade, in the order of
-dependencies, by the calls in resources.py. What fails is undone, as CloudFormation does.
+dependencies, by the calls that each kind of resource makes. What fails is undone, as CloudFormation does.
 Moto still answers all questions about stacks.
 """
 
@@ -15,10 +15,11 @@ from typing import Any
 
 from aws import AWS
 from botocore.exceptions import BotoCoreError, ClientError
+from kinds import Kind, Made, Properties, changed
 from moto.cloudformation.models import Event
 from moto.cloudformation.parsing import Export, Output
 from moto.cloudformation.utils import random_suffix
-from resources import Kind, Made, Properties, changed, kind
+from resources import kind
 from template import Scope, read, transform
 
 log = logging.getLogger("sandbox.stacks")
