@@ -169,6 +169,15 @@ func TestACrashFailsTheCallThatIsUnderWayAndNoOther(t *testing.T) {
 	}
 }
 
+func TestAnEnvironmentThatIsThereIsUsedBeforeANewOne(t *testing.T) {
+	p := newProcess(t, func(b *lambda.Bootstrap) { b.Concurrency = 5 })
+	for want := 1.0; want <= 4; want++ {
+		if got := answer(t, invoke(t, p, `{}`))["calls"]; got != want {
+			t.Errorf("call %v is its environment's call %v", want, got)
+		}
+	}
+}
+
 func TestARetiredProcessEndsWhatItHasBegun(t *testing.T) {
 	var log safeBuffer
 	p := newProcess(t, func(b *lambda.Bootstrap) { b.Log = &log })

@@ -48,7 +48,8 @@ type Session struct {
 type Process struct {
 	bootstrap Bootstrap
 
-	slots   chan *slot    // the idle ones
+	warm    chan *slot    // that are idle, with an environment
+	cold    chan *slot    // that are idle, without one
 	closed  chan struct{} // closed by Retire and Stop: no new calls
 	stopped chan struct{} // closed by Stop: no calls
 	drained chan struct{} // closed when every environment is gone
@@ -70,14 +71,15 @@ func NewProcess(bootstrap Bootstrap) *Process {
 	bootstrap = bootstrap.withDefaults()
 	p := &Process{
 		bootstrap: bootstrap,
-		slots:     make(chan *slot, bootstrap.Concurrency),
+		warm:      make(chan *slot, bootstrap.Concurrency),
+		cold:      make(chan *slot, bootstrap.Concurrency),
 		closed:    make(chan struct{}),
 		stopped:   make(chan struct{}),
 		drained:   make(chan struct{}),
 		live:      map[*environment]bool{},
 	}
 	for range bootstrap.Concurrency {
-		p.slots <- &slot{}
+		p.cold <- &slot{}
 	}
 	return p
 }
@@ -109,13 +111,9 @@ func (b Bootstrap) withDefaults() Bootstrap {
 // first, a call that has begun goes on without anybody waiting for it, as in
 // Lambda.
 func (p *Process) Invoke(ctx context.Context, payload, clientContext []byte) (Result, error) {
-	var s *slot
-	select {
-	case <-p.closed:
-		return Result{}, ErrStopped
-	case <-ctx.Done():
-		return Result{}, abandoned(ctx)
-	case s = <-p.slots:
+	s, err := p.take(ctx)
+	if err != nil {
+		return Result{}, err
 	}
 	type outcome struct {
 		result Result
@@ -125,7 +123,7 @@ func (p *Process) Invoke(ctx context.Context, payload, clientContext []byte) (Re
 	inv := newInvocation(payload, clientContext)
 	go func() { //nolint:contextcheck // what runs outlives who asked for it, as in Lambda
 		result, err := p.runIn(s, inv)
-		p.slots <- s
+		p.give(s)
 		done <- outcome{result, err}
 	}()
 	select {
@@ -134,6 +132,33 @@ func (p *Process) Invoke(ctx context.Context, payload, clientContext []byte) (Re
 	case o := <-done:
 		return o.result, o.err
 	}
+}
+
+// take waits for an idle place. One with an environment comes first.
+func (p *Process) take(ctx context.Context) (*slot, error) {
+	select {
+	case s := <-p.warm:
+		return s, nil
+	default:
+	}
+	select {
+	case <-p.closed:
+		return nil, ErrStopped
+	case <-ctx.Done():
+		return nil, abandoned(ctx)
+	case s := <-p.warm:
+		return s, nil
+	case s := <-p.cold:
+		return s, nil
+	}
+}
+
+func (p *Process) give(s *slot) {
+	if s.env == nil || s.env.dead() {
+		p.cold <- s
+		return
+	}
+	p.warm <- s
 }
 
 // runIn runs the call in the slot's environment, or in a new one if that has
@@ -218,8 +243,13 @@ func (p *Process) Retire() {
 		close(p.closed)
 		go func() {
 			// Whoever holds a slot gives it back.
-			for range cap(p.slots) {
-				p.end(<-p.slots)
+			for range cap(p.cold) {
+				select {
+				case s := <-p.warm:
+					p.end(s)
+				case s := <-p.cold:
+					p.end(s)
+				}
 			}
 			close(p.drained)
 		}()

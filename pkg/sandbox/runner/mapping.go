@@ -152,7 +152,7 @@ func filterOf(filters []string) (func(record []byte) bool, error) {
 }
 
 // credentialsOf are those of a function's role, as it is when they are asked for.
-func (r *Runner) credentialsOf(arn string) func(context.Context) (iam.AccessKey, error) {
+func (r *Runner) credentialsOf(arn string) credentials {
 	return func(ctx context.Context) (iam.AccessKey, error) {
 		f, err := r.find(ctx, arn)
 		if err != nil {

@@ -8,16 +8,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
-
-	"github.com/gateway-grants/gateway-grants/pkg/sandbox/iam"
 )
 
 // millis is how AWS writes the times of its own messages.
 const millis = "2006-01-02T15:04:05.000Z"
 
-// send sends a message to a queue, named by ARN, as a role whose credentials are
-// given. There are no other destinations.
-func (r *Runner) send(ctx context.Context, as func(context.Context) (iam.AccessKey, error), queue, body string, attributes map[string]string) error {
+// sendToQueue sends a message to a queue, named by ARN, in a role. There are no
+// other destinations.
+func (r *Runner) sendToQueue(ctx context.Context, as credentials, queue, body string, attributes map[string]string) error {
 	at := parseARN(queue)
 	if at.service != "sqs" {
 		return fmt.Errorf("sending to %s: the sandbox sends what failed to SQS queues only", queue)

@@ -83,6 +83,10 @@ type Runner struct {
 	streams   map[string]*cloud.StreamMapping // that are read, by the mapping's UUID
 	closed    bool
 
+	// What services do in roles, at the endpoint.
+	send   func(ctx context.Context, as credentials, queue, body string, attributes map[string]string) error
+	invoke func(ctx context.Context, as credentials, function string, payload []byte) error
+
 	running    context.Context // ends when everything is to stop
 	stop       context.CancelFunc
 	ending     sync.Once
@@ -99,6 +103,7 @@ func New(options Options) *Runner {
 		mappings: map[string]*mapping{}, schedules: map[string]*schedule{}, refused: map[string]string{},
 		functions: map[string]*function{}, streams: map[string]*cloud.StreamMapping{},
 	}
+	r.send, r.invoke = r.sendToQueue, r.invokeLater
 	r.read.Store(-1)
 	r.running, r.stop = context.WithCancel(context.Background())
 	return r

@@ -118,7 +118,7 @@ func (s *schedule) see(ctx context.Context, one occurrence) {
 	limits := limitsOf(s.deployed.Retries, s.deployed.MaxAge, scheduleRetries, scheduleMaxAge)
 	for backoff := firstBackoff; ; backoff = min(2*backoff, lastBackoff) {
 		one.attempt++
-		err := s.call(ctx, one)
+		err := s.runner.invoke(ctx, s.session.current, s.deployed.Target, []byte(one.fill(s.deployed.Input)))
 		if err == nil || ctx.Err() != nil {
 			return
 		}
@@ -134,18 +134,16 @@ func (s *schedule) see(ctx context.Context, one occurrence) {
 	}
 }
 
-// call invokes the function asynchronously, in the schedule's role: what the
-// function makes of it is between it and Lambda.
+// invokeLater invokes a function asynchronously, in a role: what the function makes
+// of it is between it and Lambda.
 // https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-targets-templated.html
-func (s *schedule) call(ctx context.Context, one occurrence) error {
-	client := awslambda.NewFromConfig(s.runner.config(parseARN(s.deployed.Target).region, s.session.current), func(o *awslambda.Options) {
+func (r *Runner) invokeLater(ctx context.Context, as credentials, function string, payload []byte) error {
+	client := awslambda.NewFromConfig(r.config(parseARN(function).region, as), func(o *awslambda.Options) {
 		o.Retryer = aws.NopRetryer{} // every attempt is one of the schedule's
 	})
-	_, err := client.Invoke(ctx, &awslambda.InvokeInput{
-		FunctionName: &s.deployed.Target, InvocationType: types.InvocationTypeEvent, Payload: []byte(one.fill(s.deployed.Input)),
-	})
+	_, err := client.Invoke(ctx, &awslambda.InvokeInput{FunctionName: &function, InvocationType: types.InvocationTypeEvent, Payload: payload})
 	if err != nil {
-		return fmt.Errorf("calling %s: %w", s.deployed.Target, err)
+		return fmt.Errorf("calling %s: %w", function, err)
 	}
 	return nil
 }

@@ -33,6 +33,9 @@ type session struct {
 	key iam.AccessKey
 }
 
+// credentials are those of a role, renewed in time.
+type credentials func(context.Context) (iam.AccessKey, error)
+
 // current gives credentials that are good for renewBefore at least.
 func (s *session) current(ctx context.Context) (iam.AccessKey, error) {
 	s.mu.Lock()
@@ -49,7 +52,7 @@ func (s *session) current(ctx context.Context) (iam.AccessKey, error) {
 }
 
 // config makes clients that act in the role, at the endpoint that everybody uses.
-func (r *Runner) config(region string, current func(context.Context) (iam.AccessKey, error)) aws.Config {
+func (r *Runner) config(region string, current credentials) aws.Config {
 	return aws.Config{
 		Region:       region,
 		BaseEndpoint: aws.String(r.Endpoint),
