@@ -21,10 +21,12 @@ func refusals(world World, claims []claim, said reading) map[string]Refusal {
 			principal := a.principal()
 			refusal, refused := world.Gateway.Recorded.Gateway.Refused[principal]
 			switch {
-			case refused && (refusal.NextTry.IsZero() || !said.principals[principal]):
+			case refused && refusal.Held():
 				known[principal] = refusal
 			case len(said.leftovers) > 0 && a.pinned() && !said.principals[principal] && mayHaveBeenAdmitted(world.Gateway.Recorded, principal, said.leftovers):
 				known[principal] = Refusal{Code: grant.CodeRecreated, Since: world.Now}
+			case refused && !said.principals[principal]:
+				known[principal] = refusal
 			}
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/gateway-grants/gateway-grants/pkg/directory"
@@ -134,10 +135,32 @@ func (r *run) pass(ctx context.Context) (settled bool, err error) {
 	if r.result.Writes == 0 {
 		r.first = p
 	}
+	if moved, err := r.forgetsTooEarly(ctx, p); moved || err != nil {
+		return false, err
+	}
 	if !p.Write {
 		return true, nil
 	}
 	return false, r.apply(ctx, p)
+}
+
+// forgetsTooEarly tells whether the plan lets go of a hold that no grant asks for,
+// although the grants have changed since they were read: the state is read after
+// them, and may hold somebody whose grant this pass has not seen yet.
+func (r *run) forgetsTooEarly(ctx context.Context, p plan.Plan) (bool, error) {
+	forgets := false
+	for principal, refusal := range r.world.Gateway.Recorded.Gateway.Refused {
+		_, kept := p.Refused[principal]
+		forgets = forgets || refusal.Held() && !kept
+	}
+	if !forgets {
+		return false, nil
+	}
+	rows, err := r.Grants.ForGateway(ctx, r.gateway)
+	if err != nil {
+		return false, fmt.Errorf("read the grants again: %w", err)
+	}
+	return !sameRows(rows, r.world.Rows), nil
 }
 
 // observe reads the world. The state comes last: whoever writes a policy records
@@ -296,6 +319,18 @@ func text(document *policy.Document) string {
 		return ""
 	}
 	return document.String()
+}
+
+// sameRows tells whether the rows are the same in the same revisions.
+func sameRows(a, b []grant.Row) bool {
+	revisions := make(map[grant.Key]string, len(a))
+	for _, row := range a {
+		revisions[row.Key] = row.Revision
+	}
+	return len(a) == len(b) && !slices.ContainsFunc(b, func(row grant.Row) bool {
+		revision, known := revisions[row.Key]
+		return !known || revision != row.Revision
+	})
 }
 
 func sameBytes(a, b *policy.Document) bool { return text(a) == text(b) }

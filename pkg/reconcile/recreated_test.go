@@ -1,0 +1,68 @@
+package reconcile_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
+)
+
+func TestARoleThatWasTriedAgainAndDeletedIsHeldThoughTheRunCrashed(t *testing.T) {
+	c := newCloud(t)
+	c.iam.missing[role(1)] = true
+	c.grant("agent", role(1))
+	c.reconcile()
+	delete(c.iam.missing, role(1))
+	c.now = c.state().Gateway.Refused[role(1)].NextTry
+	if err := c.run(c.hooked(&hooks{beforeRecord: func() error { return errCrash }})); !errors.Is(err, errCrash) {
+		t.Fatalf("it ended with %v", err)
+	}
+	if got := c.principals(); len(got) != 1 {
+		t.Fatalf("the role exists, and let in are %v", got)
+	}
+	c.iam.anew[role(1)] = true
+	c.reconcile()
+	if got := c.principals(); len(got) > 0 {
+		t.Errorf("let in: %v", got)
+	}
+}
+
+func TestARunThatReadTheGrantsLongAgoForgetsNoHold(t *testing.T) {
+	c := newCloud(t)
+	done := false
+	h := &hooks{afterPolicy: func() {
+		if done {
+			return
+		}
+		done = true // and this run does not know of the grant
+		c.grant("agent", role(1))
+		c.reconcile()
+		c.iam.anew[role(1)] = true
+		c.reconcile()
+	}}
+	if err := c.run(c.hooked(h)); err != nil {
+		t.Fatal(err)
+	}
+	c.reconcile()
+	if got := c.principals(); len(got) > 0 {
+		t.Errorf("let in: %v", got)
+	}
+	if got := c.state().Grants[c.key("agent")]; got.Reason != grant.CodeRecreated {
+		t.Errorf("the grant is %+v", got)
+	}
+}
+
+func TestOnceItsGrantIsRevokedARoleIsHeldNoLonger(t *testing.T) {
+	c := newCloud(t)
+	c.grant("agent", role(1))
+	c.reconcile()
+	c.iam.anew[role(1)] = true
+	c.reconcile()
+	c.revoke("agent")
+	c.reconcile()
+	c.grant("agent", role(1))
+	c.reconcile()
+	if got := c.principals(); len(got) != 1 {
+		t.Errorf("a new grant lets in %v", got)
+	}
+}
