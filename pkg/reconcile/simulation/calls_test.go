@@ -48,6 +48,7 @@ func text(err error) string {
 
 // Describe is reconcile.Gateways's.
 func (n *run) Describe(_ context.Context, gateway grant.Gateway) (observed plan.Observed, err error) {
+	n.refused, n.known, n.informed, n.unmarked = nil, nil, false, false // a pass begins
 	err = n.call("Describe", readFaults, func(f fault) error {
 		if f != none {
 			return f.failure("describe")
@@ -79,7 +80,7 @@ func (n *run) Policy(_ context.Context, _ grant.Gateway) (document *policy.Docum
 		n.read, n.readAt, n.visible = document, n.w.effects+1, text
 		if n.known == nil {
 			recorded := n.w.state(n.gateway)
-			n.known = &recorded
+			n.known, n.basis = &recorded, document
 		}
 		n.doubts(document)
 		for _, arn := range n.w.leftovers(document) {
@@ -104,27 +105,24 @@ func (n *run) write(name string, document *policy.Document) error {
 	visible := n.visible // as of the call before this one
 	return n.call(name, writeFaults, func(f fault) error {
 		n.gateway.attempts++
-		n.namesNobodyByWildcard(ownedOnly(document))
+		n.judge(document, visible)
 		switch f {
 		case none, unanswered:
 			before := n.w.text(n.gateway)
 			if err := n.put(document); err != nil {
 				return err
 			}
-			n.judge(document, visible)
+			n.cutsNobody(ownedOnly(document))
 			n.w.wipe(n.gateway, parse(before), n.decided())
 			if f == none {
 				return nil
 			}
 		case delayed:
 			if document == nil || !n.w.refuses(principalsOf(document)) {
-				n.judge(document, visible)
+				n.cutsNobody(ownedOnly(document))
 			}
-			late := lateWrite{by: n.w.now.Add(lateBy), decided: n.decided()}
-			if document != nil {
-				late.text = document.String()
-			}
-			n.gateway.late = append(n.gateway.late, late)
+			put := n.owes(document)
+			n.gateway.late = append(n.gateway.late, lateWrite{put: put, by: n.w.now.Add(lateBy), decided: n.decided()})
 		}
 		return f.failure("write the policy")
 	})
@@ -132,7 +130,7 @@ func (n *run) write(name string, document *policy.Document) error {
 
 // put has AWS take the document, nil for none, or refuse it.
 func (n *run) put(document *policy.Document) error {
-	g, text := n.gateway, ""
+	g := n.gateway
 	var err error
 	if document == nil {
 		err = n.w.service.DeleteResourcePolicy(caller, g.ARN())
@@ -140,19 +138,27 @@ func (n *run) put(document *policy.Document) error {
 			return nil
 		}
 	} else {
-		text = document.String()
-		_, err = n.w.service.PutResourcePolicy(caller, g.ARN(), text)
+		_, err = n.w.service.PutResourcePolicy(caller, g.ARN(), document.String())
 	}
 	if err != nil {
 		return n.refusal(document, err)
 	}
 	n.w.product(g)
 	n.others++
-	n.excuse()
-	g.puts = append(g.puts, written{text: text, cause: n.cause.Text})
-	n.owed = len(g.puts)
-	n.w.tell("%s: the policy of %s is now %s", n.name, g.name, text)
+	put := n.owes(document)
+	put.done = true
+	n.w.tell("%s: the policy of %s is now %s", n.name, g.name, put.text)
 	return nil
+}
+
+// owes notes a write that the run owes the journal.
+func (n *run) owes(document *policy.Document) *written {
+	n.owed = &written{cause: n.cause.Text}
+	if document != nil {
+		n.owed.text = document.String()
+	}
+	n.gateway.puts = append(n.gateway.puts, n.owed)
+	return n.owed
 }
 
 func notFound(err error) bool {

@@ -6,5 +6,7 @@
 // call. A chooser decides who goes on, what fails and what time it is, so that a
 // number, the seed, stands for a whole schedule and replays it:
 //
-//	SIMULATION_SEED=4711 go test -run TestSeededSchedules ./pkg/reconcile/simulation
+//	SIMULATION_SEED=4711 go test -v -run TestSeededSchedules ./pkg/reconcile/simulation
+//
+// SIMULATIONS is how many seeds are played, and SIMULATION_FROM the first of them.
 package simulation

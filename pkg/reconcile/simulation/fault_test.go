@@ -61,13 +61,14 @@ func (w *world) land(g *gateway) {
 	write, before := g.late[0], parse(w.text(g))
 	g.late = g.late[1:]
 	var err error
-	if write.text == "" {
+	if write.put.text == "" {
 		err = w.service.DeleteResourcePolicy(caller, g.ARN())
 	} else {
-		_, err = w.service.PutResourcePolicy(caller, g.ARN(), write.text)
+		_, err = w.service.PutResourcePolicy(caller, g.ARN(), write.put.text)
 	}
-	w.tell("AWS: a late write on %s takes effect (%v): %s", g.name, err, write.text)
+	w.tell("AWS: a late write on %s takes effect (%v): %s", g.name, err, write.put.text)
 	if err == nil {
+		write.put.done = true
 		w.product(g)
 		w.wipe(g, before, write.decided)
 	}

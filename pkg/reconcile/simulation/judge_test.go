@@ -27,14 +27,15 @@ func (w *world) violate(invariant int, format string, arguments ...any) {
 	w.tell("VIOLATED: %s", v)
 }
 
-// judge holds a write that AWS takes to what its run was told. One that AWS
-// refuses harms nobody: that is how unknown principals are found.
+// judge holds a write to what its run was told, whether AWS takes it or not: what
+// is refused now might have been taken a moment later. Only whom it would have cut
+// off is not asked then, for that is how unknown principals are found.
 func (n *run) judge(document *policy.Document, visible string) {
 	n.keepsForeign(document, visible)
 	owned := ownedOnly(document)
+	n.namesNobodyByWildcard(owned)
 	n.staysInTheOrganization(owned)
 	n.leavesOutTheRecreated(owned)
-	n.cutsNobody(owned)
 }
 
 // keepsForeign is invariant 4: what others said when the call before the write
@@ -46,7 +47,7 @@ func (n *run) keepsForeign(document *policy.Document, visible string) {
 	}
 }
 
-// namesNobodyByWildcard is invariant 8, of refused documents, too.
+// namesNobodyByWildcard is invariant 8.
 func (n *run) namesNobodyByWildcard(owned *policy.Document) {
 	if owned == nil {
 		return
@@ -85,12 +86,15 @@ func (n *run) staysInTheOrganization(owned *policy.Document) {
 	if !n.org.synced {
 		return
 	}
+	wasIn := func(account string) bool {
+		return slices.ContainsFunc(principalsOf(ownedOnly(n.basis)), func(p string) bool { return accountOf(p) == account })
+	}
 	for _, principal := range principalsOf(owned) {
 		account := accountOf(principal)
 		if account == owner || slices.Contains(n.w.limits.Trusted, account) || n.org.isMember(account) {
 			continue
 		}
-		if n.unknown && (strings.Contains(n.visible, account) || n.remembers(account)) {
+		if n.unknown && (wasIn(account) || n.remembers(account)) {
 			continue
 		}
 		n.w.violate(9, "%s lets in %s, which is neither a member nor trusted", n.name, principal)
@@ -126,9 +130,20 @@ func (n *run) leavesOutTheRecreated(owned *policy.Document) {
 	}
 }
 
-// names tells whether somebody of that name is let in now: what has ended is none.
+// names tells whether a statement lets somebody in as the very principal that the
+// ARN names, and now: one that has ended lets nobody in.
 func (n *run) names(owned *policy.Document, arn string) bool {
-	return slices.ContainsFunc(visitors, func(v visitor) bool { return v.arn() == arn && lets(n.gateway, owned, v, n.w.now) })
+	for _, s := range owned.Statements {
+		if !slices.Contains(s.Principal.AWS, arn) {
+			continue
+		}
+		s.Principal = &policy.Principals{AWS: []string{arn}}
+		alone := owned.WithStatements(s)
+		if slices.ContainsFunc(visitors, func(v visitor) bool { return v.arn() == arn && lets(n.gateway, alone, v, n.w.now) }) {
+			return true
+		}
+	}
+	return false
 }
 
 // cutsNobody is invariant 2: who was in, as the run read it, and is granted, as the

@@ -91,7 +91,7 @@ type statesAs struct {
 	load func(plan.State) plan.State
 	mark func() bool // whether to
 	fix  func(state *plan.GatewayState, gone *[]grant.Key)
-	note func() bool // whether to write the journal
+	note func(reconcile.Entry) bool // whether to write the journal
 }
 
 func (s statesAs) Load(ctx context.Context, g grant.Gateway) (plan.State, error) {
@@ -117,7 +117,7 @@ func (s statesAs) Record(ctx context.Context, g grant.Gateway, state plan.Gatewa
 }
 
 func (s statesAs) Journal(ctx context.Context, g grant.Gateway, entry reconcile.Entry) error {
-	if s.note != nil && !s.note() {
+	if s.note != nil && !s.note(entry) {
 		return nil
 	}
 	return s.States.Journal(ctx, g, entry)
@@ -130,7 +130,11 @@ func markLost(_ *run, d *reconcile.Dependencies, _ *plan.Limits) {
 }
 
 func journalDropped(_ *run, d *reconcile.Dependencies, _ *plan.Limits) {
-	d.States = statesAs{States: d.States, note: never}
+	d.States = statesAs{States: d.States, note: func(reconcile.Entry) bool { return false }}
+}
+
+func unansweredDropped(_ *run, d *reconcile.Dependencies, _ *plan.Limits) {
+	d.States = statesAs{States: d.States, note: func(e reconcile.Entry) bool { return e.Outcome != string(reconcile.CodeUnknownOutcome) }}
 }
 
 func recheckForgotten(_ *run, d *reconcile.Dependencies, _ *plan.Limits) {
@@ -144,6 +148,14 @@ func holdsForgotten(_ *run, d *reconcile.Dependencies, _ *plan.Limits) {
 	d.States = statesAs{States: d.States, load: func(state plan.State) plan.State {
 		state.Gateway.Refused = maps.Clone(state.Gateway.Refused)
 		maps.DeleteFunc(state.Gateway.Refused, func(_ string, r plan.Refusal) bool { return r.Code == grant.CodeRecreated })
+		return state
+	}}
+}
+
+func directoryForgotten(_ *run, d *reconcile.Dependencies, _ *plan.Limits) {
+	d.States = statesAs{States: d.States, load: func(state plan.State) plan.State {
+		state.Gateway.Selected = maps.Clone(state.Gateway.Selected)
+		delete(state.Gateway.Selected, "directory")
 		return state
 	}}
 }

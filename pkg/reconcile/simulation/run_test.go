@@ -23,20 +23,23 @@ type run struct {
 	result  reconcile.Result
 	err     error
 
-	rows    []grant.Row      // as they were when it read them
-	org     *organization    // as it was when it read it
-	state   plan.State       // as it loaded it
-	read    *policy.Document // the policy as last read
-	readAt  int              // after so many effects
-	visible string           // the policy as it was when its last call returned
-	stale   bool             // a read showed it an older policy
-	unknown bool             // the directory failed it
-	refused *policy.Document // the first document of this pass that AWS refused
-	sought  int              // as of how many changes of IAM, and one more, it seeks bad principals; 0 for not
-	known   *plan.State      // what was recorded when the pass read the policy
-	owed    int              // index+1 of its put that is not in the journal yet
-	history string           // what its calls have told it, where every schedule is played
-	others  int              // effects of others before it began, and its own since
+	rows     []grant.Row      // as they were when it read them
+	org      *organization    // as it was when it read it
+	state    plan.State       // as it loaded it
+	read     *policy.Document // the policy as last read
+	readAt   int              // after so many effects
+	visible  string           // the policy as it was when its last call returned
+	stale    bool             // a read showed it an older policy
+	unknown  bool             // the directory failed it
+	unmarked bool             // the directory seemed to be none, although it is one
+	informed bool             // the directory answered it
+	refused  *policy.Document // the first document of this pass that AWS refused
+	sought   int              // as of how many changes of IAM, and one more, it seeks bad principals; 0 for not
+	known    *plan.State      // what was recorded when the pass read the policy
+	basis    *policy.Document // the policy as the pass first read it, on which it decides
+	owed     *written         // its write that is not in the journal yet; nil for none
+	history  string           // what its calls have told it, where every schedule is played
+	others   int              // effects of others before it began, and its own since
 }
 
 // launch starts a reconcile. It has the product's own reconciler, wired to calls
@@ -65,7 +68,9 @@ func (w *world) launch(r request) *run {
 func (w *world) crash(n *run) {
 	w.tell("%s crashes before %s", n.name, n.at)
 	n.stop()
-	n.excuse()
+	if n.justWrote() {
+		n.excuse()
+	}
 	w.drop(n)
 }
 
@@ -77,12 +82,17 @@ func (w *world) drop(n *run) {
 	}
 }
 
-// excuse says that the last put had no chance to get into the journal.
+// excuse says that the last write had no chance to get into the journal: the table
+// failed, or the run crashed in between.
 func (n *run) excuse() {
-	if n.owed > 0 {
-		n.gateway.puts[n.owed-1].excused = true
-		n.owed = 0
+	if n.owed != nil {
+		n.owed.excused, n.owed = true, nil
 	}
+}
+
+// justWrote tells whether nothing but the journal comes next.
+func (n *run) justWrote() bool {
+	return n.at == "answer of PutPolicy" || n.at == "answer of DeletePolicy" || n.at == "Journal"
 }
 
 // advance lets a run go on, and judges it when it ends.

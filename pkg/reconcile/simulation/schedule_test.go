@@ -111,10 +111,14 @@ func (w *world) breakOrMend() {
 	if w.faults == 0 {
 		return
 	}
-	if w.oneIn(3) {
+	switch w.pick(4) {
+	case 0:
 		w.wrongTable = !w.wrongTable
 		w.tell("the grants table is the wrong one: %t", w.wrongTable)
-	} else {
+	case 1:
+		w.unmarked = !w.unmarked
+		w.tell("the directory lacks its mark of a complete listing: %t", w.unmarked)
+	default:
 		w.directoryDown = !w.directoryDown
 		w.tell("the directory cannot be read: %t", w.directoryDown)
 	}

@@ -24,12 +24,12 @@ func (w *world) settle(directoryStaysDown bool) {
 	if len(w.broken) > 0 {
 		return
 	}
-	if w.directoryDown = w.directoryDown && directoryStaysDown; w.directoryDown {
+	if directoryStaysDown && (w.directoryDown || w.unmarked) {
 		w.everyGateway()
 		w.followDue(w.now.Add(10 * time.Minute))
 		w.hasRevoked()
-		w.directoryDown = false
 	}
+	w.directoryDown, w.unmarked = false, false
 	w.correctForeign()
 	w.everyGateway()
 	w.followDue(w.now.Add(4 * time.Hour))
@@ -204,7 +204,7 @@ func (w *world) isTraced(g *gateway) {
 		}
 	}
 	for _, put := range g.puts {
-		if !put.excused && !told[put] {
+		if put.done && !put.excused && !told[written{text: put.text, cause: put.cause}] {
 			w.violate(7, "a write on %s for %s is not in the journal: %s", g.name, put.cause, put.text)
 			return
 		}

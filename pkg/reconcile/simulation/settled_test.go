@@ -10,7 +10,7 @@ import (
 // ended judges a run that says that all is well and that nobody interfered with:
 // then it is.
 func (w *world) ended(n *run) {
-	if n.result.Failure != nil || n.stale || n.unknown {
+	if n.result.Failure != nil || n.stale || n.unknown || n.unmarked {
 		return
 	}
 	if n.alone() && len(n.gateway.late) == 0 {

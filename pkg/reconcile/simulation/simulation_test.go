@@ -76,11 +76,7 @@ func (w *world) end() {
 }
 
 func TestSeededSchedules(t *testing.T) {
-	if text := os.Getenv("SIMULATION_SEED"); text != "" {
-		seed, err := strconv.ParseUint(text, 10, 64)
-		if err != nil {
-			t.Fatal(err)
-		}
+	if seed := number(t, "SIMULATION_SEED", 0); seed != 0 {
 		w := simulate(seed, nil, true)
 		t.Logf("seed %d:\n%s", seed, w.storyText())
 		for _, v := range w.broken {
@@ -88,27 +84,38 @@ func TestSeededSchedules(t *testing.T) {
 		}
 		return
 	}
-	schedules := 20000
+	schedules := uint64(20000)
 	if testing.Short() {
 		schedules = 2000
 	}
-	if text := os.Getenv("SIMULATIONS"); text != "" {
-		var err error
-		if schedules, err = strconv.Atoi(text); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if seed, found := search(schedules, nil); found {
+	first := number(t, "SIMULATION_FROM", 1)
+	last := first + number(t, "SIMULATIONS", schedules) - 1
+	if seed, found := search(first, last, nil); found {
 		w := simulate(seed, nil, true)
-		t.Errorf("seed %d: %v\nreplay it with SIMULATION_SEED=%d\n%s", seed, w.broken, seed, w.storyText())
+		t.Fatalf("seed %d: %v\nreplay it with SIMULATION_SEED=%d, go on with SIMULATION_FROM=%d\n%s", seed, w.broken, seed, seed, w.storyText())
 	}
-	t.Logf("%d schedules", schedules)
+	t.Logf("seeds %d to %d hold", first, last)
 }
 
-// search plays the schedules of the first seeds and returns the first seed, of
-// those found, that breaks an invariant.
-func search(schedules int, b *bug) (seed uint64, found bool) {
+// number reads an environment variable.
+func number(t *testing.T, name string, otherwise uint64) uint64 {
+	t.Helper()
+	text := os.Getenv(name)
+	if text == "" {
+		return otherwise
+	}
+	n, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return n
+}
+
+// search plays the schedules of the seeds and returns the first, of those found,
+// that breaks an invariant.
+func search(first, last uint64, b *bug) (seed uint64, found bool) {
 	var next atomic.Uint64
+	next.Store(first - 1)
 	var mu sync.Mutex
 	var all sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
@@ -116,7 +123,7 @@ func search(schedules int, b *bug) (seed uint64, found bool) {
 			for {
 				mine := next.Add(1)
 				mu.Lock()
-				done := mine > uint64(schedules) || found && mine > seed
+				done := mine > last || found && mine > seed
 				mu.Unlock()
 				if done {
 					return

@@ -19,7 +19,7 @@ var (
 // ForGateway is reconcile.Grants's.
 func (n *run) ForGateway(_ context.Context, gateway grant.Gateway) (rows []grant.Row, err error) {
 	err = n.call("ForGateway", readFaults, func(f fault) error {
-		n.rows, n.refused, n.known = n.w.rows(n.gateway), nil, nil // a pass begins
+		n.rows = n.w.rows(n.gateway)
 		switch {
 		case f != none:
 			return f.failure("read the grants")
@@ -37,10 +37,15 @@ func (n *run) ForGateway(_ context.Context, gateway grant.Gateway) (rows []grant
 func (n *run) Lookup(_ context.Context, selectors []grant.Principal, accounts []string) (snapshot directory.Snapshot, err error) {
 	err = n.call("Lookup", readFaults, func(f fault) error {
 		n.org, n.unknown = n.w.org, f != none || n.w.directoryDown
-		if n.unknown {
+		n.unmarked = n.w.unmarked && !n.unknown
+		switch {
+		case n.unknown:
 			return f.failure("read the directory")
+		case n.unmarked:
+			return nil // as if there had never been one
 		}
 		snapshot, err = n.w.accounts.Lookup(ctx, selectors, accounts)
+		n.informed = snapshot.Availability() == directory.Known
 		return err
 	})
 	return snapshot, err
@@ -54,6 +59,10 @@ func (n *run) Load(_ context.Context, _ grant.Gateway) (state plan.State, err er
 		}
 		state = n.w.state(n.gateway)
 		n.state = state
+		if n.unmarked { // what was there once is not taken for none where that is known
+			n.unknown = n.gateway.informed
+			n.org = &organization{synced: n.gateway.informed, accounts: n.org.accounts}
+		}
 		return nil
 	})
 	return state, err
@@ -84,6 +93,7 @@ func (n *run) record(name string, effect func() error) error {
 			if err := effect(); err != nil {
 				return err
 			}
+			n.gateway.informed = n.gateway.informed || n.informed
 			if name == "Record" {
 				n.verifies()
 				n.blames()
@@ -112,7 +122,7 @@ func (n *run) Journal(_ context.Context, gateway grant.Gateway, entry reconcile.
 			n.excuse()
 			return tableFailure("journal")
 		}
-		n.owed = 0
+		n.owed = nil
 		return n.w.states.Journal(ctx, gateway, entry)
 	})
 }

@@ -46,6 +46,7 @@ type world struct {
 	gateways []*gateway
 
 	directoryDown, wrongTable bool
+	unmarked                  bool // the directory has lost the mark of a complete listing
 	tripped                   bool // for a bug that has gateways share it
 
 	people   []*actor
@@ -64,7 +65,7 @@ type gateway struct {
 
 	was     []version    // what its policy was lately, the newest last
 	late    []lateWrite  // writes that AWS took and has not carried out yet
-	puts    []written    // by the product, that took effect
+	puts    []*written   // by the product
 	text    string       // as AWS last showed it
 	textAt  int          // after so many effects, and one more
 	rows    *[]grant.Row // as they are, unless they changed
@@ -78,6 +79,7 @@ type gateway struct {
 	announced  map[string]int  // roles and users that a write was to name: as of which read
 	left       map[string]bool // those of them that were deleted since
 	unclear    map[string]bool // those whose unique id one of a deleted role may be
+	informed   bool            // somebody has recorded something with a directory at hand
 	mistaken   map[string]bool // principals blamed while IAM changed
 	notices    int             // published
 	records    int             // writes to the state table, the journal aside
@@ -94,11 +96,12 @@ type version struct {
 type written struct {
 	text    string
 	cause   string
+	done    bool // it took effect
 	excused bool // its run had no chance to put it into the journal
 }
 
 type lateWrite struct {
-	text    string
+	put     *written
 	by      time.Time // it happens before
 	decided int       // as of which read
 }
