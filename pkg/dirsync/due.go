@@ -25,21 +25,25 @@ func (s *Syncer) Due(ctx context.Context) (Summary, error) {
 	return r.summary, errors.Join(err, r.countHeld(ctx))
 }
 
-// goOn continues what ran out of time. Tags are not read before the accounts.
+// goOn continues what ran out of time, and lists the organization where no listing
+// was ever complete: there is no directory until then, and what kept it from being
+// listed, such as a delegation that was not there yet, may have passed. Tags are
+// not read before the accounts.
 func (r *run) goOn(ctx context.Context) error {
 	notes, err := r.accounts.Notes(ctx, directory.TopicListing)
 	if err != nil {
 		return fmt.Errorf("read how far the listing came: %w", err)
 	}
-	if slices.ContainsFunc(notes, func(note directory.Note) bool { return note.ID == listingHead }) {
+	d, err := r.leaving(ctx)
+	if err != nil {
+		return err
+	}
+	underWay := slices.ContainsFunc(notes, func(note directory.Note) bool { return note.ID == listingHead })
+	if underWay || d.known == 0 {
 		if err := r.list(ctx); err != nil || r.summary.Unfinished {
 			return err
 		}
 		return r.readTags(ctx, false)
-	}
-	d, err := r.leaving(ctx)
-	if err != nil || d.known == 0 {
-		return err
 	}
 	return r.readTags(ctx, true)
 }

@@ -28,6 +28,33 @@ func TestACompleteListingRecordsEveryAccountAndSaysSo(t *testing.T) {
 	}
 }
 
+// What kept the first listing from ending, such as a delegation that was not there
+// yet, must not keep the directory from beginning for an hour.
+func TestWhereNoListingWasEverCompleteWhatIsDueIsToList(t *testing.T) {
+	w := newWorld(t)
+	w.organizations.membersFail = errors.New("AccessDeniedException")
+	if _, err := w.syncer.All(t.Context()); err == nil {
+		t.Fatal("the listing was to fail")
+	}
+	w.now = w.now.Add(time.Minute)
+	if _, err := w.syncer.Due(t.Context()); err == nil {
+		t.Error("as long as it fails, it is said to")
+	}
+	w.organizations.membersFail = nil
+	w.now = w.now.Add(time.Minute)
+	if _, err := w.syncer.Due(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if synced, err := w.accounts.Synced(t.Context()); err != nil || !synced.Equal(w.now) {
+		t.Errorf("synced at %v, %v, want %v", synced, err, w.now)
+	}
+	w.organizations.listCalls = 0
+	w.now = w.now.Add(time.Minute)
+	if _, err := w.syncer.Due(t.Context()); err != nil || w.organizations.listCalls > 0 {
+		t.Errorf("once it has ended it is not due: %d calls, %v", w.organizations.listCalls, err)
+	}
+}
+
 func TestAListingThatFindsNothingNewWritesNoAccount(t *testing.T) {
 	w := newWorld(t)
 	w.grant(t, "tag:env=prod")
