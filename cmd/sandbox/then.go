@@ -28,7 +28,7 @@ func runThen(ctx context.Context, command, config string, out io.Writer) error {
 	run.WaitDelay = endsWithin
 	if err := run.Run(); err != nil {
 		if ctx.Err() != nil {
-			return ctx.Err() //nolint:wrapcheck // asked to stop
+			return ctx.Err()
 		}
 		return fmt.Errorf("running %q: %w", command, err)
 	}

@@ -8,7 +8,7 @@ import (
 
 // credentialsHeader tells moto's server with which credentials CloudFormation was
 // called: "KEY SECRET" or "KEY SECRET TOKEN".
-const credentialsHeader = "X-Sandbox-Credentials"
+const credentialsHeader = "X-Sandbox-Credentials" //nolint:gosec // a name, no secret
 
 var accessKeyID = regexp.MustCompile(`Credential=([^/,\s]+)/`)
 

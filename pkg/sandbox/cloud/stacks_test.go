@@ -1,6 +1,7 @@
 package cloud_test
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -17,11 +18,14 @@ import (
 
 // cloudformation calls CloudFormation for a stack named s in account A, and
 // answers with what it says.
-func cloudformation(t *testing.T, moto *cloud.Moto, action, template string) string {
+func cloudformation(t *testing.T, moto *cloud.Moto, action, template string, capabilities ...string) string {
 	t.Helper()
 	form := url.Values{"Action": {action}, "Version": {"2010-05-15"}, "StackName": {"s"}}
 	if template != "" {
 		form.Set("TemplateBody", template)
+	}
+	for i, capability := range capabilities {
+		form.Set(fmt.Sprintf("Capabilities.member.%d", i+1), capability)
 	}
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, moto.Endpoint(), strings.NewReader(form.Encode()))
 	if err != nil {
@@ -92,6 +96,16 @@ func TestAStackWithSomethingUnknownFailsAndLeavesNothing(t *testing.T) {
 	if got := buses(t, moto); !slices.Equal(got, []string{"default"}) {
 		t.Errorf("there are the buses %v", got)
 	}
+}
+
+func TestAStackWithRolesIsMadeOnlyForWhoHasAcknowledgedThem(t *testing.T) {
+	moto := cloudtest.Moto(t)
+	role := func(properties string) string {
+		return `Resources: {R: {Type: AWS::IAM::Role, Properties: {` + properties + `AssumeRolePolicyDocument: {Version: "2012-10-17", Statement: []}}}}`
+	}
+	saying(t, "a role", cloudformation(t, moto, "CreateStack", role("")), "InsufficientCapabilitiesException", "[CAPABILITY_IAM]")
+	saying(t, "a role with a name", cloudformation(t, moto, "CreateStack", role("RoleName: r, "), "CAPABILITY_IAM"), "[CAPABILITY_NAMED_IAM]")
+	saying(t, "acknowledged", cloudformation(t, moto, "CreateStack", role("RoleName: r, "), "CAPABILITY_NAMED_IAM"), "StackId")
 }
 
 func TestAFailedUpdateGoesBack(t *testing.T) {

@@ -3,12 +3,14 @@
 Each has ended when it answers; a stack that failed says so in its status and its events.
 """
 
+from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any
 from urllib.parse import urlsplit
 
 import aws
 from moto.cloudformation import responses
-from moto.cloudformation.exceptions import AlreadyExistsException, ValidationError
+from moto.cloudformation.exceptions import AlreadyExistsException, CloudFormationError, ValidationError
 from moto.cloudformation.models import ChangeSet, CloudFormationBackend, Stack
 from moto.cloudformation.responses import CloudFormationResponse
 from moto.cloudformation.utils import (
@@ -19,6 +21,7 @@ from moto.cloudformation.utils import (
 from stacks import Change, Failed, Failure, Outputs, Resources
 from template import read
 
+IDENTITY_NAMES = {"RoleName", "UserName", "GroupName", "ManagedPolicyName", "InstanceProfileName"}
 UNCHANGED = "The submitted information didn't contain changes. Submit different information to create a change set."
 
 
@@ -29,15 +32,45 @@ def install() -> None:
     CloudFormationBackend.execute_change_set = execute_change_set
     CloudFormationBackend.update_stack = update_stack
     CloudFormationBackend.delete_stack = delete_stack
+    for operation in ("create_stack", "create_change_set", "update_stack"):
+        setattr(CloudFormationResponse, operation, _noting_capabilities(getattr(CloudFormationResponse, operation)))
     by_moto = responses.get_stack_from_s3_url
     responses.get_stack_from_s3_url = lambda url, **account: by_moto(_on_s3(url), **account)
     # What follows would read templates in moto's own way.
     CloudFormationResponse._validate_different_update = lambda *_: None
     ChangeSet._parse_template = lambda _: None
-    ChangeSet.diff = lambda change_set: _planned(change_set.stack, change_set.template, change_set.parameters)
+    ChangeSet.diff = lambda asked: _planned(asked.stack, asked.template, asked.parameters, directly=False)
     Stack._create_resource_map = lambda _: None
     Stack._create_output_map = lambda _: None
     Stack.parameter_list = property(_parameter_list)
+
+
+capabilities: ContextVar[list[str]] = ContextVar("capabilities")
+
+
+class InsufficientCapabilities(CloudFormationError):
+    code = "InsufficientCapabilitiesException"
+
+
+def _noting_capabilities(operation: Callable[[CloudFormationResponse], Any]) -> Callable[[CloudFormationResponse], Any]:
+    def noting(call: CloudFormationResponse) -> Any:
+        capabilities.set(call._get_param("Capabilities") or [])
+        return operation(call)
+
+    return noting
+
+
+def _check_capabilities(template: dict[str, Any], *, directly: bool) -> None:
+    """Refuses what the caller has not acknowledged: roles, and a transform that he has not seen
+    the result of, as he would in a change set.
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html"""
+    identities = [r for r in template["Resources"].values() if r["Type"].startswith("AWS::IAM::")]
+    named = any(r.get("Properties", {}).keys() & IDENTITY_NAMES for r in identities)
+    needed = {"CAPABILITY_NAMED_IAM"} if named else {"CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"}
+    if identities and not needed & set(capabilities.get()):
+        raise InsufficientCapabilities(f"Requires capabilities : [{min(needed)}]")
+    if directly and template.get("Transform") and "CAPABILITY_AUTO_EXPAND" not in capabilities.get():
+        raise InsufficientCapabilities("Requires capabilities : [CAPABILITY_AUTO_EXPAND]")
 
 
 def _on_s3(url: str) -> str:
@@ -53,7 +86,7 @@ def create_stack(
     if any(stack.name == name for stack in backend.stacks.values()):
         raise AlreadyExistsException(f"Stack [{name}] already exists")
     stack = _new(backend, name, **options)
-    _planned(stack, template, parameters)
+    _planned(stack, template, parameters, directly=True)
     backend.stacks[stack.stack_id] = stack
     _bring(backend, stack, template, parameters, "CREATE")
     return stack
@@ -71,7 +104,7 @@ def update_stack(
     stack = backend.get_stack(name)
     before = stack.stack_parameters
     given = {p["ParameterKey"]: before[p["ParameterKey"]] if p.get("UsePreviousValue") else p["ParameterValue"] for p in parameters}
-    if not _planned(stack, template, given):
+    if not _planned(stack, template, given, directly=True):
         raise ValidationError(message="No updates are to be performed.")
     _bring(backend, stack, template, given, "UPDATE")
     return stack
@@ -168,8 +201,9 @@ def _new(backend: CloudFormationBackend, name: str, **options: Any) -> Stack:
     return stack
 
 
-def _planned(stack: Stack, template: str, parameters: dict[str, str]) -> list[Change]:
+def _planned(stack: Stack, template: str, parameters: dict[str, str], *, directly: bool) -> list[Change]:
     try:
+        _check_capabilities(read(template), directly=directly)
         return stack.resource_map.plan(template, parameters)
     except Failure as failure:
         raise ValidationError(message=str(failure)) from failure
