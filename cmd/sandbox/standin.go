@@ -106,7 +106,7 @@ func (e everyFunction) Function(ctx context.Context, arn string) (lambda.Functio
 	if function, err := e.own.Function(ctx, arn); err == nil {
 		return function, nil
 	}
-	return e.deployed.Function(ctx, arn) //nolint:wrapcheck // it says which one
+	return e.deployed.Function(ctx, arn)
 }
 
 // lambda keeps Lambda's registry in moto, which runs functions only in Docker:

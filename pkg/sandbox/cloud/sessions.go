@@ -18,10 +18,11 @@ var ErrNotTrusted = errors.New("the role does not exist or does not trust the se
 
 // ServiceSession issues credentials of a role to an AWS service, as Lambda has
 // them for a function, if the role's trust policy lets it in; else the answer is
-// ErrNotTrusted. The context holds keys such as aws:SourceArn.
-func (i *Identities) ServiceSession(ctx context.Context, service string, context map[string][]string, roleARN, session string, lifetime time.Duration) (iam.AccessKey, error) {
+// ErrNotTrusted. It says something of what it acts for, with keys such as
+// aws:SourceArn.
+func (i *Identities) ServiceSession(ctx context.Context, service string, with map[string][]string, roleARN, session string, lifetime time.Duration) (iam.AccessKey, error) {
 	trust, err := i.trust(ctx, roleARN)
-	if errors.Is(err, iam.ErrNotFound) || err == nil && !iam.ServiceMayAssume(service, context, roleARN, trust) {
+	if errors.Is(err, iam.ErrNotFound) || err == nil && !iam.ServiceMayAssume(service, with, roleARN, trust) {
 		return iam.AccessKey{}, fmt.Errorf("%s for %s: %w", roleARN, service, ErrNotTrusted)
 	}
 	if err != nil {

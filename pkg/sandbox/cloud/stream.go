@@ -33,10 +33,10 @@ const (
 // StreamReader is what Lambda reads a table's stream with.
 // https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-eventsourcemapping.html
 type StreamReader interface {
-	ListStreams(context.Context, *dynamodbstreams.ListStreamsInput, ...func(*dynamodbstreams.Options)) (*dynamodbstreams.ListStreamsOutput, error)
-	DescribeStream(context.Context, *dynamodbstreams.DescribeStreamInput, ...func(*dynamodbstreams.Options)) (*dynamodbstreams.DescribeStreamOutput, error)
-	GetShardIterator(context.Context, *dynamodbstreams.GetShardIteratorInput, ...func(*dynamodbstreams.Options)) (*dynamodbstreams.GetShardIteratorOutput, error)
-	GetRecords(context.Context, *dynamodbstreams.GetRecordsInput, ...func(*dynamodbstreams.Options)) (*dynamodbstreams.GetRecordsOutput, error)
+	ListStreams(ctx context.Context, input *dynamodbstreams.ListStreamsInput, options ...func(*dynamodbstreams.Options)) (*dynamodbstreams.ListStreamsOutput, error)
+	DescribeStream(ctx context.Context, input *dynamodbstreams.DescribeStreamInput, options ...func(*dynamodbstreams.Options)) (*dynamodbstreams.DescribeStreamOutput, error)
+	GetShardIterator(ctx context.Context, input *dynamodbstreams.GetShardIteratorInput, options ...func(*dynamodbstreams.Options)) (*dynamodbstreams.GetShardIteratorOutput, error)
+	GetRecords(ctx context.Context, input *dynamodbstreams.GetRecordsInput, options ...func(*dynamodbstreams.Options)) (*dynamodbstreams.GetRecordsOutput, error)
 }
 
 // StreamOptions are the settings of an event source mapping. The zero value gives
@@ -125,7 +125,7 @@ func (m *StreamMapping) next(ctx context.Context) (bool, error) {
 	if limit <= 0 {
 		limit = batchSize
 	}
-	read, err := m.client.GetRecords(ctx, &dynamodbstreams.GetRecordsInput{ShardIterator: m.iterator, Limit: aws.Int32(int32(min(limit, readAtOnce)))}) //nolint:gosec // at most 1,000
+	read, err := m.client.GetRecords(ctx, &dynamodbstreams.GetRecordsInput{ShardIterator: m.iterator, Limit: aws.Int32(int32(min(limit, readAtOnce)))})
 	if err != nil {
 		if m.done != "" || !m.options.FromLatest {
 			m.iterator = nil // it may have expired, and the place can be found again

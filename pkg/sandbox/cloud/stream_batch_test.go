@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -27,7 +28,7 @@ const (
 	oneFunction = "arn:aws:lambda:us-east-1:111122223333:function:changes"
 )
 
-// shard is a stream in memory, of records with the keys "0", "1", …
+// shard is a stream in memory, of records with the keys "0", "1" and so on.
 type shard struct {
 	records []types.Record
 	failing int // readings that fail before any succeeds
@@ -116,10 +117,8 @@ func fine(string) (lambda.Result, error) { return lambda.Result{Payload: []byte(
 // failingWith fails every batch with the key.
 func failingWith(key string) func(string) (lambda.Result, error) {
 	return func(keys string) (lambda.Result, error) {
-		for _, k := range strings.Fields(keys) {
-			if k == key {
-				return lambda.Result{RequestID: "request", FunctionError: "Unhandled", Payload: []byte(`{}`)}, nil
-			}
+		if slices.Contains(strings.Fields(keys), key) {
+			return lambda.Result{RequestID: "request", FunctionError: "Unhandled", Payload: []byte(`{}`)}, nil
 		}
 		return fine(keys)
 	}

@@ -53,7 +53,7 @@ func (f *function) see(ctx context.Context, call *asyncCall) {
 		wait := backoff
 		switch {
 		case ctx.Err() != nil:
-			f.runner.Log.Error("asynchronous call lost: the sandbox ends", "function", f.arn)
+			f.runner.Log.ErrorContext(ctx, "asynchronous call lost: the sandbox ends", "function", f.arn)
 			return
 		case errors.Is(err, lambda.ErrThrottled):
 			// Only a function that may not run at all does not wait for its turn.
@@ -61,14 +61,14 @@ func (f *function) see(ctx context.Context, call *asyncCall) {
 			f.giveUp(ctx, call, "ZeroReservedConcurrency", settings.onFailure)
 			return
 		case err != nil:
-			f.runner.Log.Error("asynchronous call did not reach its function, will be tried again", "function", f.arn, "error", err, "after", wait)
+			f.runner.Log.ErrorContext(ctx, "asynchronous call did not reach its function, will be tried again", "function", f.arn, "error", err, "after", wait)
 			backoff = min(2*backoff, asyncLastBackoff)
 		case result.FunctionError == "":
 			return
 		default:
 			call.attempts++
 			call.last = result
-			f.runner.Log.Error("asynchronous call failed", "function", f.arn, "attempt", call.attempts, "answer", string(result.Payload))
+			f.runner.Log.ErrorContext(ctx, "asynchronous call failed", "function", f.arn, "attempt", call.attempts, "answer", string(result.Payload))
 			if call.attempts > settings.retries {
 				f.giveUp(ctx, call, "RetriesExhausted", settings.onFailure)
 				return
@@ -132,7 +132,7 @@ type asyncResponse struct {
 func (f *function) giveUp(ctx context.Context, call *asyncCall, condition, destination string) {
 	log := f.runner.Log.With("function", f.arn, "condition", condition, "attempts", call.attempts, "payload", string(call.payload))
 	if destination == "" {
-		log.Error("asynchronous call dropped: the function has no destination for failures")
+		log.ErrorContext(ctx, "asynchronous call dropped: the function has no destination for failures")
 		return
 	}
 	record := asyncRecord{
@@ -149,10 +149,10 @@ func (f *function) giveUp(ctx context.Context, call *asyncCall, condition, desti
 		err = f.runner.send(ctx, f.credentials, destination, string(message), nil)
 	}
 	if err != nil {
-		log.Error("asynchronous call lost: its destination cannot be reached", "destination", destination, "error", err)
+		log.ErrorContext(ctx, "asynchronous call lost: its destination cannot be reached", "destination", destination, "error", err)
 		return
 	}
-	log.Error("asynchronous call given up on", "destination", destination)
+	log.ErrorContext(ctx, "asynchronous call given up on", "destination", destination)
 }
 
 // asJSON is the text itself, or a JSON string of one that is no JSON.

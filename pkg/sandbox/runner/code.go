@@ -62,7 +62,7 @@ func (r *Runner) program(ctx context.Context, d cloud.DeployedFunction, unpacked
 func (r *Runner) unpack(ctx context.Context, d cloud.DeployedFunction) (directory string, err error) {
 	code, err := r.Source.Code(ctx, d.ARN)
 	if err != nil {
-		return "", err //nolint:wrapcheck // it says what was read
+		return "", err
 	}
 	sum := sha256.Sum256(code)
 	if got := base64.StdEncoding.EncodeToString(sum[:]); got != d.Code {

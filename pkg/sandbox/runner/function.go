@@ -306,7 +306,7 @@ func (f *function) run(ctx context.Context, payload, clientContext []byte) (lamb
 				continue // it was replaced before it took the call
 			}
 		}
-		return result, err //nolint:wrapcheck // it says what was done
+		return result, err
 	}
 }
 

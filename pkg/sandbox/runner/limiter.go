@@ -73,7 +73,7 @@ func (l *limiter) wait(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 		l.leave(place)
-		return ctx.Err() //nolint:wrapcheck // the caller says what was waited for
+		return ctx.Err()
 	}
 }
 

@@ -15,7 +15,7 @@ func (r *Runner) reconcile(ctx context.Context) error {
 	changes := r.changes.Load()
 	deployed, err := r.Source.Deployed(ctx)
 	if err != nil {
-		return err //nolint:wrapcheck // it says what was read
+		return err
 	}
 	if r.running.Err() != nil {
 		return nil // there is nothing to run any more

@@ -29,7 +29,7 @@ func (r *Runner) Events() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
 		var match cloud.RuleMatch
 		if err := json.NewDecoder(http.MaxBytesReader(w, request.Body, maxMatch)).Decode(&match); err != nil {
-			r.Log.Error("an event that a rule picked cannot be read", "error", err)
+			r.Log.ErrorContext(request.Context(), "an event that a rule picked cannot be read", "error", err)
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
 		}
@@ -86,14 +86,14 @@ func (r *Runner) deliver(ctx context.Context, match cloud.RuleMatch) {
 func (r *Runner) lose(ctx context.Context, match cloud.RuleMatch, failed undelivered) {
 	log := r.Log.With("rule", match.Rule, "target", match.Target, "error", failed.Error(), "event", string(match.Event))
 	if match.DeadLetter == "" {
-		log.Error("event dropped: it did not reach its target, and the rule's target has no dead-letter queue")
+		log.ErrorContext(ctx, "event dropped: it did not reach its target, and the rule's target has no dead-letter queue")
 		return
 	}
 	if err := r.bury(ctx, match, failed); err != nil {
-		log.Error("event dropped: it did not reach its target, nor the dead-letter queue", "queue", match.DeadLetter, "why", err)
+		log.ErrorContext(ctx, "event dropped: it did not reach its target, nor the dead-letter queue", "queue", match.DeadLetter, "why", err)
 		return
 	}
-	log.Error("event did not reach its target, and is in the dead-letter queue", "queue", match.DeadLetter)
+	log.ErrorContext(ctx, "event did not reach its target, and is in the dead-letter queue", "queue", match.DeadLetter)
 }
 
 func (r *Runner) hand(ctx context.Context, match cloud.RuleMatch) error {

@@ -38,7 +38,7 @@ type Source interface {
 // Sessions gives services the roles that they act in. It answers
 // cloud.ErrNotTrusted for a role that does not let the service in.
 type Sessions interface {
-	ServiceSession(ctx context.Context, service string, context map[string][]string, roleARN, session string, lifetime time.Duration) (iam.AccessKey, error)
+	ServiceSession(ctx context.Context, service string, with map[string][]string, roleARN, session string, lifetime time.Duration) (iam.AccessKey, error)
 }
 
 // Options say what to run, and where. All but Forward and Record are required.
@@ -87,7 +87,7 @@ type Runner struct {
 	send   func(ctx context.Context, as credentials, queue, body string, attributes map[string]string) error
 	invoke func(ctx context.Context, as credentials, function string, payload []byte) error
 
-	running    context.Context // ends when everything is to stop
+	running    context.Context //nolint:containedctx // ends when everything is to stop; no call brings it
 	stop       context.CancelFunc
 	ending     sync.Once
 	background sync.WaitGroup

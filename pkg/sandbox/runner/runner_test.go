@@ -84,8 +84,8 @@ func TestADeployedFunctionRunsInItsRole(t *testing.T) {
 func TestCredentialsAreRenewedBeforeTheyEnd(t *testing.T) {
 	w := newWorld(t)
 	now := time.Now()
-	w.Runner.Now = func() time.Time { return now }
-	w.sessions.now = w.Runner.Now
+	w.Now = func() time.Time { return now }
+	w.sessions.now = w.Now
 	s := w.functionSession(one())
 	for range 2 {
 		if _, err := s.current(t.Context()); err != nil {
@@ -319,7 +319,7 @@ func TestARuleNeedsTheFunctionsPermission(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			var recorded []bool
-			w.Runner.Record = func(_ policy.Call, d policy.Decision) { recorded = append(recorded, d.Allowed) }
+			w.Record = func(_ policy.Call, d policy.Decision) { recorded = append(recorded, d.Allowed) }
 			d := one()
 			d.Policy = c.policy
 			w.source.deploy(d, theFunction(t))

@@ -167,7 +167,7 @@ func passing(err error) bool {
 func (s *schedule) bury(ctx context.Context, one occurrence, why error, exhausted string) {
 	log := s.runner.Log.With("schedule", s.deployed.ARN, "due", one.due, "attempts", one.attempt, "error", why)
 	if s.deployed.DeadLetter == "" {
-		log.Error("scheduled call dropped: the schedule has no dead-letter queue")
+		log.ErrorContext(ctx, "scheduled call dropped: the schedule has no dead-letter queue")
 		return
 	}
 	code, message := "SdkClientException", why.Error()
@@ -183,8 +183,8 @@ func (s *schedule) bury(ctx context.Context, one occurrence, why error, exhauste
 		attributes["EXHAUSTED_RETRY_CONDITION"] = exhausted
 	}
 	if err := s.runner.send(ctx, s.session.current, s.deployed.DeadLetter, one.fill(s.deployed.Input), attributes); err != nil {
-		log.Error("scheduled call dropped: its dead-letter queue cannot be reached", "queue", s.deployed.DeadLetter, "why", err)
+		log.ErrorContext(ctx, "scheduled call dropped: its dead-letter queue cannot be reached", "queue", s.deployed.DeadLetter, "why", err)
 		return
 	}
-	log.Error("scheduled call given up on, and in its dead-letter queue", "queue", s.deployed.DeadLetter)
+	log.ErrorContext(ctx, "scheduled call given up on, and in its dead-letter queue", "queue", s.deployed.DeadLetter)
 }

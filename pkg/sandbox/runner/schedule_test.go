@@ -31,7 +31,7 @@ func (w *world) calling(answer func(call int) error) *[]string {
 	var mu sync.Mutex
 	var calls []string
 	began := time.Now()
-	w.Runner.invoke = func(ctx context.Context, as credentials, function string, payload []byte) error {
+	w.invoke = func(ctx context.Context, as credentials, function string, payload []byte) error {
 		if _, err := as(ctx); err != nil {
 			return err
 		}

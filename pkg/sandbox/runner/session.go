@@ -45,7 +45,7 @@ func (s *session) current(ctx context.Context) (iam.AccessKey, error) {
 	}
 	key, err := s.runner.Sessions.ServiceSession(ctx, s.service, s.context, s.role, s.name, sessionLifetime)
 	if err != nil {
-		return iam.AccessKey{}, err //nolint:wrapcheck // it says which role it was
+		return iam.AccessKey{}, err
 	}
 	s.key = key
 	return key, nil

@@ -165,7 +165,7 @@ func newWorld(t *testing.T) *world {
 		Source: w.source, Sessions: w.sessions, Endpoint: "http://127.0.0.1:1", Python: "python3",
 		Code: filepath.Join(t.TempDir(), "code"), Logs: t.TempDir(), Log: slog.New(slog.NewTextHandler(w.log, nil)), Now: time.Now,
 	})
-	w.Runner.send = func(_ context.Context, _ credentials, queue, body string, attributes map[string]string) error {
+	w.send = func(_ context.Context, _ credentials, queue, body string, attributes map[string]string) error {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.messages = append(w.messages, sent{queue, body, attributes})
