@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
+	streamtypes "github.com/aws/aws-sdk-go-v2/service/dynamodbstreams/types"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/cloud"
@@ -222,5 +223,62 @@ func TestManyRecordsComeInBatchesOfAHundred(t *testing.T) {
 	}
 	if len(batches[0]) != 100 || len(batches) != 2 || len(distinct) != 101 {
 		t.Errorf("%d keys came in %d batches, the first of %d; want 101 in two, the first of 100", len(distinct), len(batches), len(batches[0]))
+	}
+}
+
+// Moto undoes a transaction by replacing the table, and the stream with it.
+func TestAStreamIsReadOnAfterATransactionFailed(t *testing.T) {
+	config := cloudtest.Moto(t).Config(accountA, region)
+	stream := streamedTable(t, config)
+	client, reader := dynamodb.NewFromConfig(config), dynamodbstreams.NewFromConfig(config)
+	described, err := reader.DescribeStream(t.Context(), &dynamodbstreams.DescribeStreamInput{StreamArn: &stream})
+	if err != nil {
+		t.Fatal(err)
+	}
+	place, err := reader.GetShardIterator(t.Context(), &dynamodbstreams.GetShardIteratorInput{
+		StreamArn: &stream, ShardId: described.StreamDescription.Shards[0].ShardId, ShardIteratorType: streamtypes.ShardIteratorTypeTrimHorizon,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	iterator := place.ShardIterator
+	next := func() []string {
+		t.Helper()
+		read, err := reader.GetRecords(t.Context(), &dynamodbstreams.GetRecordsInput{ShardIterator: iterator})
+		if err != nil {
+			t.Fatal(err)
+		}
+		iterator = read.NextShardIterator
+		var keys []string
+		for i := range read.Records {
+			key, _ := read.Records[i].Dynamodb.Keys["gateway"].(*streamtypes.AttributeValueMemberS)
+			keys = append(keys, key.Value)
+		}
+		return keys
+	}
+	item := func(gateway string) map[string]types.AttributeValue {
+		return map[string]types.AttributeValue{"gateway": &types.AttributeValueMemberS{Value: gateway}}
+	}
+	put := func(gateway string) {
+		t.Helper()
+		if _, err := client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: aws.String("grants"), Item: item(gateway)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	put("before")
+	if diff := cmp.Diff([]string{"before"}, next()); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	_, err = client.TransactWriteItems(t.Context(), &dynamodb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{
+		{Put: &types.Put{TableName: aws.String("grants"), Item: item("undone")}},
+		{ConditionCheck: &types.ConditionCheck{TableName: aws.String("grants"), Key: item("nothing"), ConditionExpression: aws.String("attribute_exists(gateway)")}},
+	}})
+	if errorCode(err) != "TransactionCanceledException" {
+		t.Fatalf("the transaction was to fail, got %v", err)
+	}
+	put("after")
+	if diff := cmp.Diff([]string{"after"}, next()); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
 	}
 }

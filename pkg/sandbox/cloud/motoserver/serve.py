@@ -5,7 +5,8 @@ out are those named, so that well-known accounts can be members.
 
 DynamoDB's transactions are serializable, but moto undoes one that fails by putting
 back what all tables held before it, and so loses what others wrote meanwhile. Here
-calls to DynamoDB are served one at a time.
+calls to DynamoDB are served one at a time, and so are those that read its streams: what
+is undone was never there.
 
 What is below /_sandbox/ is for whoever started this, and for nobody else.
 """
@@ -20,6 +21,7 @@ import deployed
 import functions
 import queries
 import rules
+import streams
 from moto import server
 from moto.organizations import utils
 
@@ -33,6 +35,7 @@ delegation.install()
 functions.install()
 queries.install()
 rules.install()
+streams.install()
 
 one_at_a_time = Lock()
 run = server.run_simple
@@ -46,7 +49,7 @@ def run_simple(host, port, app, **options):
         aws.caller.set(credentials.split() if credentials else None)
         if environ.get("PATH_INFO", "").startswith(deployed.BELOW):
             return deployed.serve(environ, start_response)
-        if not environ.get("HTTP_X_AMZ_TARGET", "").startswith("DynamoDB_"):
+        if not environ.get("HTTP_X_AMZ_TARGET", "").startswith(("DynamoDB_", "DynamoDBStreams_")):
             return app(environ, start_response)
         with one_at_a_time:
             return app(environ, start_response)
