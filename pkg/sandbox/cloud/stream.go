@@ -127,9 +127,7 @@ func (m *StreamMapping) next(ctx context.Context) (bool, error) {
 	}
 	read, err := m.client.GetRecords(ctx, &dynamodbstreams.GetRecordsInput{ShardIterator: m.iterator, Limit: aws.Int32(int32(min(limit, readAtOnce)))})
 	if err != nil {
-		if m.done != "" || !m.options.FromLatest {
-			m.iterator = nil // it may have expired, and the place can be found again
-		}
+		m.lookAgain()
 		return false, fmt.Errorf("reading the stream: %w", err)
 	}
 	wanted, err := m.filter(read.Records)
@@ -137,7 +135,7 @@ func (m *StreamMapping) next(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	if m.settle(ctx, wanted); ctx.Err() != nil {
-		m.iterator = nil
+		m.lookAgain()
 		return false, ctx.Err()
 	}
 	if len(read.Records) > 0 {
@@ -145,6 +143,15 @@ func (m *StreamMapping) next(ctx context.Context) (bool, error) {
 	}
 	m.iterator = read.NextShardIterator
 	return len(read.Records) > 0, nil
+}
+
+// lookAgain has the place in the stream looked for: the iterator may have expired,
+// or stand before records that have been dealt with. A mapping that began with the
+// latest record and has dealt with none has no other place than its iterator.
+func (m *StreamMapping) lookAgain() {
+	if m.done != "" || !m.options.FromLatest {
+		m.iterator = nil
+	}
 }
 
 // seek finds the place after the last record that was dealt with.

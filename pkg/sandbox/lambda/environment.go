@@ -118,7 +118,10 @@ func (e *environment) variables(runtimeAPI string) []string {
 // run hands the call to the process and waits for its answer, its end or its
 // deadline.
 func (e *environment) run(inv *invocation, stopped <-chan struct{}) (Result, error) {
-	starting := time.NewTimer(initTimeout)
+	// A start that takes longer than Lambda gives it is made again as a part of the
+	// call, with the time that the call has; here it goes on.
+	// https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html#runtimes-lifecycle-ib
+	starting := time.NewTimer(initTimeout + e.bootstrap.Timeout)
 	defer starting.Stop()
 	select {
 	case e.work <- inv:
