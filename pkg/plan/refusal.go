@@ -23,7 +23,7 @@ func refusals(world World, claims []claim, said reading) map[string]Refusal {
 			switch {
 			case refused && refusal.Held():
 				known[principal] = refusal
-			case len(said.leftovers) > 0 && a.pinned() && !said.principals[principal] && mayHaveBeenAdmitted(world.Gateway.Recorded, principal, said.leftovers):
+			case a.pinned() && !said.principals[principal] && mayHaveBeenAdmitted(world.Gateway.Recorded, principal, said.leftovers):
 				known[principal] = Refusal{Code: grant.CodeRecreated, Since: world.Now}
 			case refused && !said.principals[principal]:
 				known[principal] = refusal
@@ -34,16 +34,17 @@ func refusals(world World, claims []claim, said reading) map[string]Refusal {
 }
 
 // mayHaveBeenAdmitted also counts whom a write was to let in whose end was not
-// recorded, unless every unique id was there before that write was announced: an
-// id does not tell whose it was.
+// recorded: a unique id does not tell whose it was. Only one that was found before
+// somebody was named, by whoever named him, is not his.
 func mayHaveBeenAdmitted(recorded State, principal string, leftovers []string) bool {
+	named, unclear := WasAdmitted(recorded, principal), slices.Clone(leftovers)
 	for key, announced := range recorded.Gateway.Selected {
-		if strings.HasPrefix(key, byIdentity) && slices.Contains(announced, principal) &&
-			slices.ContainsFunc(leftovers, func(id string) bool { return !slices.Contains(announced, id) }) {
-			return true
+		if strings.HasPrefix(key, byIdentity) && slices.Contains(announced, principal) {
+			named = true
+			unclear = slices.DeleteFunc(unclear, func(id string) bool { return slices.Contains(announced, id) })
 		}
 	}
-	return WasAdmitted(recorded, principal)
+	return named && len(unclear) > 0
 }
 
 // byIdentity begins the keys in GatewayState.Selected of the roles and users that
@@ -121,4 +122,15 @@ func WasAdmitted(recorded State, principal string) bool {
 		}
 	}
 	return false
+}
+
+// Forgets tells whether the plan, once applied, wipes away what tells that a role
+// or user was deleted: a unique id in the policy, or a hold that no grant asks for.
+func (p Plan) Forgets(recorded State) bool {
+	for principal, refusal := range recorded.Gateway.Refused {
+		if _, kept := p.Refused[principal]; refusal.Held() && !kept {
+			return true
+		}
+	}
+	return len(p.draft.said.leftovers) > 0
 }

@@ -25,6 +25,7 @@ type hooks struct {
 	reconcile.States
 	beforeRecord func() error
 	beforePut    func() error
+	beforePolicy func()
 	afterPolicy  func()
 }
 
@@ -47,6 +48,9 @@ func (h *hooks) PutPolicy(ctx context.Context, gateway grant.Gateway, document *
 }
 
 func (h *hooks) Policy(ctx context.Context, gateway grant.Gateway) (*policy.Document, error) {
+	if h.beforePolicy != nil {
+		h.beforePolicy()
+	}
 	document, err := h.gateways.Policy(ctx, gateway)
 	if h.afterPolicy != nil {
 		h.afterPolicy()
@@ -368,5 +372,26 @@ func TestARoleLetInByNameIsNotTakenForOneLetInByIdentity(t *testing.T) {
 	c.reconcile()
 	if got := c.state().Grants[c.key("by-identity")]; got.Phase != grant.PhaseAdmitted {
 		t.Errorf("the grant is %+v", got)
+	}
+}
+
+func TestARunThatReadThePolicyLongAgoHoldsNobodyLetInSince(t *testing.T) {
+	c := newCloud(t)
+	c.grant("gone", role(1))
+	c.reconcile()
+	c.iam.anew[role(1)] = true
+	c.grant("new", role(2))
+	done := false
+	h := &hooks{afterPolicy: func() {
+		if !done { // this run has seen the unique id, which is taken out by now
+			done = true
+			c.reconcile()
+		}
+	}}
+	if err := c.run(c.hooked(h)); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{role(2)}, c.principals()); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
 	}
 }

@@ -135,8 +135,10 @@ func (r *run) pass(ctx context.Context) (settled bool, err error) {
 	if r.result.Writes == 0 {
 		r.first = p
 	}
-	if moved, err := r.forgetsTooEarly(ctx, p); moved || err != nil {
-		return false, err
+	if p.Forgets(r.world.Gateway.Recorded) {
+		if fresh, err := r.grantsAreFresh(ctx); !fresh || err != nil {
+			return false, err
+		}
 	}
 	if !p.Write {
 		return true, nil
@@ -144,23 +146,15 @@ func (r *run) pass(ctx context.Context) (settled bool, err error) {
 	return false, r.apply(ctx, p)
 }
 
-// forgetsTooEarly tells whether the plan lets go of a hold that no grant asks for,
-// although the grants have changed since they were read: the state is read after
-// them, and may hold somebody whose grant this pass has not seen yet.
-func (r *run) forgetsTooEarly(ctx context.Context, p plan.Plan) (bool, error) {
-	forgets := false
-	for principal, refusal := range r.world.Gateway.Recorded.Gateway.Refused {
-		_, kept := p.Refused[principal]
-		forgets = forgets || refusal.Held() && !kept
-	}
-	if !forgets {
-		return false, nil
-	}
+// grantsAreFresh tells whether the grants are as they were when they were read. The
+// policy and the state are read after them, and may tell of a deleted role whose
+// grant this pass has not seen: nothing that tells it may be lost for that.
+func (r *run) grantsAreFresh(ctx context.Context) (bool, error) {
 	rows, err := r.Grants.ForGateway(ctx, r.gateway)
 	if err != nil {
 		return false, fmt.Errorf("read the grants again: %w", err)
 	}
-	return !sameRows(rows, r.world.Rows), nil
+	return sameRows(rows, r.world.Rows), nil
 }
 
 // observe reads the world. The state comes last: whoever writes a policy records

@@ -27,28 +27,39 @@ func TestARoleThatWasTriedAgainAndDeletedIsHeldThoughTheRunCrashed(t *testing.T)
 	}
 }
 
-func TestARunThatReadTheGrantsLongAgoForgetsNoHold(t *testing.T) {
-	c := newCloud(t)
-	done := false
-	h := &hooks{afterPolicy: func() {
-		if done {
-			return
-		}
-		done = true // and this run does not know of the grant
-		c.grant("agent", role(1))
-		c.reconcile()
-		c.iam.anew[role(1)] = true
-		c.reconcile()
-	}}
-	if err := c.run(c.hooked(h)); err != nil {
-		t.Fatal(err)
-	}
-	c.reconcile()
-	if got := c.principals(); len(got) > 0 {
-		t.Errorf("let in: %v", got)
-	}
-	if got := c.state().Grants[c.key("agent")]; got.Reason != grant.CodeRecreated {
-		t.Errorf("the grant is %+v", got)
+func TestARunThatReadTheGrantsLongAgoForgetsNoDeletedRole(t *testing.T) {
+	for name, held := range map[string]bool{"that another run holds": true, "of which the policy shows the unique id": false} {
+		t.Run(name, func(t *testing.T) {
+			c := newCloud(t)
+			done, h := false, &hooks{}
+			meanwhile := func() {
+				if done {
+					return
+				}
+				done = true // and this run does not know of the grant
+				c.grant("agent", role(1))
+				c.reconcile()
+				c.iam.anew[role(1)] = true
+				if held {
+					c.reconcile()
+				}
+			}
+			if held {
+				h.afterPolicy = meanwhile
+			} else {
+				h.beforePolicy = meanwhile
+			}
+			if err := c.run(c.hooked(h)); err != nil {
+				t.Fatal(err)
+			}
+			c.reconcile()
+			if got := c.principals(); len(got) > 0 {
+				t.Errorf("let in: %v", got)
+			}
+			if got := c.state().Grants[c.key("agent")]; got.Reason != grant.CodeRecreated {
+				t.Errorf("the grant is %+v", got)
+			}
+		})
 	}
 }
 
