@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
@@ -127,20 +128,18 @@ func (w *world) ask(g *gateway, cause string) {
 // forgetUnnamed forgets of roles that they are gone where no grant follows them by
 // identity any more: a later grant is a new decision.
 func (w *world) forgetUnnamed(g *gateway) {
-	if len(g.gone) == 0 {
-		return
-	}
-	named := map[string]bool{}
-	for _, row := range w.rows(g) {
-		if row.Fault == nil && row.Grant.Follow == grant.FollowIdentity {
-			named[row.Grant.Subject().ARN("aws")] = true
-		}
-	}
 	for arn := range g.gone {
-		if !named[arn] {
+		if !w.follows(g, arn) {
 			delete(g.gone, arn)
 		}
 	}
+}
+
+// follows tells whether a live grant follows the role by identity.
+func (w *world) follows(g *gateway, arn string) bool {
+	return slices.ContainsFunc(w.rows(g), func(row grant.Row) bool {
+		return row.Fault == nil && row.Grant.Live(w.now) && row.Grant.Follow == grant.FollowIdentity && row.Grant.Subject().ARN("aws") == arn
+	})
 }
 
 // rows are all rows that concern a gateway, as they are. To read them takes time.

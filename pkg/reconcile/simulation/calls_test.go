@@ -80,11 +80,11 @@ func (n *run) Policy(_ context.Context, _ grant.Gateway) (document *policy.Docum
 		n.read, n.readAt, n.visible = document, n.w.effects+1, text
 		if n.known == nil {
 			recorded := n.w.state(n.gateway)
-			n.known, n.basis = &recorded, document
+			n.known, n.basis, n.basisAt = &recorded, document, n.readAt
 		}
 		n.doubts(document)
 		for _, arn := range n.w.leftovers(document) {
-			if n.gateway.gone[arn] == 0 && f == none {
+			if n.gateway.gone[arn] == 0 && f == none && n.w.follows(n.gateway, arn) {
 				n.gateway.gone[arn] = n.w.effects
 			}
 		}
@@ -108,12 +108,12 @@ func (n *run) write(name string, document *policy.Document) error {
 		n.judge(document, visible)
 		switch f {
 		case none, unanswered:
-			before := n.w.text(n.gateway)
+			before := n.w.traces(n.gateway)
 			if err := n.put(document); err != nil {
 				return err
 			}
 			n.cutsNobody(ownedOnly(document))
-			n.w.wipe(n.gateway, parse(before), n.decided())
+			n.w.wipe(n.gateway, before, n.decided())
 			if f == none {
 				return nil
 			}

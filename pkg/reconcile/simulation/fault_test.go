@@ -58,7 +58,7 @@ const lateBy = 15 * time.Second
 
 // land carries out a write that nobody expects any more.
 func (w *world) land(g *gateway) {
-	write, before := g.late[0], parse(w.text(g))
+	write, before := g.late[0], w.traces(g)
 	g.late = g.late[1:]
 	var err error
 	if write.put.text == "" {

@@ -10,12 +10,13 @@ import (
 // What may be known of roles that were deleted: the judge holds the product to
 // that, and no hold of the product's to less.
 
-// decided is as of which read the run decides; 0 where it cannot be told.
+// decided is as of which read the run decides, 0 where it cannot be told: what comes
+// later it does not know, even if it reads the same policy once more.
 func (n *run) decided() int {
 	if n.stale {
 		return 0
 	}
-	return n.readAt
+	return n.basisAt
 }
 
 // announces notes whom a write is to name by identity, before it does.
@@ -48,11 +49,20 @@ func (n *run) doubts(document *policy.Document) {
 	}
 }
 
+// traces are the deleted roles that the policy shows unique ids of, as far as
+// anybody has seen them gone.
+func (w *world) traces(g *gateway) []string {
+	if len(g.gone) == 0 {
+		return nil
+	}
+	return w.leftovers(parse(w.text(g)))
+}
+
 // wipe forgets of roles that they are gone where a write took effect that was
 // decided upon before anybody saw them gone, and nobody has recorded it: it names
 // whoever has the name when it takes effect, and nothing tells it any more.
-func (w *world) wipe(g *gateway, before *policy.Document, decided int) {
-	for _, arn := range w.leftovers(before) {
+func (w *world) wipe(g *gateway, before []string, decided int) {
+	for _, arn := range before {
 		refusal, known := w.state(g).Gateway.Refused[arn]
 		if held := known && refusal.Held(); !held && g.gone[arn] >= decided {
 			delete(g.gone, arn)

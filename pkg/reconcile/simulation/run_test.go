@@ -37,6 +37,7 @@ type run struct {
 	sought   int              // as of how many changes of IAM, and one more, it seeks bad principals; 0 for not
 	known    *plan.State      // what was recorded when the pass read the policy
 	basis    *policy.Document // the policy as the pass first read it, on which it decides
+	basisAt  int              // when that was, as readAt
 	owed     *written         // its write that is not in the journal yet; nil for none
 	history  string           // what its calls have told it, where every schedule is played
 	others   int              // effects of others before it began, and its own since

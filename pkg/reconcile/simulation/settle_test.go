@@ -102,11 +102,9 @@ func (w *world) hasRevoked() {
 		if g.stuck || w.state(g).Gateway.LastError == reconcile.CodeBlockedByForeign {
 			continue
 		}
-		effective, err := w.service.EffectivePolicy(g.ARN())
-		must(err)
-		owned, rows := ownedOnly(effective), w.rows(g)
-		for _, v := range visitors {
-			if lets(g, owned, v, w.now) && !w.perhaps(rows, v) {
+		rows := w.rows(g)
+		for i, allowed := range w.allowed(g) {
+			if v := visitors[i]; allowed && !w.perhaps(rows, v) {
 				w.violate(3, "%s is still let in on %s, by no grant", v, g.name)
 			}
 		}

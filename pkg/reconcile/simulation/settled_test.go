@@ -34,9 +34,6 @@ func (w *world) isSettled(g *gateway, strict bool) {
 	}
 	g.settled = seen
 	state := w.state(g)
-	effective, err := w.service.EffectivePolicy(g.ARN())
-	must(err)
-	owned := ownedOnly(effective)
 	rows := w.rows(g)
 	keys := map[grant.Key]bool{}
 	for _, row := range rows {
@@ -51,15 +48,15 @@ func (w *world) isSettled(g *gateway, strict bool) {
 			w.violate(1, "%s has a status on %s although there is no such row", key, g.name)
 		}
 	}
-	for _, v := range visitors {
-		because := ""
+	for i, allowed := range w.allowed(g) {
+		v, because := visitors[i], ""
 		for _, row := range rows {
 			if row.Fault == nil && row.Grant.Live(w.now) && v.from(row.Grant.Conditions) &&
 				slices.ContainsFunc(state.Grants[row.Key].Admitted, func(arn string) bool { return within(arn, v.arn()) }) {
 				because = row.ID
 			}
 		}
-		if allowed := lets(g, owned, v, w.now); allowed != (because != "") && !w.iam.gone(v) {
+		if allowed != (because != "") && !w.iam.gone(v) {
 			w.violate(1, "%s on %s: allowed is %t, admitted by %q", v, g.name, allowed, because)
 		}
 	}

@@ -19,7 +19,7 @@ var (
 // ForGateway is reconcile.Grants's.
 func (n *run) ForGateway(_ context.Context, gateway grant.Gateway) (rows []grant.Row, err error) {
 	err = n.call("ForGateway", readFaults, func(f fault) error {
-		n.rows = n.w.rows(n.gateway)
+		n.rows, n.informed = n.w.rows(n.gateway), false
 		switch {
 		case f != none:
 			return f.failure("read the grants")

@@ -66,6 +66,33 @@ func lets(g *gateway, owned *policy.Document, v visitor, now time.Time) bool {
 	}).Allowed
 }
 
+// decisions are who of the visitors is let in, and as of when.
+type decisions struct {
+	writes, changes int       // of the policy, and of IAM
+	now             time.Time // zero where nothing ends
+	allowed         []bool
+}
+
+// allowed tells of each visitor whether the product's statements let him in now. It
+// is worked out anew only if something changed.
+func (w *world) allowed(g *gateway) []bool {
+	d := &g.decided
+	if d.allowed != nil && d.writes == g.writes && d.changes == w.iam.changes && (d.now.IsZero() || d.now.Equal(w.now)) {
+		return d.allowed
+	}
+	effective, err := w.service.EffectivePolicy(g.ARN())
+	must(err)
+	owned := ownedOnly(effective)
+	*d = decisions{writes: g.writes, changes: w.iam.changes, allowed: make([]bool, len(visitors))}
+	for i, v := range visitors {
+		d.allowed[i] = lets(g, owned, v, w.now)
+	}
+	if owned != nil && slices.ContainsFunc(owned.Statements, func(s policy.Statement) bool { return len(s.Condition["DateLessThanIfExists"]) > 0 }) {
+		d.now = w.now
+	}
+	return d.allowed
+}
+
 // ownedOnly is the document without what others say in it; nil for nothing.
 func ownedOnly(document *policy.Document) *policy.Document {
 	owned, _ := split(document)

@@ -63,6 +63,8 @@ type gateway struct {
 	name  string
 	stuck bool // every call about it fails, for good
 
+	decided decisions    // about visitors, when last worked out
+	writes  int          // of its policy, by anybody
 	was     []version    // what its policy was lately, the newest last
 	late    []lateWrite  // writes that AWS took and has not carried out yet
 	puts    []*written   // by the product
@@ -192,6 +194,7 @@ func (w *world) product(g *gateway) {
 // wrote notes what a gateway's policy has become.
 func (w *world) wrote(g *gateway) {
 	w.effects++
+	g.writes++
 	for len(g.was) > 1 && w.now.Sub(g.was[1].at) > reach {
 		g.was = g.was[1:]
 	}
