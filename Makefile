@@ -28,7 +28,7 @@ bench: ## run every benchmark, with its allocations
 	@go test -run '^$$' -bench . -benchmem $(or $(ARGS),./pkg/... ./functions/...)
 	@$(if $(ARGS),,cd .ci/bench && go test -mod=mod -run '^$$' -bench . -benchmem)
 
-simulate: ## play a million schedules of the reconcile loop (SIMULATIONS=1000000)
+simulate: ## play a million schedules of the reconcile loop (SIMULATIONS=1000000 SIMULATION_FROM=1)
 	@SIMULATIONS=$(or $(SIMULATIONS),1000000) go test -count=1 -timeout 0 -v -run 'Schedule' ./pkg/reconcile/simulation
 
 fuzz: ## run every fuzz target, one after another (FUZZTIME=10m for each)
