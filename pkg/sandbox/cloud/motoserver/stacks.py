@@ -26,7 +26,7 @@ log = logging.getLogger("sandbox.stacks")
 
 LATER = "{{changeSet:KNOWN_AFTER_APPLY}}"
 
-Failure = (ValueError, KeyError, IndexError, TypeError, BotoCoreError, ClientError)
+Failure = (ValueError, LookupError, TypeError, AttributeError, BotoCoreError, ClientError)
 
 
 class Failed(Exception):
