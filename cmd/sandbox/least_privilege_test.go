@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -12,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/cloud"
+	"github.com/gateway-grants/gateway-grants/pkg/sandbox/cloud/cloudtest"
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/iam"
 )
 
@@ -62,6 +64,22 @@ var unused = []iam.Exception{
 		Role: "TableChangesRole", Statement: "KeepWhatIsLost", Action: "sqs:SendMessage", Resource: ":gateway-grants-lost-records",
 		Reason: "a record goes there when it has failed 30 times or for two hours, longer than any run",
 	},
+}
+
+func TestEveryExceptionIsOfAStatementOfTheTemplate(t *testing.T) {
+	template, err := os.ReadFile(filepath.Join(cloudtest.Repository(t), "template.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, exception := range unused {
+		_, role, _ := strings.Cut(string(template), "\n  "+exception.Role+":\n")
+		role, _, _ = strings.Cut(role, "\n  # ")
+		_, statement, _ := strings.Cut(role, "Sid: "+exception.Statement+"\n")
+		statement, _, _ = strings.Cut(statement, "Sid:")
+		if exception.Reason == "" || !strings.Contains(statement, exception.Action) {
+			t.Errorf("an exception that says nothing of the template: %+v", exception)
+		}
+	}
 }
 
 func TestWhatAStackAllowsItsRolesIsComparedWithWhatTheyDo(t *testing.T) {

@@ -47,7 +47,7 @@ type Permission struct {
 }
 
 // Of lists what the request asks for, each thing once, and at least one. A request
-// that cannot be read is *Unreadable; any other error is one of the request's
+// that cannot be read is *UnreadableError; any other error is one of the request's
 // lookups.
 func Of(r Request) ([]Permission, error) {
 	c, err := read(r)

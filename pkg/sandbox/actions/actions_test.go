@@ -335,7 +335,7 @@ func TestARequestThatCanBeReadInTwoWaysIsRefused(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			got, err := actions.Of(c.request.of(t))
-			if unreadable := (*actions.Unreadable)(nil); !errors.As(err, &unreadable) {
+			if unreadable := (*actions.UnreadableError)(nil); !errors.As(err, &unreadable) {
 				t.Errorf("%s: got %v, %v", c.reason, got, err)
 			}
 		})

@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// Unreadable says why a request cannot be read, to its sender.
-type Unreadable struct{ Message string }
+// UnreadableError says why a request cannot be read, to its sender.
+type UnreadableError struct{ Message string }
 
-func (e *Unreadable) Error() string { return e.Message }
+func (e *UnreadableError) Error() string { return e.Message }
 
 // call is a request taken apart.
 type call struct {
@@ -70,7 +70,7 @@ func read(r Request) (*call, error) {
 	}
 	var err error
 	if c.query, err = url.ParseQuery(r.HTTP.URL.RawQuery); err != nil {
-		return nil, &Unreadable{"The query string is malformed: " + err.Error()}
+		return nil, &UnreadableError{"The query string is malformed: " + err.Error()}
 	}
 	named := append([]string(nil), c.query["Action"]...)
 	if target := r.HTTP.Header.Get("X-Amz-Target"); target != "" {
@@ -92,7 +92,7 @@ func read(r Request) (*call, error) {
 	case 1:
 		c.operation = named[0]
 	default:
-		return nil, &Unreadable{"The request names more than one operation: " + strings.Join(named, ", ")}
+		return nil, &UnreadableError{"The request names more than one operation: " + strings.Join(named, ", ")}
 	}
 	return c, nil
 }
@@ -106,12 +106,12 @@ func (c *call) readBody() (url.Values, error) {
 	case c.Service != "s3" && strings.HasPrefix(contentType, "application/x-www-form-urlencoded"):
 		form, err := url.ParseQuery(string(c.Body))
 		if err != nil {
-			return nil, &Unreadable{"The form is malformed: " + err.Error()}
+			return nil, &UnreadableError{"The form is malformed: " + err.Error()}
 		}
 		for _, values := range []url.Values{c.query, form} {
 			for name, given := range values {
 				if _, taken := c.params[name]; taken || len(given) != 1 {
-					return nil, &Unreadable{"The request gives " + name + " more than once."}
+					return nil, &UnreadableError{"The request gives " + name + " more than once."}
 				}
 				c.params[name] = given[0]
 			}
@@ -119,7 +119,7 @@ func (c *call) readBody() (url.Values, error) {
 		return form, nil
 	case c.Service != "s3" && strings.Contains(contentType, "json") && len(c.Body) > 0:
 		if err := json.Unmarshal(c.Body, (*map[string]any)(&c.params)); err != nil {
-			return nil, &Unreadable{"The body is no JSON object: " + err.Error()}
+			return nil, &UnreadableError{"The body is no JSON object: " + err.Error()}
 		}
 	case c.query.Has("Action"):
 		for name, given := range c.query {

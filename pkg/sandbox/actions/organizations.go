@@ -36,7 +36,7 @@ func organizations(c *call) ([]Permission, error) {
 }
 
 func (o Organization) arn(id string) string {
-	kind := ""
+	var kind string
 	switch {
 	case strings.HasPrefix(id, "ou-"):
 		kind = "ou"

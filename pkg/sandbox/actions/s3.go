@@ -2,6 +2,7 @@ package actions
 
 import (
 	"net"
+	"net/http"
 	"net/url"
 	"strings"
 )
@@ -90,9 +91,9 @@ func s3(c *call) ([]Permission, error) {
 	switch {
 	case !c.rest || !pathStyle(c.HTTP.Host):
 		return unknown(c)
-	case bucket == "" && c.HTTP.Method == "GET":
+	case bucket == "" && c.HTTP.Method == http.MethodGet:
 		return []Permission{c.ask("ListAllMyBuckets", "*")}, nil
-	case c.HTTP.Method == "POST" && c.query.Has("delete") && key == "":
+	case c.HTTP.Method == http.MethodPost && c.query.Has("delete") && key == "":
 		return []Permission{c.ask("DeleteObject", resource+"/*")}, nil
 	case !ok:
 		return unknown(c)
@@ -101,7 +102,7 @@ func s3(c *call) ([]Permission, error) {
 	if source := c.HTTP.Header.Get("X-Amz-Copy-Source"); source != "" {
 		from, err := url.PathUnescape(strings.TrimPrefix(source, "/"))
 		if err != nil {
-			return nil, &Unreadable{"The copy source is malformed: " + err.Error()}
+			return nil, &UnreadableError{"The copy source is malformed: " + err.Error()}
 		}
 		from, _, _ = strings.Cut(from, "?")
 		permissions = append(permissions, c.ask("GetObject", "arn:aws:s3:::"+from))

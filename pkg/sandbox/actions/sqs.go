@@ -51,13 +51,13 @@ func (c *call) queueOfURL() (owner, name string, err error) {
 	if given := c.params.text("QueueUrl"); given != "" {
 		at, err := url.Parse(given)
 		if err != nil {
-			return "", "", &Unreadable{"The QueueUrl is malformed: " + err.Error()}
+			return "", "", &UnreadableError{"The QueueUrl is malformed: " + err.Error()}
 		}
 		path = at.Path
 	}
 	owner, name, ok := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	if !ok || strings.Contains(name, "/") {
-		return "", "", &Unreadable{"The QueueUrl names no account and queue: " + path}
+		return "", "", &UnreadableError{"The QueueUrl names no account and queue: " + path}
 	}
 	return owner, name, nil
 }

@@ -76,7 +76,7 @@ func (u *Upstream) decide(r *http.Request, identity sigv4.Identity, asked action
 	}
 	decision, err := u.Decider.Decide(r.Context(), identity.Caller, call)
 	if err != nil {
-		return err //nolint:wrapcheck // it says whose policies could not be read
+		return err
 	}
 	if !decision.Allowed {
 		return &denial{identity.Caller.ARN, asked, decision}
@@ -99,7 +99,7 @@ func (u *Upstream) knowsConditions(ctx context.Context, identity sigv4.Identity,
 			for _, keys := range statement.Condition {
 				for key := range keys {
 					if !actions.Modelled(call.Action, key) {
-						return &actions.Unreadable{Message: "The stand-in does not know the condition key " + key + ", which a policy for this call has."}
+						return &actions.UnreadableError{Message: "The stand-in does not know the condition key " + key + ", which a policy for this call has."}
 					}
 				}
 			}
@@ -131,7 +131,7 @@ func (u *Upstream) asks(r *http.Request, identity sigv4.Identity) (actions.Reque
 
 // refuseUnauthorized answers what authorize says, in the service's own way.
 func refuseUnauthorized(w http.ResponseWriter, r *http.Request, err error) {
-	denied, unreadable := (*denial)(nil), (*actions.Unreadable)(nil)
+	denied, unreadable := (*denial)(nil), (*actions.UnreadableError)(nil)
 	switch {
 	case errors.As(err, &denied):
 		refuseAccess(w, r, denied.Error())

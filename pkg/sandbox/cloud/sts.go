@@ -158,7 +158,7 @@ func (s *STS) mayAssume(r *http.Request, identity sigv4.Identity, roleARN string
 		decider = *s.Decider
 	}
 	decision, err := decider.AssumeRole(r.Context(), identity.Caller, roleARN, trust, keys)
-	return decision.Allowed, err //nolint:wrapcheck // it says whose policies could not be read
+	return decision.Allowed, err
 }
 
 func sessionLifetime(seconds string) (time.Duration, error) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/gateway-grants/gateway-grants/pkg/policy"
@@ -71,16 +72,14 @@ func LeastPrivilege(roles []Role, calls []policy.Call, decisions []policy.Decisi
 		}
 	}
 	for i, exception := range exceptions {
-		problem := ""
+		about := Finding{exception.Role, exception.Statement, exception.Action, exception.Resource, "an exception without a reason"}
 		switch {
 		case exception.Reason == "":
-			problem = "an exception without a reason"
+			findings = append(findings, about)
 		case !needed[i]:
-			problem = "an exception that nothing needs: it was used, or is not allowed any more"
-		default:
-			continue
+			about.Problem = "an exception that nothing needs: it was used, or is not allowed any more"
+			findings = append(findings, about)
 		}
-		findings = append(findings, Finding{exception.Role, exception.Statement, exception.Action, exception.Resource, problem})
 	}
 	return findings
 }
@@ -98,7 +97,7 @@ type grant struct {
 func (r Role) grants() (grants []*grant, tooWide []Finding) {
 	for _, document := range r.Policies {
 		for i, statement := range document.Statements {
-			name := cmp.Or(statement.Sid, fmt.Sprint(i+1))
+			name := cmp.Or(statement.Sid, strconv.Itoa(i+1))
 			if statement.Effect != policy.Allow {
 				continue
 			}
