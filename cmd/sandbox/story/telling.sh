@@ -20,7 +20,7 @@ step() {
 }
 
 # say tells what came back, line by line.
-say() { printf '%s\n' "$*" | sed 's/^/    /' >&3; }
+say() { printf '%s\n' "$*" | sed '/^$/d; s/^/    /' >&3; }
 
 # wrong ends the story.
 wrong() {
