@@ -149,7 +149,7 @@ func (n *run) names(owned *policy.Document, arn string) bool {
 // cutsNobody is invariant 2: who was in, as the run read it, and is granted, as the
 // rows and the directory were when it read them, stays in, whatever else failed.
 // Where room may be short, this is so of access that stands and is asked for as it
-// is: the same caller let in in another way is new, and may find no room.
+// is: to let the same caller in another way is new, and may find no room.
 func (n *run) cutsNobody(owned *policy.Document) {
 	before := ownedOnly(n.read)
 	var stands map[way]bool
