@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -30,16 +31,25 @@ const (
 
 // shard is a stream in memory, of records with the keys "0", "1" and so on.
 type shard struct {
+	mu      sync.Mutex
 	records []types.Record
 	failing int // readings that fail before any succeeds
 }
 
 func (s *shard) write(at time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	n := strconv.Itoa(len(s.records))
 	s.records = append(s.records, types.Record{EventName: types.OperationTypeInsert, Dynamodb: &types.StreamRecord{
 		SequenceNumber: &n, ApproximateCreationDateTime: &at,
 		Keys: map[string]types.AttributeValue{"id": &types.AttributeValueMemberS{Value: n}},
 	}})
+}
+
+func (s *shard) fail(readings int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.failing = readings
 }
 
 func (s *shard) ListStreams(_ context.Context, in *dynamodbstreams.ListStreamsInput, _ ...func(*dynamodbstreams.Options)) (*dynamodbstreams.ListStreamsOutput, error) {
@@ -54,6 +64,8 @@ func (s *shard) DescribeStream(context.Context, *dynamodbstreams.DescribeStreamI
 }
 
 func (s *shard) GetShardIterator(_ context.Context, in *dynamodbstreams.GetShardIteratorInput, _ ...func(*dynamodbstreams.Options)) (*dynamodbstreams.GetShardIteratorOutput, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	at := 0
 	switch in.ShardIteratorType {
 	case types.ShardIteratorTypeLatest:
@@ -69,6 +81,8 @@ func (s *shard) GetShardIterator(_ context.Context, in *dynamodbstreams.GetShard
 }
 
 func (s *shard) GetRecords(_ context.Context, in *dynamodbstreams.GetRecordsInput, _ ...func(*dynamodbstreams.Options)) (*dynamodbstreams.GetRecordsOutput, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.failing > 0 {
 		s.failing--
 		return nil, errors.New("no connection")
@@ -284,7 +298,7 @@ func TestAMappingBeginsWhereItIsToldAndGoesOnWhereItWas(t *testing.T) {
 		first, second := mapping(cloud.StreamOptions{FromLatest: true}), mapping(cloud.StreamOptions{BatchSize: 1})
 		go func() {
 			time.Sleep(20 * time.Second)
-			s.failing = 3
+			s.fail(3)
 			s.write(time.Now())
 		}()
 		run(first)

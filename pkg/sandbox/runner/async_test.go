@@ -143,6 +143,7 @@ func TestRetriesComeAfterAWhileAndALongerOne(t *testing.T) {
 		}}
 		w.with(one(), p).Queue(nil)
 		time.Sleep(time.Hour)
+		synctest.Wait()
 		if diff := cmp.Diff([]time.Duration{0, asyncWait, 3 * asyncWait}, at); diff != "" {
 			t.Errorf("attempts (-want +got):\n%s", diff)
 		}

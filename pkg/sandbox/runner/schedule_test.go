@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -27,9 +28,9 @@ func refusal(status int, code string) error {
 }
 
 // calling has the schedule's calls answered, and keeps when and with what they came.
-func (w *world) calling(answer func(call int) error) *[]string {
+func (w *world) calling(answer func(call int) error) (calls func() []string) {
 	var mu sync.Mutex
-	var calls []string
+	var made []string
 	began := time.Now()
 	w.invoke = func(ctx context.Context, as credentials, function string, payload []byte) error {
 		if _, err := as(ctx); err != nil {
@@ -37,10 +38,14 @@ func (w *world) calling(answer func(call int) error) *[]string {
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		calls = append(calls, time.Since(began).String()+" "+function+" "+string(payload))
-		return answer(len(calls))
+		made = append(made, time.Since(began).String()+" "+function+" "+string(payload))
+		return answer(len(made))
 	}
-	return &calls
+	return func() []string {
+		mu.Lock()
+		defer mu.Unlock()
+		return slices.Clone(made)
+	}
 }
 
 func (w *world) schedule(t *testing.T, d cloud.DeployedSchedule) {
@@ -69,20 +74,20 @@ func TestAScheduleCallsItsFunctionAtItsRate(t *testing.T) {
 			"1m0s " + oneARN + ` {"at":"2000-01-01T00:01:00Z"}`,
 			"2m0s " + oneARN + ` {"at":"2000-01-01T00:02:00Z"}`,
 		}
-		if diff := cmp.Diff(want, *calls); diff != "" {
+		if diff := cmp.Diff(want, calls()); diff != "" {
 			t.Errorf("calls (-want +got):\n%s", diff)
 		}
 		// EventBridge Scheduler says for which group it acts.
 		group := map[string][]string{"aws:SourceAccount": {account}, "aws:SourceArn": {"arn:aws:scheduler:us-east-1:111122223333:schedule-group/group"}}
-		if diff := cmp.Diff([]map[string][]string{group}, w.sessions.contexts); diff != "" {
+		if diff := cmp.Diff([]map[string][]string{group}, w.sessions.said()); diff != "" {
 			t.Errorf("sessions (-want +got):\n%s", diff)
 		}
 		disabled := aSchedule()
 		disabled.Enabled = false
 		w.schedule(t, disabled)
 		time.Sleep(time.Hour)
-		if len(*calls) != 3 {
-			t.Errorf("a disabled schedule called %d times more", len(*calls)-3)
+		if len(calls()) != 3 {
+			t.Errorf("a disabled schedule called %d times more", len(calls())-3)
 		}
 	})
 }
@@ -138,8 +143,8 @@ func TestAScheduledCallIsTriedAgainOrKept(t *testing.T) {
 				}
 				w.schedule(t, d)
 				time.Sleep(time.Hour)
-				if len(*calls) != c.calls {
-					t.Errorf("%s: %d calls, want %d", c.reason, len(*calls), c.calls)
+				if len(calls()) != c.calls {
+					t.Errorf("%s: %d calls, want %d", c.reason, len(calls()), c.calls)
 				}
 				var got map[string]string
 				for _, m := range w.sentMessages() {
@@ -175,8 +180,8 @@ func TestAScheduleThatCannotRunIsSaidOnceAndOthersRun(t *testing.T) {
 			}
 		}
 		synctest.Wait()
-		if len(*calls) != 1 {
-			t.Errorf("%d calls, want one of the schedule that can run", len(*calls))
+		if len(calls()) != 1 {
+			t.Errorf("%d calls, want one of the schedule that can run", len(calls()))
 		}
 		for _, want := range []string{"not cron(0 8 * * ? *)", "not arn:aws:sqs:us-east-1:111122223333:queue"} {
 			if n := strings.Count(w.log.String(), want); n != 1 {
@@ -193,8 +198,8 @@ func TestAScheduleWithoutItsRoleCallsNobody(t *testing.T) {
 		calls := w.calling(func(int) error { return nil })
 		w.schedule(t, aSchedule())
 		synctest.Wait()
-		if len(*calls) != 0 {
-			t.Errorf("%d calls", len(*calls))
+		if len(calls()) != 0 {
+			t.Errorf("%d calls", len(calls()))
 		}
 	})
 }

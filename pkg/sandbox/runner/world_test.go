@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -118,6 +119,13 @@ func (s *sessions) ServiceSession(_ context.Context, _ string, with map[string][
 	s.issued++
 	s.contexts = append(s.contexts, with)
 	return iam.AccessKey{ID: role + "/" + name, Secret: "secret", SessionToken: "token", Expires: s.now().Add(lifetime)}, nil
+}
+
+// said is what services have said of what they act for.
+func (s *sessions) said() []map[string][]string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.contexts)
 }
 
 // sent is a message that was sent to a queue.
