@@ -34,31 +34,40 @@ func (d *denial) Error() string {
 	return "User: " + d.caller + " is not authorized to perform: " + d.asked.Action + " on resource: " + d.asked.Resource + " " + why
 }
 
-// authorize has everything decided that the request asks for, and says in which
-// account it is to act. The first thing that the caller may not do is a *denial.
-func (u *Upstream) authorize(r *http.Request, identity sigv4.Identity) (account string, err error) {
-	account = identity.Caller.Account
+// reach is where an authorized request goes to.
+type reach struct {
+	account string // that it acts in
+	buses   bool   // it puts events on buses of other accounts
+}
+
+// authorize has everything decided that the request asks for. The first thing that
+// the caller may not do is a *denial.
+func (u *Upstream) authorize(r *http.Request, identity sigv4.Identity) (reach, error) {
+	to := reach{account: identity.Caller.Account}
 	if u.Decider == nil {
-		return account, nil
+		return to, nil
 	}
 	request, err := u.asks(r, identity)
 	if err != nil {
-		return "", err
+		return reach{}, err
 	}
 	asked, err := actions.Of(request)
 	if err != nil {
-		return "", err
+		return reach{}, err
 	}
 	guards := guards{moto: u.identities.moto, region: request.Region, read: map[string]*policy.Document{}}
 	for _, permission := range asked {
 		if err := u.decide(r, identity, permission, &guards); err != nil {
-			return "", err
+			return reach{}, err
 		}
-		if request.Service == "sqs" {
-			account = permission.Account // a queue is the same to all who may use it
+		switch {
+		case request.Service == "sqs": // a queue is the same to all who may use it
+			to.account = permission.Account
+		case permission.Action == "events:PutEvents" && permission.Account != to.account:
+			to.buses = true
 		}
 	}
-	return account, nil
+	return to, nil
 }
 
 func (u *Upstream) decide(r *http.Request, identity sigv4.Identity, asked actions.Permission, guards *guards) error {

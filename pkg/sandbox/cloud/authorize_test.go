@@ -199,6 +199,61 @@ func TestAQueueOfAnotherAccountNeedsBothSides(t *testing.T) {
 	}
 }
 
+func TestABusOfAnotherAccountNeedsBothSides(t *testing.T) {
+	w := authorizing(t)
+	admin := w.as(t, accountA)
+	queue, err := sqs.NewFromConfig(admin).CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: aws.String("heard")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	buses := eventbridge.NewFromConfig(admin)
+	steps := []func() error{
+		func() error {
+			_, err := buses.CreateEventBus(t.Context(), &eventbridge.CreateEventBusInput{Name: aws.String("hub")})
+			return err
+		},
+		func() error {
+			_, err := buses.PutRule(t.Context(), &eventbridge.PutRuleInput{Name: aws.String("all"), EventBusName: aws.String("hub"), EventPattern: aws.String(`{"account":["` + accountB + `"]}`)})
+			return err
+		},
+		func() error {
+			_, err := buses.PutTargets(t.Context(), &eventbridge.PutTargetsInput{Rule: aws.String("all"), EventBusName: aws.String("hub"), Targets: []eventtypes.Target{
+				{Id: aws.String("queue"), Arn: aws.String("arn:aws:sqs:us-east-1:" + accountA + ":heard")},
+			}})
+			return err
+		},
+	}
+	for _, step := range steps {
+		if err := step(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sender := eventbridge.NewFromConfig(w.in(t, accountB, "Teller", `{"Effect":"Allow","Action":"events:PutEvents","Resource":"*"}`))
+	put := func(bus string) (*eventbridge.PutEventsOutput, error) {
+		return sender.PutEvents(t.Context(), &eventbridge.PutEventsInput{Entries: []eventtypes.PutEventsRequestEntry{
+			{EventBusName: aws.String("arn:aws:events:us-east-1:" + accountA + ":event-bus/" + bus), Source: aws.String("b"), DetailType: aws.String("t"), Detail: aws.String(`{"n":1}`)},
+			{Source: aws.String("b"), DetailType: aws.String("t"), Detail: aws.String(`not JSON`)},
+		}})
+	}
+	if _, err := put("hub"); !strings.Contains(refusal(err), "no resource-based policy allows") {
+		t.Errorf("the bus's policy is silent: %v", err)
+	}
+	_, err = buses.PutPermission(t.Context(), &eventbridge.PutPermissionInput{
+		EventBusName: aws.String("hub"), StatementId: aws.String("b"), Principal: aws.String(accountB), Action: aws.String("events:PutEvents"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := put("hub")
+	if err != nil || answer.FailedEntryCount != 1 || aws.ToString(answer.Entries[0].EventId) == "" || aws.ToString(answer.Entries[1].ErrorCode) == "" {
+		t.Fatalf("both sides allow it, and one entry is malformed: %+v, %v", answer, err)
+	}
+	received, err := sqs.NewFromConfig(admin).ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: queue.QueueUrl})
+	if err != nil || len(received.Messages) != 1 || !strings.Contains(aws.ToString(received.Messages[0].Body), `"account": "`+accountB+`"`) {
+		t.Errorf("it comes from account B: %+v, %v", received, err)
+	}
+}
+
 func TestAConditionThatIsNotKnownIsNotDecidedBy(t *testing.T) {
 	w := authorizing(t)
 	config := w.in(t, accountA, "Keyed", `{"Effect":"Allow","Action":"dynamodb:GetItem","Resource":"*","Condition":{"ForAllValues:StringEquals":{"dynamodb:LeadingKeys":["mine"]}}}`)

@@ -80,11 +80,16 @@ func (u *Upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(w, r, http.StatusInternalServerError, "InternalFailure", err.Error())
 		return
 	}
-	account, err := u.authorize(r, identity)
+	to, err := u.authorize(r, identity)
 	if err != nil {
 		refuseUnauthorized(w, r, err)
 		return
 	}
+	if to.buses {
+		u.putEvents(w, r, identity)
+		return
+	}
+	account := to.account
 	if scopedService(r) == "organizations" {
 		r = noteOrganizationCall(r, identity.Caller)
 		account, err = u.identities.actsIn(r.Context(), identity.Caller, r.Header.Get("X-Amz-Target"))
