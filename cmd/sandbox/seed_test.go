@@ -67,8 +67,11 @@ func calling(profile, account string) string {
 
 const listed = "SUCCESS! tools/list returned:\n - " + echoTool + ": Echo back a message for testing\n"
 
-func TestTheFlowOfTheSeedPrintsWhatItsArticleShows(t *testing.T) {
-	s := standInFor(t)
+func TestTheFlowOfTheSeedPrintsWhatItsArticleShows(t *testing.T) { playSeed(t, standInFor(t)) }
+
+// playSeed makes, calls and deletes a gateway whose tool is a Python function.
+func playSeed(t *testing.T, s *sandbox) {
+	t.Helper()
 	p := newSeed(t, s)
 	said := p.must(t, "setup_gateway.py")
 	var made struct {
@@ -91,6 +94,7 @@ func TestTheFlowOfTheSeedPrintsWhatItsArticleShows(t *testing.T) {
 	calls := []struct {
 		reason, profile, account string
 		grant                    bool
+		arguments                []string
 		want                     string
 		exit                     int
 	}{
@@ -98,12 +102,14 @@ func TestTheFlowOfTheSeedPrintsWhatItsArticleShows(t *testing.T) {
 		{reason: "another account does", profile: "account-b", account: accountB, exit: 1,
 			want: "FAILED: HTTPStatusError: Client error '403 Forbidden' for url '" + made.GatewayURL + "'\n"},
 		{reason: "with a policy it is let in", profile: "account-b", account: accountB, grant: true, want: listed},
+		{reason: "and calls the tool, which Lambda runs", profile: "account-b", account: accountB, arguments: []string{"--message", "hello"},
+			want: listed + "tools/call " + echoTool + " returned: {\"message\":\"hello\"}\n"},
 	}
 	for _, call := range calls {
 		if call.grant {
 			p.must(t, "put_resource_policy.py", "arn:aws:iam::"+call.account+":root")
 		}
-		got, exit := p.run(t, "invoke_gateway.py", call.profile)
+		got, exit := p.run(t, "invoke_gateway.py", append([]string{call.profile}, call.arguments...)...)
 		if diff := cmp.Diff(calling(call.profile, call.account)+call.want, got); diff != "" || exit != call.exit {
 			t.Errorf("%s: exit %d, want %d; -want +got\n%s", call.reason, exit, call.exit, diff)
 		}
@@ -133,23 +139,6 @@ func TestThePackagesOfTheSeedCallTheTool(t *testing.T) {
 		if want := listed + "tools/call " + echoTool + ` returned: {"message":"hello from ` + profile + "\"}\n"; !strings.HasSuffix(said, want) {
 			t.Errorf("as %s: want %s, got:\n%s", profile, want, said)
 		}
-	}
-}
-
-// The story is checked by itself, step by step.
-func TestTheWholeStoryPlaysThroughTheAWSCLIAlone(t *testing.T) {
-	tellTheStory(t, standInFor(t))
-}
-
-func tellTheStory(t *testing.T, s *sandbox) {
-	t.Helper()
-	python := cloudtest.Python(t)
-	story := exec.Command(filepath.Join("story", "story.sh"))
-	story.Env = append(s.environment(""), "PYTHON="+python, "AWS_CLI="+filepath.Join(filepath.Dir(python), "aws"))
-	var stderr bytes.Buffer
-	story.Stdout, story.Stderr = t.Output(), &stderr
-	if err := story.Run(); err != nil {
-		t.Errorf("%v: %s", err, stderr.String())
 	}
 }
 
