@@ -24,9 +24,9 @@ func (l *limiter) set(limit int) {
 	l.admit()
 }
 
-// admit lets in as many of those who wait as there is room for; the caller holds
-// the lock. When the limit is zero nobody is left waiting: it is not calls that
-// would have to end.
+// admit lets in as many of those who wait as there is room for, and sends all away
+// when the limit is zero: no call that ends would make room. The caller holds the
+// lock.
 func (l *limiter) admit() {
 	for len(l.waiting) > 0 && (l.running < l.limit || l.limit == 0) {
 		if l.limit > 0 {
