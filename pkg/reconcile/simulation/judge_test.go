@@ -160,7 +160,7 @@ func (n *run) cutsNobody(owned *policy.Document) {
 		if !lets(n.gateway, before, v, n.w.now) || lets(n.gateway, owned, v, n.w.now) || !n.w.granted(n.rows, n.claims, v, stands) {
 			continue
 		}
-		if n.w.iam.excuses(v) || n.gateway.gone[v.arn()] > 0 || n.gateway.unclear[v.arn()] || n.interrupts(before) || n.isToGo(before, v) {
+		if n.excuses(v) || n.gateway.gone[v.arn()] > 0 || n.gateway.unclear[v.arn()] || n.interrupts(before) || n.isToGo(before, v) {
 			continue
 		}
 		n.w.violate(2, "%s cuts %s, who is granted", n.name, v)
@@ -183,9 +183,19 @@ func (n *run) claims(g *grant.Grant) []string {
 	})
 }
 
-// excuses tells whether AWS knows, or knew, nobody by the name, or by the account.
-func (i *iam) excuses(v visitor) bool {
-	return i.missing[v.arn()] || i.missing[rootOf(v.caller.Account)]
+// excuses tells whether AWS knows nobody by the name, or by the account, or whether
+// the run may think so: it did not while the run was looking, or the role was
+// deleted after a write was to name it, or it waits to be tried again.
+func (n *run) excuses(v visitor) bool {
+	root := rootOf(v.caller.Account)
+	refused := n.state.Gateway.Refused
+	for _, arn := range []string{v.arn(), root} {
+		_, waits := refused[arn]
+		if n.w.iam.missing[arn] && n.w.iam.ids[arn] == "" || waits && n.w.iam.missing[arn] || n.gateway.left[arn] || n.gateway.mistaken[arn] {
+			return true
+		}
+	}
+	return n.sought > 0 && n.sought != n.w.iam.changes+1
 }
 
 // interrupts tells whether the run may leave good principals out for a moment: AWS
