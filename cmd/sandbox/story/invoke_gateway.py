@@ -16,6 +16,9 @@ import boto3
 from mcp import ClientSession
 from mcp_proxy_for_aws.client import aws_iam_streamablehttp_client
 
+if sys.version_info < (3, 11):
+    from exceptiongroup import BaseExceptionGroup
+
 
 async def invoke(url, profile, region, message):
     transport = aws_iam_streamablehttp_client(

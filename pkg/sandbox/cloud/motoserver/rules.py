@@ -109,7 +109,7 @@ def put(bus: str, event: dict[str, Any]) -> bool:
         log.warning("there is no event bus %s", bus)
         return False
     if isinstance(event["time"], str):
-        event["time"] = datetime.fromisoformat(event["time"]).timestamp()  # as moto has it
+        event["time"] = datetime.fromisoformat(event["time"].replace("Z", "+00:00")).timestamp()  # as moto has it
     for rule in list(there.rules.values()):
         rule.send_to_targets({"ingestion-time": unix_time()} | copy.deepcopy(event))
     return True
