@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
@@ -35,14 +36,14 @@ func (n *run) announces(intent plan.Intent) {
 // a write was to name it, and the policy does not, and when that was decided the
 // id was not there.
 func (n *run) doubts(document *policy.Document) {
-	owned := ownedOnly(document)
-	for _, id := range principalsOf(owned) {
+	principals := principalsOf(ownedOnly(document))
+	for _, id := range principals {
 		deleted, isDeleted := n.w.iam.deleted[id]
 		if !isDeleted {
 			continue
 		}
 		for arn, decided := range n.gateway.announced {
-			if deleted >= decided && !strings.Contains(n.visible, `"`+arn+`"`) {
+			if deleted >= decided && !slices.Contains(principals, arn) {
 				n.gateway.unclear[arn] = true
 			}
 		}
