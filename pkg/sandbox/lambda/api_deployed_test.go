@@ -3,6 +3,7 @@ package lambda_test
 import (
 	"context"
 	"errors"
+	"net/http"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -73,7 +74,7 @@ func TestAnAsynchronousCallIsLeftToTheFunctionsQueue(t *testing.T) {
 	a, function := newAPI(t), &deployed{}
 	a.Functions = registry{function}
 	answer, err := a.invoke(t, awslambda.InvokeInput{FunctionName: aws.String("mine"), InvocationType: types.InvocationTypeEvent, Payload: []byte(`{"a":1}`)})
-	if err != nil || answer.StatusCode != 202 || len(function.queued) != 1 || function.queued[0] != `{"a":1}` {
+	if err != nil || answer.StatusCode != http.StatusAccepted || len(function.queued) != 1 || function.queued[0] != `{"a":1}` {
 		t.Errorf("%v, %v; queued %q", err, answer, function.queued)
 	}
 }
