@@ -32,10 +32,12 @@ type profile struct {
 
 const everything = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`
 
-// grantsAdmin may edit the grants table and have a gateway reconciled. It may not
-// call gateways.
-const grantsAdmin = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["dynamodb:*","events:PutEvents",` +
-	`"bedrock-agentcore:Get*","bedrock-agentcore:List*","bedrock-agentcore:PutResourcePolicy","bedrock-agentcore:DeleteResourcePolicy"],"Resource":"*"}]}`
+// grantsAdmin may edit the product's tables and have a gateway reconciled. It may not
+// call gateways, nor anything else.
+const grantsAdmin = `{"Version":"2012-10-17","Statement":[` +
+	`{"Effect":"Allow","Action":"dynamodb:*","Resource":"arn:aws:dynamodb:*:` + accountA + `:table/gateway-grants*"},` +
+	`{"Effect":"Allow","Action":["events:PutEvents","bedrock-agentcore:Get*","bedrock-agentcore:List*",` +
+	`"bedrock-agentcore:PutResourcePolicy","bedrock-agentcore:DeleteResourcePolicy"],"Resource":"*"}]}`
 
 func profiles() []profile {
 	return []profile{
