@@ -56,11 +56,16 @@ const byIdentity = "by identity"
 // it, which are none of theirs. Writes that found others are kept apart: such an id
 // may well be that of somebody whom an earlier write named.
 func announce(selected map[string][]string, admitted map[access]bool, leftovers []string) {
-	named := pinned(admitted)
-	if len(named) == 0 {
+	named, found := pinned(admitted), slices.Clone(leftovers)
+	for key, announced := range selected { // by those whose writes may still be under way
+		if strings.HasPrefix(key, byIdentity) {
+			found = append(found, slices.DeleteFunc(slices.Clone(announced), func(who string) bool { return !IsUniqueID(who) })...)
+		}
+	}
+	ids := sortedSet(found)
+	if len(named)+len(ids) == 0 {
 		return
 	}
-	ids := slices.Sorted(slices.Values(leftovers))
 	key := byIdentity
 	if len(ids) > 0 {
 		sum := sha256.Sum256([]byte(strings.Join(ids, " ")))

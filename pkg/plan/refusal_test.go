@@ -1,7 +1,9 @@
 package plan_test
 
 import (
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
@@ -26,5 +28,22 @@ func TestWhoWasLetInByIdentityIsToldFromTheRecord(t *testing.T) {
 	}
 	if !plan.WasAdmitted(plan.State{Grants: status}, role) {
 		t.Error("a record that does not tell counts as by identity")
+	}
+}
+
+func TestNobodyIsTakenForARoleWhoseUniqueIDWasFoundBefore(t *testing.T) {
+	const gone, role, id = "arn:aws:iam::444455556666:role/Gone", "arn:aws:iam::444455556666:role/Agent", "AROA0000000000000001"
+	standing := mustMake(t, world(t, rowOf("gone", gone))).Want.String()
+	leftover := parse(t, strings.ReplaceAll(standing, gone, id))
+
+	found := world(t) // its write takes the id out
+	found.Gateway.Policy = leftover
+	announced := world(t, rowOf("agent", role))
+	announced.Gateway.Recorded.Gateway = plan.GatewayState{Recheck: now.Add(time.Minute), Selected: mustMake(t, found).Selected}
+	late := world(t, rowOf("agent", role)) // it has read the policy before all that, and the state after it
+	late.Gateway.Policy = leftover
+	late.Gateway.Recorded.Gateway.Selected = mustMake(t, announced).Selected
+	if got := mustMake(t, late).Status[key("agent")]; got.Phase != grant.PhaseAdmitted {
+		t.Errorf("%+v", got)
 	}
 }
