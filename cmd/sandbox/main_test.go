@@ -58,6 +58,9 @@ type sandbox struct {
 	endpoint  string
 	stdout    *bufio.Reader
 	stderr    *strings.Builder
+
+	mu      sync.Mutex
+	outputs map[string]string // of the deployed stack, once they are known
 }
 
 // launch starts a sandbox with a directory of its own, unless the arguments name

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/gateway-grants/gateway-grants/pkg/sandbox/cloud/cloudtest"
+)
+
+// The stack as `make sandbox` deploys it, with all that is asked of it, one thing
+// after the other: the last looks back at every call that was made.
+func TestTheTemplateDeployedToTheLocalCloud(t *testing.T) {
+	s := deployToLocalCloud(t)
+	newAWSCLI(t, s, "management").deploy(t, "gateway-grants-organization-events", "organization-events.yaml",
+		"HubAccountId="+accountA, "HubBusArn="+s.output(t, "EventBusArn"))
+	t.Run("undisturbed", func(t *testing.T) {
+		for name, plays := range map[string]func(*testing.T, *sandbox){
+			"plays the whole story through the AWS CLI":     playStory,
+			"keeps the gateway of another owner":            keepsAnothersGateway,
+			"takes the policy away with the last grant":     takesThePolicyAwayWithTheLastGrant,
+			"lets an account in by its tag":                 followsTags,
+			"holds mass departures until they are approved": holdsMassDepartures,
+		} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				plays(t, s)
+			})
+		}
+	})
+	t.Run("loses nothing while its functions are killed", func(t *testing.T) { whileFunctionsAreKilled(t, s) })
+	t.Run("keeps what fails at every attempt", func(t *testing.T) { keepsWhatFailsAtEveryAttempt(t, s) })
+	t.Run("is allowed what it needs and nothing else", func(t *testing.T) {
+		for _, finding := range leastPrivilege(t, s, stackName, unused) {
+			t.Error(finding)
+		}
+	})
+}
+
+const (
+	stackName = "gateway-grants"
+	ownerID   = "what-only-the-owner-and-the-hub-know" // an external id
+)
+
+// parameters are those that the test has the template deployed with: sweeps every
+// minute for what was lost, and a second owner.
+const parameters = "SweepMinutes=1 OwnerAccounts=" + accountA + "," + accountB + " OwnerRoleName=gateway-grants-owner OwnerExternalId=" + ownerID
+
+func deployToLocalCloud(t *testing.T) *sandbox {
+	t.Helper()
+	if _, err := os.Stat(filepath.Join(cloudtest.Repository(t), ".venv-sam", "ready")); err != nil {
+		cloudtest.Missing(t, "no SAM CLI: run `make .venv-sam/ready`")
+	}
+	s, err := launch(cloudtest.Python(t), t.TempDir(), "--cloud", "--then", "PARAMETERS='"+parameters+"' ../../infra/stack local")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.end(os.Interrupt); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// deploy makes a stack of a file of infra/.
+func (c awsCLI) deploy(t *testing.T, name, file string, parameters ...string) {
+	t.Helper()
+	command := exec.Command(c.program, append([]string{
+		"cloudformation", "deploy", "--stack-name", name, "--template-file", filepath.Join("..", "..", "infra", file),
+		"--capabilities", "CAPABILITY_NAMED_IAM", "--parameter-overrides",
+	}, parameters...)...)
+	command.Env = c.environment
+	if output, err := command.CombinedOutput(); err != nil {
+		t.Fatalf("deploying %s: %v\n%s", file, err, output)
+	}
+}
+
+// output is an output of the deployed stack.
+func (s *sandbox) output(t *testing.T, name string) string {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.outputs == nil {
+		s.outputs = map[string]string{}
+		answer := must(t, newAWSCLI(t, s, "account-a"), "cloudformation", "DescribeStacks", map[string]any{"StackName": stackName})
+		stack, _ := answer["Stacks"].([]any)[0].(map[string]any)
+		for _, element := range stack["Outputs"].([]any) {
+			output, _ := element.(map[string]any)
+			key, _ := output["OutputKey"].(string)
+			s.outputs[key], _ = output["OutputValue"].(string)
+		}
+	}
+	if s.outputs[name] == "" {
+		t.Fatalf("the stack has no output %s", name)
+	}
+	return s.outputs[name]
+}
+
+// playStory runs story.sh, and shows what it said if it ended wrong.
+func playStory(t *testing.T, s *sandbox) {
+	command := exec.Command(filepath.Join("story", "story.sh"))
+	command.Env = append(s.environment("account-a"), "PATIENCE=120")
+	if output, err := command.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, output)
+	}
+}
+
+// keepsAnothersGateway has account B own a gateway, which the deployment in account A
+// reaches by the role of infra/owner-account.yaml.
+func keepsAnothersGateway(t *testing.T, s *sandbox) {
+	owner := newAWSCLI(t, s, "account-b")
+	owner.deploy(t, "owner", "owner-account.yaml", "HubAccountId="+accountA, "HubBusArn="+s.output(t, "EventBusArn"), "ExternalId="+ownerID)
+	made := must(t, owner, agentcore, "CreateGateway", map[string]any{
+		"name": "owned-by-b", "roleArn": "arn:aws:iam::" + accountB + ":role/AdminRole",
+		"protocolType": "MCP", "authorizerType": "AWS_IAM", "tags": map[string]string{"gateway-grants:managed": "true"},
+	})
+	arn, _ := made["gatewayArn"].(string)
+	names := func() bool {
+		text, _ := must(t, owner, agentcore, "GetResourcePolicy", map[string]any{"resourceArn": arn})["policy"].(string)
+		return strings.Contains(text, ":"+management+":root")
+	}
+	admin := newAWSCLI(t, s, "admin")
+	must(t, admin, "dynamodb", "PutItem", map[string]any{"TableName": "gateway-grants", "Item": row(arn, "management", management)})
+	eventually(t, "its policy lets in whom a row names", names)
+	must(t, owner, agentcore, "DeleteResourcePolicy", map[string]any{"resourceArn": arn})
+	eventually(t, "account B's events told of the deleted policy, and it was put back", names)
+	must(t, admin, "dynamodb", "DeleteItem", map[string]any{"TableName": "gateway-grants", "Key": row(arn, "management", "")})
+	eventually(t, "the end of the row is the end of it", func() bool { return !names() })
+}
