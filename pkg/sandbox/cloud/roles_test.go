@@ -206,7 +206,7 @@ func TestAFaultInTheTemplatesRoleIsFound(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			kept := &ledger{}
 			w.upstream.Decider = &iam.Decider{Policies: w.identities, Record: kept.record}
-			answer := cloudformation(t, w.moto, "CreateStack", roleStack(t, c.plant))
+			answer := cloudformation(t, w.moto, "CreateStack", roleStack(t, c.plant), "CAPABILITY_NAMED_IAM")
 			resources := cloudformation(t, w.moto, "DescribeStackResources", "")
 			found := deployedRole.FindStringSubmatch(resources)
 			if found == nil {

@@ -221,7 +221,7 @@ func (p *Process) end(s *slot) {
 
 // Crash kills every environment, in the midst of its call if it has one, as the
 // loss of the machines would: such a call has failed. It returns how many there
-// were.
+// were, when they are gone.
 func (p *Process) Crash() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -231,6 +231,9 @@ func (p *Process) Crash() int {
 			env.signalGroup()
 			crashed++
 		}
+	}
+	for env := range p.live {
+		<-env.exited
 	}
 	return crashed
 }
