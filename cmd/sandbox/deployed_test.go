@@ -53,7 +53,11 @@ func deployToLocalCloud(t *testing.T) *sandbox {
 	if _, err := os.Stat(filepath.Join(cloudtest.Repository(t), ".venv-sam", "ready")); err != nil {
 		cloudtest.Missing(t, "no SAM CLI: run `make .venv-sam/ready`")
 	}
-	s, err := launch(cloudtest.Python(t), t.TempDir(), "--cloud", "--then", "PARAMETERS='"+parameters+"' ../../infra/stack local")
+	// The owner's role comes first: sweeps, which begin at once, look into its account.
+	const owner = "../../.venv/bin/aws --profile account-b cloudformation deploy --stack-name owner --template-file ../../infra/owner-account.yaml" +
+		" --capabilities CAPABILITY_NAMED_IAM --parameter-overrides HubAccountId=" + accountA + " ExternalId=" + ownerID +
+		" HubBusArn=arn:aws:events:" + region + ":" + accountA + ":event-bus/gateway-grants"
+	s, err := launch(cloudtest.Python(t), t.TempDir(), "--cloud", "--then", owner+" && PARAMETERS='"+parameters+"' ../../infra/stack local")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +116,6 @@ func playStory(t *testing.T, s *sandbox) {
 // reaches by the role of infra/owner-account.yaml.
 func keepsAnothersGateway(t *testing.T, s *sandbox) {
 	owner := newAWSCLI(t, s, "account-b")
-	owner.deploy(t, "owner", "owner-account.yaml", "HubAccountId="+accountA, "HubBusArn="+s.output(t, "EventBusArn"), "ExternalId="+ownerID)
 	made := must(t, owner, agentcore, "CreateGateway", map[string]any{
 		"name": "owned-by-b", "roleArn": "arn:aws:iam::" + accountB + ":role/AdminRole",
 		"protocolType": "MCP", "authorizerType": "AWS_IAM", "tags": map[string]string{"gateway-grants:managed": "true"},

@@ -162,7 +162,7 @@ func (d *disturbance) whileKilling(work func()) {
 				return
 			case <-tick.C:
 			}
-			if processes := d.sandbox.processes(d.t); len(processes) > 0 && syscall.Kill(processes[d.fate.IntN(len(processes))], syscall.SIGKILL) == nil {
+			if processes := d.sandbox.processes(d.t, ""); len(processes) > 0 && syscall.Kill(processes[d.fate.IntN(len(processes))], syscall.SIGKILL) == nil {
 				killed++
 			}
 		}
@@ -177,8 +177,9 @@ func (d *disturbance) whileKilling(work func()) {
 	}
 }
 
-// processes are those of functions, by id. They are children of the sandbox itself.
-func (s *sandbox) processes(t *testing.T) []int {
+// processes are those of functions but the one named, by id. They are children of the
+// sandbox itself.
+func (s *sandbox) processes(t *testing.T, but string) []int {
 	t.Helper()
 	programs, err := filepath.Glob("/proc/[0-9]*/exe")
 	if err != nil {
@@ -190,11 +191,17 @@ func (s *sandbox) processes(t *testing.T) []int {
 		stat, _ := os.ReadFile(filepath.Join(filepath.Dir(link), "stat"))
 		_, state, _ := strings.Cut(string(stat), ") ") // after the name: state, parent, …
 		if fields := strings.Fields(state); filepath.Base(program) == "bootstrap" && len(fields) > 1 && fields[1] == strconv.Itoa(s.command.Process.Pid) {
-			pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(link)))
-			found = append(found, pid)
+			variables, _ := os.ReadFile(filepath.Join(filepath.Dir(link), "environ"))
+			if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(link))); err == nil && !spared(variables, but) {
+				found = append(found, pid)
+			}
 		}
 	}
 	return found
+}
+
+func spared(variables []byte, function string) bool {
+	return slices.Contains(strings.Split(string(variables), "\x00"), "AWS_LAMBDA_FUNCTION_NAME="+function)
 }
 
 // settled waits until every gateway lets in those whom its rows name, and nobody else.

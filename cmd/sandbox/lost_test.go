@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -85,7 +86,8 @@ func keepsWhatFailsAtEveryAttempt(t *testing.T, s *sandbox) {
 		"gateway-grants-sweep": `{"sweep":"due"}`, "gateway-grants-organization": `{"sweep":"rechecks"}`,
 		"gateway-grants-gateway-events": `{"source":"gateway-grants","detail-type":"Reconcile Requested","detail":{"gateway":"` + arn + `"}}`,
 	}
-	stop := make(chan struct{})
+	stop, spare := make(chan struct{}), atomic.Pointer[string]{}
+	spare.Store(new(string))
 	var killer sync.WaitGroup
 	killer.Go(func() {
 		for {
@@ -94,11 +96,16 @@ func keepsWhatFailsAtEveryAttempt(t *testing.T, s *sandbox) {
 				return
 			case <-time.After(5 * time.Millisecond):
 			}
-			for _, process := range s.processes(t) {
+			for _, process := range s.processes(t, *spare.Load()) {
 				_ = syscall.Kill(process, syscall.SIGKILL) // it may be gone
 			}
 		}
 	})
+	release := sync.OnceFunc(func() {
+		close(stop)
+		killer.Wait()
+	})
+	defer release()
 	for name, payload := range waiting {
 		if _, err := calls.Invoke(t.Context(), &lambda.InvokeInput{FunctionName: &name, InvocationType: types.InvocationTypeEvent, Payload: []byte(payload)}); err != nil {
 			t.Error(err)
@@ -120,8 +127,8 @@ func keepsWhatFailsAtEveryAttempt(t *testing.T, s *sandbox) {
 		}
 		return len(waiting) == 0
 	})
-	close(stop)
-	killer.Wait()
+	// All of the rows are still to be answered, in one transaction after another.
+	spare.Store(aws.String("gateway-grants-table-changes"))
 	admin := newAWSCLI(t, s, "admin")
 	told := func(attribute, value string) func() bool {
 		return func() bool {
@@ -135,6 +142,7 @@ func keepsWhatFailsAtEveryAttempt(t *testing.T, s *sandbox) {
 		}
 	}
 	within(t, 3*time.Minute, "each of the grants is told to be admitted", told("phase", "Admitted"))
+	release()
 	if _, err := newGoSDK(t, s, "account-a").control.UntagResource(t.Context(), &control.UntagResourceInput{ResourceArn: &arn, TagKeys: []string{"gateway-grants:managed"}}); err != nil {
 		t.Fatal(err)
 	}

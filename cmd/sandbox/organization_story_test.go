@@ -11,9 +11,11 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	control "github.com/aws/aws-sdk-go-v2/service/bedrockagentcorecontrol"
 	"github.com/aws/aws-sdk-go-v2/service/organizations"
 	"github.com/aws/aws-sdk-go-v2/service/organizations/types"
 
+	"github.com/gateway-grants/gateway-grants/pkg/plan"
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/cloud/cloudtest"
 )
 
@@ -166,5 +168,10 @@ func takesThePolicyAwayWithTheLastGrant(t *testing.T, s *sandbox) {
 		within(t, time.Minute, "the row lets account B in", func() bool { return len(accountsIn(t, s, arn)) == 1 })
 		must(t, admin, "dynamodb", "DeleteItem", map[string]any{"TableName": "gateway-grants", "Key": row(scope, "last", "")})
 		within(t, time.Minute, "without it there is no policy", func() bool { return len(accountsIn(t, s, arn)) == 0 })
+	}
+	// From now on sweeps find a gateway that is not managed, and look whom it lets in.
+	_, err := newGoSDK(t, s, "account-a").control.UntagResource(t.Context(), &control.UntagResourceInput{ResourceArn: &arn, TagKeys: []string{plan.ManagedTag}})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
