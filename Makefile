@@ -18,7 +18,7 @@ help: ## list the commands
 demo: local ## play the whole story on this machine, without AWS
 	@build/local/sandbox demo $(ARGS)
 
-test: .venv/ready .ci/node_modules/ready .ci/qemu/ready $(LOCAL) ## run every test, after setting up what they need
+test: .venv/ready .venv-sam/ready .ci/node_modules/ready .ci/qemu/ready $(LOCAL) ## run every test, after setting up what they need
 	@$(TOOL) gotestsum --format pkgname-and-test-fails -- -timeout 30m $(or $(ARGS),./...)
 
 lint: validate ## run the linters of .golangci.yml and the formatter's check, and validate
