@@ -18,11 +18,10 @@ func TestTheTemplateDeployedToTheLocalCloud(t *testing.T) {
 		"HubAccountId="+accountA, "HubBusArn="+s.output(t, "EventBusArn"))
 	t.Run("undisturbed", func(t *testing.T) {
 		for name, plays := range map[string]func(*testing.T, *sandbox){
-			"plays the whole story through the AWS CLI":     playStory,
-			"keeps the gateway of another owner":            keepsAnothersGateway,
-			"takes the policy away with the last grant":     takesThePolicyAwayWithTheLastGrant,
-			"lets an account in by its tag":                 followsTags,
-			"holds mass departures until they are approved": holdsMassDepartures,
+			"plays the whole story through the AWS CLI": playStory,
+			"keeps the gateway of another owner":        keepsAnothersGateway,
+			"takes the policy away with the last grant": takesThePolicyAwayWithTheLastGrant,
+			"follows the organization":                  followsTheOrganization,
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()

@@ -35,6 +35,13 @@ func within(t *testing.T, most time.Duration, what string, holds func() bool) {
 	}
 }
 
+// followsTheOrganization does one after the other: when many depart, whoever departs is
+// held with them.
+func followsTheOrganization(t *testing.T, s *sandbox) {
+	followsTags(t, s)
+	holdsMassDepartures(t, s)
+}
+
 // followsTags has a grant for a tag let an account in, and out again.
 func followsTags(t *testing.T, s *sandbox) {
 	members := organizations.NewFromConfig(sdkConfig(t, s, "management"))
