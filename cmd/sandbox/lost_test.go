@@ -78,7 +78,7 @@ func keepsWhatFailsAtEveryAttempt(t *testing.T, s *sandbox) {
 	accounts := newAccounts(t, organizations.NewFromConfig(sdkConfig(t, s, "management")), "granted", 5)
 	for _, account := range accounts {
 		grantTo(t, s, arn, account)
-		within(t, time.Minute, "the account is known, and let in", func() bool { return slices.Equal(accountsIn(t, s, arn), []string{account}) })
+		within(t, 3*time.Minute, "the account is known, and let in", func() bool { return slices.Equal(accountsIn(t, s, arn), []string{account}) })
 	}
 	table := dynamodb.NewFromConfig(sdkConfig(t, s, "admin"))
 	calls := lambda.NewFromConfig(sdkConfig(t, s, "account-a"))
