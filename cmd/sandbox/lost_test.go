@@ -142,7 +142,7 @@ func keepsWhatFailsAtEveryAttempt(t *testing.T, s *sandbox) {
 		}
 	}
 	within(t, 3*time.Minute, "each of the grants is told to be admitted", told("phase", "Admitted"))
-	release()
+	spare.Store(aws.String("gateway-grants-gateway-events"))
 	if _, err := newGoSDK(t, s, "account-a").control.UntagResource(t.Context(), &control.UntagResourceInput{ResourceArn: &arn, TagKeys: []string{"gateway-grants:managed"}}); err != nil {
 		t.Fatal(err)
 	}

@@ -11,11 +11,9 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	control "github.com/aws/aws-sdk-go-v2/service/bedrockagentcorecontrol"
 	"github.com/aws/aws-sdk-go-v2/service/organizations"
 	"github.com/aws/aws-sdk-go-v2/service/organizations/types"
 
-	"github.com/gateway-grants/gateway-grants/pkg/plan"
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/cloud/cloudtest"
 )
 
@@ -179,8 +177,7 @@ func takesThePolicyAwayWithTheLastGrant(t *testing.T, s *sandbox) {
 		within(t, 2*time.Minute, "without it there is no policy", func() bool { return len(accountsIn(t, s, arn)) == 0 })
 	}
 	// From now on sweeps find a gateway that is not managed, and look whom it lets in.
-	_, err := newGoSDK(t, s, "account-a").control.UntagResource(t.Context(), &control.UntagResourceInput{ResourceArn: &arn, TagKeys: []string{plan.ManagedTag}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, newAWSCLI(t, s, "account-a"), agentcore, "CreateGateway", map[string]any{
+		"name": "not-managed", "roleArn": s.output(t, "GatewayServiceRoleArn"), "protocolType": "MCP", "authorizerType": "AWS_IAM",
+	})
 }
