@@ -101,11 +101,8 @@ func keepsWhatFailsAtEveryAttempt(t *testing.T, s *sandbox) {
 			}
 		}
 	})
-	release := sync.OnceFunc(func() {
-		close(stop)
-		killer.Wait()
-	})
-	defer release()
+	defer killer.Wait()
+	defer close(stop)
 	for name, payload := range waiting {
 		if _, err := calls.Invoke(t.Context(), &lambda.InvokeInput{FunctionName: &name, InvocationType: types.InvocationTypeEvent, Payload: []byte(payload)}); err != nil {
 			t.Error(err)
