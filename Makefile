@@ -9,6 +9,9 @@ TOOL      := go tool -modfile=.ci/tools.mod
 BOOTSTRAP := go build -trimpath -buildvcs=false -ldflags="-s -w" -tags lambda.norpc
 ARGS      ?=
 FUZZTIME  ?= 10m
+# Tests of real clients and processes may meet a machine too busy for their patience: few that
+# fail are run once more, which is said.
+ONCE_MORE := --rerun-fails=1 --rerun-fails-max-failures=4 --rerun-fails-run-root-test
 
 .PHONY: help demo test lint bench simulate fuzz build local sandbox standin validate deploy destroy logs vulncheck reproducible clean
 
@@ -19,7 +22,7 @@ demo: local ## play the whole story on this machine, without AWS
 	@build/local/sandbox demo $(ARGS)
 
 test: .venv/ready .venv-sam/ready .ci/node_modules/ready .ci/qemu/ready $(LOCAL) ## run every test, after setting up what they need
-	@$(TOOL) gotestsum --format pkgname-and-test-fails -- -timeout 30m $(or $(ARGS),./...)
+	@$(TOOL) gotestsum --format pkgname-and-test-fails $(ONCE_MORE) --packages '$(or $(ARGS),./...)' -- -timeout 30m
 
 lint: validate ## run the linters of .golangci.yml and the formatter's check, and validate
 	@$(TOOL) golangci-lint run $(or $(ARGS),./...)
