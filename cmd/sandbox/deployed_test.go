@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/cloud/cloudtest"
 )
@@ -31,6 +32,7 @@ func TestTheTemplateDeployedToTheLocalCloud(t *testing.T) {
 	})
 	t.Run("loses nothing while its functions are killed", func(t *testing.T) { whileFunctionsAreKilled(t, s) })
 	t.Run("keeps what fails at every attempt", func(t *testing.T) { keepsWhatFailsAtEveryAttempt(t, s) })
+	t.Run("looks whom a gateway lets in that lost its tag", func(t *testing.T) { looksAtWhatLostItsTag(t, s) })
 	t.Run("is allowed what it needs and nothing else", func(t *testing.T) {
 		for _, finding := range leastPrivilege(t, s, stackName, unused) {
 			t.Error(finding)
@@ -131,4 +133,17 @@ func keepsAnothersGateway(t *testing.T, s *sandbox) {
 	eventually(t, "account B's events told of the deleted policy, and it was put back", names)
 	must(t, admin, "dynamodb", "DeleteItem", map[string]any{"TableName": "gateway-grants", "Key": row(arn, "management", "")})
 	eventually(t, "the end of the row is the end of it", func() bool { return !names() })
+}
+
+// looksAtWhatLostItsTag waits until a sweep has read what is recorded of the gateway
+// that lost its tag last.
+func looksAtWhatLostItsTag(t *testing.T, s *sandbox) {
+	within(t, 3*time.Minute, "a sweep looks", func() bool {
+		for _, finding := range leastPrivilege(t, s, stackName, unused) {
+			if finding.Role == "SweepRole" && finding.Action == "dynamodb:Query" && strings.HasSuffix(finding.Resource, "-state") {
+				return false
+			}
+		}
+		return true
+	})
 }

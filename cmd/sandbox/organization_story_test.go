@@ -176,8 +176,4 @@ func takesThePolicyAwayWithTheLastGrant(t *testing.T, s *sandbox) {
 		must(t, admin, "dynamodb", "DeleteItem", map[string]any{"TableName": "gateway-grants", "Key": row(scope, "last", "")})
 		within(t, 2*time.Minute, "without it there is no policy", func() bool { return len(accountsIn(t, s, arn)) == 0 })
 	}
-	// From now on sweeps find a gateway that is not managed, and look whom it lets in.
-	must(t, newAWSCLI(t, s, "account-a"), agentcore, "CreateGateway", map[string]any{
-		"name": "not-managed", "roleArn": s.output(t, "GatewayServiceRoleArn"), "protocolType": "MCP", "authorizerType": "AWS_IAM",
-	})
 }
