@@ -23,16 +23,6 @@ var rootARN = regexp.MustCompile(`arn:aws:iam::(\d{12}):root`)
 // tenth of all.
 const departing = 13
 
-// within waits for so long at most; what depends on the minute's sweeps needs some.
-func within(t *testing.T, most time.Duration, what string, holds func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(most); !holds(); time.Sleep(500 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("not within %s: %s", most, what)
-		}
-	}
-}
-
 // followsTheOrganization does one after the other: when many depart, whoever departs is
 // held with them.
 func followsTheOrganization(t *testing.T, s *sandbox) {

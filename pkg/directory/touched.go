@@ -13,9 +13,6 @@ type Touch struct {
 	Account   string            // the account's id if its membership or state changed, else ""
 }
 
-// IsZero tells whether nothing was touched.
-func (t Touch) IsZero() bool { return len(t.Selectors) == 0 && t.Account == "" }
-
 // Touched compares an account before and after a change; nil stands for no such
 // account. It may name too much, never too little.
 //

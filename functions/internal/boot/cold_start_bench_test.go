@@ -5,7 +5,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -41,18 +40,6 @@ func BenchmarkColdStart(b *testing.B) {
 			b.ReportMetric(size(b, yardstick), "bare-bytes")
 		})
 	}
-}
-
-// deployable builds a main as `make build` does.
-func deployable(t testing.TB, architecture, main string) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "bootstrap")
-	command := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-tags", "lambda.norpc", "-o", path, main)
-	command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+architecture)
-	if output, err := command.CombinedOutput(); err != nil {
-		t.Fatalf("build %s: %v\n%s", main, err, output)
-	}
-	return path
 }
 
 // coldStart runs the function until it asks the runtime API at address for its

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -14,19 +15,16 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/lambda"
 )
 
-// build makes the functions as the Makefile does, for this machine.
-func build(t *testing.T, names ...string) map[string]string {
+// deployable builds a main as `make build` does.
+func deployable(t testing.TB, architecture, main string) string {
 	t.Helper()
-	paths := make(map[string]string)
-	for _, name := range names {
-		paths[name] = filepath.Join(t.TempDir(), "bootstrap")
-		command := exec.Command("go", "build", "-tags", "lambda.norpc", "-o", paths[name], "../../"+name)
-		command.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if output, err := command.CombinedOutput(); err != nil {
-			t.Fatalf("build %s: %v\n%s", name, err, output)
-		}
+	path := filepath.Join(t.TempDir(), "bootstrap")
+	command := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-tags", "lambda.norpc", "-o", path, main)
+	command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+architecture)
+	if output, err := command.CombinedOutput(); err != nil {
+		t.Fatalf("build %s: %v\n%s", main, err, output)
 	}
-	return paths
+	return path
 }
 
 func start(t *testing.T, name, path string, env map[string]string, log *logged) *lambda.Process {
@@ -71,38 +69,47 @@ func (l *logged) String() string {
 // credentials let the SDK start; nothing is called with them.
 var credentials = map[string]string{"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret"}
 
-func TestEveryFunctionRunsAsLambdaRunsIt(t *testing.T) {
-	cases := map[string]struct {
-		reason, payload, context string
-		want, fails              string
-	}{
+// answer is what a function is called with, and has to say.
+type answer struct {
+	reason, payload, context string
+	want, fails              string
+}
+
+// answers is one of each function.
+func answers(t *testing.T) map[string]answer {
+	t.Helper()
+	return map[string]answer{
 		"echo":           {"the message comes back", string(payload(t, "echo-arguments")), string(payload(t, "echo-client-context")), `{"message":"Hello from account B"}`, ""},
 		"table-changes":  {"a batch of nothing fails nothing", `{"Records":[]}`, "", `{"batchItemFailures":[]}`, ""},
 		"gateway-events": {"a call that failed touched nothing", string(payload(t, "cloudtrail-put-resource-policy-failed")), "", `null`, ""},
 		"organization":   {"a creation under way is about no account", string(payload(t, "organizations-create-account")), "", `null`, ""},
 		"sweep":          {"a sweep that is unknown is somebody's mistake", `{"sweep":"chimneys"}`, "", "", `there is no sweep \"chimneys\" here`},
 	}
-	var names []string
-	for name := range cases {
-		names = append(names, name)
+}
+
+// isGiven calls the function in the executable at path.
+func (c answer) isGiven(t *testing.T, name, path string) {
+	t.Helper()
+	var log logged
+	process := start(t, name, path, credentials, &log)
+	var context []byte
+	if c.context != "" {
+		context = []byte(c.context)
 	}
-	paths := build(t, names...)
-	for name, c := range cases {
+	result, err := process.Invoke(t.Context(), []byte(c.payload), context)
+	if err != nil {
+		t.Fatal(err)
+	}
+	process.Stop()
+	if got := string(result.Payload); (result.FunctionError != "") != (c.fails != "") || c.fails == "" && got != c.want || !strings.Contains(got, c.fails) {
+		t.Errorf("%s: got %s %s, want %s%s\n%s", c.reason, result.FunctionError, got, c.want, c.fails, log.String())
+	}
+}
+
+func TestEveryFunctionRunsAsLambdaRunsIt(t *testing.T) {
+	for name, answer := range answers(t) {
 		t.Run(name, func(t *testing.T) {
-			var log logged
-			process := start(t, name, paths[name], credentials, &log)
-			var context []byte
-			if c.context != "" {
-				context = []byte(c.context)
-			}
-			result, err := process.Invoke(t.Context(), []byte(c.payload), context)
-			if err != nil {
-				t.Fatal(err)
-			}
-			process.Stop()
-			if got := string(result.Payload); (result.FunctionError != "") != (c.fails != "") || c.fails == "" && got != c.want || !strings.Contains(got, c.fails) {
-				t.Errorf("%s: got %s %s, want %s%s\n%s", c.reason, result.FunctionError, got, c.want, c.fails, log.String())
-			}
+			answer.isGiven(t, name, deployable(t, runtime.GOARCH, "../../"+name))
 		})
 	}
 }
@@ -111,7 +118,7 @@ func TestAFunctionThatIsConfiguredWronglySaysSoAndDoesNotStart(t *testing.T) {
 	var log logged
 	env := map[string]string{"SIZE_ACCOUNTING": "guessed", "TRUSTED_ACCOUNTS": "11112222333"}
 	maps.Copy(env, credentials)
-	process := start(t, "table-changes", build(t, "table-changes")["table-changes"], env, &log)
+	process := start(t, "table-changes", deployable(t, runtime.GOARCH, "../../table-changes"), env, &log)
 	result, err := process.Invoke(t.Context(), []byte(`{}`), nil)
 	process.Stop()
 	if err != nil || result.FunctionError == "" {
