@@ -26,7 +26,7 @@ func (v verdict) against(a access) (grant.Code, string) {
 	case !known || !refusal.holds(v.now):
 		return grant.CodePolicyFull, "the gateway's policy has no room for it"
 	case refusal.Code == grant.CodeRecreated:
-		return refusal.Code, a.who + " was deleted since it was let in, and may be somebody else's by now; confirm it with `gateway-grants confirm`, or revoke the grant"
+		return refusal.Code, a.who + " was, or may have been, deleted since it was let in, and may be somebody else's by now; confirm it with `gateway-grants confirm`, or revoke the grant"
 	default:
 		return refusal.Code, "AWS does not know " + a.principal() + "; it is tried again at " + refusal.NextTry.UTC().Format(time.RFC3339)
 	}

@@ -27,26 +27,39 @@ type isolation struct {
 	last        *policy.Document // in force, as of the last put
 	trials      int
 	good        []string // principals in force
-	bad         []string // principals that AWS refuses
-	interrupted []string // standing principals that were out for a moment
+	suspects    []string // refused on top of the good ones, and AWS took nothing since
+	bad         []string // suspects without whom AWS did take the others
+	interrupted []string // standing principals that were out for a moment, unless they are bad
 }
 
-// isolate applies as much of a refused plan as AWS takes. First what must go is
-// taken out of the last accepted document; then additions go onto it in groups,
-// halved to find the k bad ones among n in O(k log n) puts.
+// isolate applies as much of a refused plan as AWS takes, and remembers who is to
+// blame for the rest.
 func (r *run) isolate(ctx context.Context, p plan.Plan) error {
 	if err := r.markDue(ctx, p, plan.Trials); err != nil {
 		return err
 	}
 	i := &isolation{run: r, plan: p, last: r.world.Gateway.Policy}
 	defer i.remember()
-	accepted, err := i.try(ctx, p.Standing())
+	err := i.search(ctx)
+	if err != nil && grant.CodeOf(err) != CodeIsolating {
+		return err
+	}
+	if err := i.convict(ctx); err != nil {
+		return err
+	}
+	return err
+}
+
+// search takes first what must go out of the last accepted document; then additions
+// go onto it in groups, halved to find the k bad ones among n in O(k log n) puts.
+func (i *isolation) search(ctx context.Context) error {
+	accepted, err := i.try(ctx, i.plan.Standing())
 	switch {
 	case err != nil:
 		return err
 	case accepted:
-		i.good = p.Standing()
-		return i.add(ctx, p.Additions(), true)
+		i.good = i.plan.Standing()
+		return i.add(ctx, i.plan.Additions(), true)
 	default:
 		return i.doubtStanding(ctx)
 	}
@@ -54,7 +67,7 @@ func (r *run) isolate(ctx context.Context, p plan.Plan) error {
 
 // add puts the group onto what is in force. If it is known to be refused as a
 // whole, it is halved at once. A single principal is tried in any case before it is
-// blamed: what was wrong with the whole may have passed meanwhile.
+// suspected: what was wrong with the whole may have passed meanwhile.
 func (i *isolation) add(ctx context.Context, group []string, refused bool) error {
 	if len(group) == 0 {
 		return nil
@@ -70,30 +83,45 @@ func (i *isolation) add(ctx context.Context, group []string, refused bool) error
 		}
 	}
 	if len(group) == 1 {
-		return i.blame(ctx, group[0])
+		return i.suspect(ctx, group[0])
 	}
-	half, known := len(group)/2, len(i.bad)
+	half, known := len(group)/2, i.found()
 	if err := i.add(ctx, group[:half], false); err != nil {
 		return err
 	}
-	nobodyInFirstHalf := len(i.bad) == known
+	nobodyInFirstHalf := i.found() == known
 	return i.add(ctx, group[half:], nobodyInFirstHalf)
 }
 
-// blame holds a single principal responsible, unless the document would be
-// refused without it.
-func (i *isolation) blame(ctx context.Context, principal string) error {
-	if len(i.good) == 0 && len(i.bad) == 0 {
-		accepted, err := i.try(ctx, nil)
-		if err != nil {
-			return err
-		}
-		if !accepted {
-			return i.blockedByForeign()
-		}
+// suspect holds a single principal responsible. The first is convicted at once if
+// nothing of ours is in force: others' statements may be what AWS refuses, and then
+// there is nobody to look for.
+func (i *isolation) suspect(ctx context.Context, principal string) error {
+	i.suspects = append(i.suspects, principal)
+	if len(i.good) == 0 && i.found() == 1 {
+		return i.convict(ctx)
 	}
-	i.bad = append(i.bad, principal)
 	return nil
+}
+
+// found is how many may be to blame.
+func (i *isolation) found() int { return len(i.suspects) + len(i.bad) }
+
+// convict makes sure that AWS takes what is in force without the suspects: somebody
+// who was good when they were refused may have gone bad by then.
+func (i *isolation) convict(ctx context.Context) error {
+	if len(i.suspects) == 0 {
+		return nil
+	}
+	accepted, err := i.put(ctx, i.good)
+	switch {
+	case err != nil || accepted:
+		return err
+	case len(i.good) == 0:
+		return i.blockedByForeign()
+	default:
+		return errMoved
+	}
 }
 
 // doubtStanding looks for the standing principal that has gone bad. Suspects are
@@ -109,7 +137,7 @@ func (i *isolation) doubtStanding(ctx context.Context) error {
 		if err := i.add(ctx, standing, true); err != nil {
 			return err
 		}
-		i.interrupted = slices.DeleteFunc(standing, func(p string) bool { return slices.Contains(i.bad, p) })
+		i.interrupted = standing
 		return i.add(ctx, i.plan.Additions(), false)
 	}
 	first := i.world.Gateway.Recorded.Gateway.Failures * (maxTrials / 2)
@@ -121,7 +149,12 @@ func (i *isolation) doubtStanding(ctx context.Context) error {
 			return err
 		}
 		if accepted {
-			return i.convict(ctx, suspect, others)
+			// Whatever was wrong may have passed by itself, so it is tried once more.
+			i.good = others
+			if err := i.add(ctx, []string{suspect}, false); err != nil {
+				return err
+			}
+			return i.add(ctx, i.plan.Additions(), false)
 		}
 	}
 	if left := leftovers(i.world.Gateway.Policy, i.plan); len(left) > 0 {
@@ -131,20 +164,6 @@ func (i *isolation) doubtStanding(ctx context.Context) error {
 		Hint: "AWS refuses a principal that stands in the policy already, and which one is not found yet; nobody lost access, additions wait"}
 }
 
-// convict makes sure that what AWS took without the suspect, it does not take with
-// it: whatever was wrong may have passed by itself in between.
-func (i *isolation) convict(ctx context.Context, suspect string, others []string) error {
-	acquitted, err := i.try(ctx, i.plan.Standing())
-	if err != nil {
-		return err
-	}
-	i.good = i.plan.Standing()
-	if !acquitted {
-		i.good, i.bad = others, append(i.bad, suspect)
-	}
-	return i.add(ctx, i.plan.Additions(), false)
-}
-
 // try puts the part of the plan with the given principals and tells whether AWS
 // took it. An error ends the isolation: it says nothing about principals.
 func (i *isolation) try(ctx context.Context, principals []string) (accepted bool, err error) {
@@ -152,6 +171,12 @@ func (i *isolation) try(ctx context.Context, principals []string) (accepted bool
 		return false, &grant.Error{Code: CodeIsolating, Op: "isolate refused principals",
 			Hint: "there are more than one run can find; it goes on in a minute"}
 	}
+	return i.put(ctx, principals)
+}
+
+// put is try without counting: a search that has come to its end may still learn
+// what it found.
+func (i *isolation) put(ctx context.Context, principals []string) (accepted bool, err error) {
 	part, err := i.plan.Part(principals)
 	if err != nil {
 		return false, err
@@ -172,6 +197,7 @@ func (i *isolation) try(ctx context.Context, principals []string) (accepted bool
 		return false, err
 	}
 	i.last = part
+	i.bad, i.suspects = append(i.bad, i.suspects...), nil
 	i.result.Writes++
 	return true, nil
 }
@@ -210,7 +236,11 @@ func (i *isolation) remember() {
 		}
 		i.refused[principal] = refusal
 	}
-	i.interrupts = append(i.interrupts, i.interrupted...)
+	for _, principal := range i.interrupted {
+		if !slices.Contains(i.bad, principal) {
+			i.interrupts = append(i.interrupts, principal)
+		}
+	}
 }
 
 func (i *isolation) blockedByForeign() error {

@@ -341,3 +341,58 @@ func TestNobodyIsBlamedForATroubleThatPasses(t *testing.T) {
 		})
 	}
 }
+
+func TestWhoGoesBadDuringTheSearchIsNotMistakenForAnother(t *testing.T) {
+	for name, test := range map[string]struct {
+		standing, added, missing string
+		want                     grant.Code // of the standing one
+	}{
+		"an account among roles": {rootC, role(1), role(3), grant.CodeQuarantined},
+		"a role among accounts":  {role(2), rootC, "arn:aws:iam::888899990000:root", grant.CodeRecreated},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCloud(t)
+			c.grant("standing", test.standing)
+			c.reconcile()
+			c.grant("added", test.added)
+			c.grant("missing", test.missing)
+			c.iam.missing[test.missing] = true
+			puts := 0
+			c.gateways.beforePut = func() error {
+				// The plan, its standing part, and then that with the first addition.
+				if puts++; puts == 3 {
+					c.iam.missing[test.standing] = true
+				}
+				return nil
+			}
+			if result := c.reconcileThroughTrials(); result.Failure != nil {
+				t.Fatal(result.Failure)
+			}
+			if diff := cmp.Diff([]string{test.added}, c.principals()); diff != "" {
+				t.Errorf("-want +got\n%s", diff)
+			}
+			for id, want := range map[string]grant.Code{"standing": test.want, "added": "", "missing": grant.CodeQuarantined} {
+				if got := c.state().Grants[c.key(id)]; got.Reason != want {
+					t.Errorf("%s: %+v", id, got)
+				}
+			}
+		})
+	}
+}
+
+func TestWhatASearchFoundIsKeptThoughItDidNotEnd(t *testing.T) {
+	c := newCloud(t)
+	c.grant("standing", "777788889999")
+	c.reconcile()
+	for i := range 100 {
+		c.grant(fmt.Sprintf("g%03d", i), role(i))
+		c.iam.missing[role(i)] = true
+	}
+	result := c.reconcile()
+	if result.Failure == nil || result.Failure.Code != reconcile.CodeIsolating {
+		t.Fatalf("failure %v", result.Failure)
+	}
+	if found := len(c.state().Gateway.Refused); found < 20 {
+		t.Errorf("%d of 100 were found", found)
+	}
+}
