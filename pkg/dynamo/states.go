@@ -40,10 +40,10 @@ func (s *States) Load(ctx context.Context, gateway grant.Gateway) (plan.State, e
 	return s.load(ctx, gateway, "#sort < :sort", tables.JournalPrefix)
 }
 
-// selected reads whom selectors are recorded to mean.
-func (s *States) selected(ctx context.Context, gateway grant.Gateway) (map[string][]string, error) {
-	state, err := s.load(ctx, gateway, "begins_with(#sort, :sort)", tables.SelectedPrefix)
-	return state.Gateway.Selected, err
+// sets reads those that are recorded.
+func (s *States) sets(ctx context.Context, gateway grant.Gateway) (plan.Foreknown, error) {
+	state, err := s.load(ctx, gateway, "begins_with(#sort, :sort)", tables.SetsPrefix)
+	return state.Gateway.Foreknown, err
 }
 
 func (s *States) load(ctx context.Context, gateway grant.Gateway, text, sort string) (plan.State, error) {

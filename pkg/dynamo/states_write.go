@@ -51,17 +51,17 @@ func (s *States) prepareRefused(ctx context.Context, gateway grant.Gateway, refu
 
 // mark records the intent, but for when the gateway is due.
 func (s *States) mark(ctx context.Context, gateway grant.Gateway, intent plan.Intent) error {
-	selections := slices.Sorted(maps.Keys(intent.Selected))
+	sets := tables.Sets(gateway, intent.Foreknown)
 	for {
 		writes := []types.TransactWriteItem{s.updating(tables.GatewayKey(gateway), pending(intent))}
-		now := selections[:min(len(selections), transactionItems-1)]
-		for _, selection := range now {
-			writes = append(writes, s.updating(tables.SelectedKey(gateway, selection), selected(selection, intent.Selected[selection])))
+		now := sets[:min(len(sets), transactionItems-1)]
+		for _, set := range now {
+			writes = append(writes, s.updating(set.Key, adding(set)))
 		}
 		if err := s.transact(ctx, writes); err != nil {
 			return err
 		}
-		if selections = selections[len(now):]; len(selections) == 0 {
+		if sets = sets[len(now):]; len(sets) == 0 {
 			return nil
 		}
 	}
@@ -83,17 +83,17 @@ func (s *States) setDue(ctx context.Context, gateway grant.Gateway, due time.Tim
 	return err
 }
 
-// selected adds accounts to the set of those that a selector means.
-func selected(selection string, accounts []string) condition {
+// adding adds the members to those that the set has.
+func adding(set tables.Set) condition {
 	update := condition{
-		text:   "SET #selection = :selection",
-		names:  map[string]string{"#selection": tables.AttrSelection},
-		values: tables.Item{":selection": tables.S(selection)},
+		text:   "SET #of = :of",
+		names:  map[string]string{"#of": tables.AttrOf},
+		values: tables.Item{":of": tables.S(set.Of)},
 	}
-	if len(accounts) > 0 { // there are no empty sets
-		update.text += " ADD #accounts :accounts"
-		update.names["#accounts"] = tables.AttrAccounts
-		update.values[":accounts"] = &types.AttributeValueMemberSS{Value: slices.Compact(slices.Sorted(slices.Values(accounts)))}
+	if len(set.Members) > 0 { // there are no empty sets
+		update.text += " ADD #members :members"
+		update.names["#members"] = tables.AttrMembers
+		update.values[":members"] = &types.AttributeValueMemberSS{Value: set.Members}
 	}
 	return update
 }
@@ -110,6 +110,10 @@ func pending(intent plan.Intent) condition {
 	if !intent.Due.IsZero() {
 		update.text += ", #recheck = :recheck"
 		update.names["#recheck"], update.values[":recheck"] = tables.AttrRecheck, tables.S(tables.Moment(intent.Due))
+	}
+	if intent.HadDirectory {
+		update.text += ", #hadDirectory = :true"
+		update.names["#hadDirectory"], update.values[":true"] = tables.AttrHadDirectory, &types.AttributeValueMemberBOOL{Value: true}
 	}
 	for i, principal := range slices.Sorted(maps.Keys(intent.Refused)) {
 		name := strconv.Itoa(i)
@@ -166,11 +170,11 @@ func (s *States) updating(key tables.Key, update condition) types.TransactWriteI
 // that is written is written on top of the version that was loaded.
 func (s *States) Record(ctx context.Context, gateway grant.Gateway, state plan.GatewayState, statuses map[grant.Key]grant.Status, gone []grant.Key) error {
 	op := "record the outcome for " + gateway.ARN()
-	recorded, err := s.selected(ctx, gateway)
+	recorded, err := s.sets(ctx, gateway)
 	if err != nil {
 		return err
 	}
-	put, obsolete := tables.SelectedChanges(gateway, recorded, state.Selected)
+	put, obsolete := tables.SetChanges(gateway, recorded, state.Foreknown)
 	for key, status := range statuses {
 		put = append(put, tables.StatusItem(gateway, key, status))
 	}

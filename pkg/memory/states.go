@@ -49,19 +49,15 @@ func (s *States) MarkDue(ctx context.Context, gateway grant.Gateway, intent plan
 		if !intent.Due.IsZero() && (next.Due.IsZero() || intent.Due.Before(next.Due)) {
 			next.Due = intent.Due
 		}
-		next.Selected = maps.Clone(next.Selected)
-		if next.Selected == nil {
-			next.Selected = make(map[string][]string)
-		}
-		for selection, accounts := range intent.Selected {
-			next.Selected[selection] = slices.Concat(next.Selected[selection], accounts)
-		}
+		next.Selected = union(next.Selected, intent.Selected)
+		next.Announced = union(next.Announced, intent.Announced)
+		next.HadDirectory = next.HadDirectory || intent.HadDirectory
 		next.Refused = maps.Clone(next.Refused)
 		if next.Refused == nil {
 			next.Refused = make(map[string]plan.Refusal)
 		}
 		maps.Copy(next.Refused, intent.Refused)
-		return v.replace(gateway, state.Gateway.Selected, next)
+		return v.replace(gateway, state.Gateway.Foreknown, next)
 	})
 }
 
@@ -86,7 +82,7 @@ func (s *States) Record(ctx context.Context, gateway grant.Gateway, state plan.G
 				v.delete(tables.StatusKey(gateway, key))
 			}
 		}
-		return v.replace(gateway, recorded.Gateway.Selected, state)
+		return v.replace(gateway, recorded.Gateway.Foreknown, state)
 	})
 }
 
@@ -166,9 +162,19 @@ func (v *view) state(gateway grant.Gateway) (plan.State, error) {
 	return tables.ParseState(v.partition(gateway.ARN()))
 }
 
-// replace writes the gateway's own item, and whom selectors mean.
-func (v *view) replace(gateway grant.Gateway, selected map[string][]string, state plan.GatewayState) error {
-	put, gone := tables.SelectedChanges(gateway, selected, state.Selected)
+// union adds to each set the members that are to be in it, too.
+func union(sets, more map[string][]string) map[string][]string {
+	all := make(map[string][]string, len(sets)+len(more))
+	maps.Copy(all, sets)
+	for of, members := range more {
+		all[of] = slices.Concat(all[of], members)
+	}
+	return all
+}
+
+// replace writes the gateway's own item, and the sets.
+func (v *view) replace(gateway grant.Gateway, recorded plan.Foreknown, state plan.GatewayState) error {
+	put, gone := tables.SetChanges(gateway, recorded, state.Foreknown)
 	for _, item := range append(put, tables.GatewayItem(gateway, state)) {
 		if err := v.put(item); err != nil {
 			return err

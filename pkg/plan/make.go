@@ -41,23 +41,22 @@ func Make(world World, limits Limits) (Plan, error) {
 	ordered := byPrecedence(wanted, standing, claims)
 	d := draft{compiler: c, base: world.Gateway.Policy, foreign: foreign, claims: claims, said: said}
 	d.admitted = fit(c, d.base, foreign, wanted, ordered, standing)
-	if world.Accounts.Availability() == directory.Known || HadDirectory(recorded) {
-		r.selected[hadDirectory] = nil
-	}
-	maps.Copy(r.selected, world.pending())
-	announce(r.selected, d.admitted, said.leftovers)
 	want, err := d.document(d.admitted)
 	if err != nil {
 		return Plan{}, err
 	}
 
 	plan := Plan{
-		Want:     want,
-		Write:    !policy.Equal(want, world.Gateway.Policy),
-		Hash:     hash(d.admitted, nil),
-		Selected: r.selected,
-		Refused:  refused,
-		Due:      nextDue(claims, refused, world.Now),
+		Want:    want,
+		Write:   !policy.Equal(want, world.Gateway.Policy),
+		Hash:    hash(d.admitted, nil),
+		Refused: refused,
+		Due:     nextDue(claims, refused, world.Now),
+		Foreknown: Foreknown{
+			Selected:     r.selected,
+			Announced:    announced(world, d.admitted, said.leftovers),
+			HadDirectory: world.Accounts.Availability() == directory.Known || recorded.Gateway.HadDirectory,
+		},
 	}
 	if want != nil {
 		plan.Size = measure(want, limits.Accounting)
@@ -69,6 +68,7 @@ func Make(world World, limits Limits) (Plan, error) {
 	if until := recorded.Gateway.ContestedUntil(); plan.Drift && world.Now.Before(until) && !plan.Revokes() {
 		plan.yield(until, standing)
 	}
+	plan.Pinned = pinned(plan.draft.verdict.admitted)
 	plan.Status = statuses(world, claims, plan.draft.verdict)
 	plan.Notices = notices(world, plan)
 	return plan, nil
@@ -82,15 +82,16 @@ func leaveAlone(world World, limits Limits, blocked *grant.Error, said reading) 
 		claims = append(claims, claim{row: row, reason: blocked.Code, message: blocked.Hint})
 	}
 	plan := Plan{
-		Want:     world.Gateway.Policy,
-		Hash:     hash(said.accesses, said.strange),
-		Changes:  changes(claims, nil, verdict{}, reading{}),
-		Status:   statuses(world, claims, verdict{}),
-		Selected: world.Gateway.Recorded.Gateway.Selected,
-		Refused:  world.Gateway.Recorded.Gateway.Refused,
-		Blocked:  blocked,
-		Due:      nextDue(claims, nil, world.Now),
-		draft:    draft{claims: claims},
+		Want:      world.Gateway.Policy,
+		Hash:      hash(said.accesses, said.strange),
+		Changes:   changes(claims, nil, verdict{}, reading{}),
+		Status:    statuses(world, claims, verdict{}),
+		Refused:   world.Gateway.Recorded.Gateway.Refused,
+		Pinned:    world.Gateway.Recorded.Gateway.Pinned,
+		Blocked:   blocked,
+		Due:       nextDue(claims, nil, world.Now),
+		Foreknown: world.Gateway.Recorded.Gateway.Foreknown,
+		draft:     draft{claims: claims},
 	}
 	if world.Gateway.Policy != nil {
 		plan.Size = measure(world.Gateway.Policy, limits.Accounting)

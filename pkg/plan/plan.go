@@ -11,18 +11,19 @@ import (
 // about it: the CLI's plan, the recorded statuses and the notices are all
 // printings of it.
 type Plan struct {
-	Want     *policy.Document           // nil: no policy
-	Write    bool                       // Want differs in meaning from what was observed
-	Hash     string                     // of our statements in Want, the same for the same meaning; "none" where there are none
-	Drift    bool                       // our statements are neither as last seen right nor as last written
-	Size     Size                       // of Want, foreign statements included
-	Changes  []Change                   // sorted by principal
-	Status   map[grant.Key]grant.Status // of every row
-	Selected map[string][]string        // whom each selector in use means, by SelectionKey
-	Refused  map[string]Refusal         // what stays known of principals that AWS would not take
-	Blocked  *grant.Error               // why nothing may be written to this gateway now; nil if nothing is in the way
-	Due      time.Time                  // when the next grant expires or is tried again; zero for never
-	Notices  []Notice                   // to publish once the plan is applied
+	Want    *policy.Document           // nil: no policy
+	Write   bool                       // Want differs in meaning from what was observed
+	Hash    string                     // of our statements in Want, the same for the same meaning; "none" where there are none
+	Drift   bool                       // our statements are neither as last seen right nor as last written
+	Size    Size                       // of Want, foreign statements included
+	Changes []Change                   // sorted by principal
+	Status  map[grant.Key]grant.Status // of every row
+	Refused map[string]Refusal         // what stays known of principals that AWS would not take
+	Pinned  []string                   // the roles and users that it lets in by identity, as ARNs, sorted
+	Blocked *grant.Error               // why nothing may be written to this gateway now; nil if nothing is in the way
+	Due     time.Time                  // when the next grant expires or is tried again; zero for never
+	Notices []Notice                   // to publish once the plan is applied
+	Foreknown
 
 	draft draft
 }

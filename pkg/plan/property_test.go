@@ -152,7 +152,8 @@ func applied(w World, p Plan) World {
 	if p.Want != nil {
 		w.Gateway.Policy = parsed(p.Want.String())
 	}
-	w.Gateway.Recorded.Gateway.Refused, w.Gateway.Recorded.Gateway.Selected = p.Refused, p.Selected
+	w.Gateway.Recorded.Gateway.Refused, w.Gateway.Recorded.Gateway.Pinned = p.Refused, p.Pinned
+	w.Gateway.Recorded.Gateway.Foreknown = p.Foreknown
 	w.Gateway.Recorded.Grants = p.Status
 	return w
 }

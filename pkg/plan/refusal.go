@@ -1,8 +1,6 @@
 package plan
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"maps"
 	"slices"
 	"strings"
@@ -38,40 +36,36 @@ func refusals(world World, claims []claim, said reading) map[string]Refusal {
 // somebody was named, by whoever named him, is not his.
 func mayHaveBeenAdmitted(recorded State, principal string, leftovers []string) bool {
 	named, unclear := WasAdmitted(recorded, principal), slices.Clone(leftovers)
-	for key, announced := range recorded.Gateway.Selected {
-		if strings.HasPrefix(key, byIdentity) && slices.Contains(announced, principal) {
+	for found, principals := range recorded.Gateway.Announced {
+		if slices.Contains(principals, principal) {
 			named = true
-			unclear = slices.DeleteFunc(unclear, func(id string) bool { return slices.Contains(announced, id) })
+			before := strings.Fields(found)
+			unclear = slices.DeleteFunc(unclear, func(id string) bool { return slices.Contains(before, id) })
 		}
 	}
 	return named && len(unclear) > 0
 }
 
-// byIdentity begins the keys in GatewayState.Selected of the roles and users that
-// a write names, as ARNs. No selector begins so.
-const byIdentity = "by identity"
-
-// announce adds the roles and users that the plan names by identity to what is
-// recorded before its write. With them stand the unique ids that were found before
-// it, which are none of theirs. Writes that found others are kept apart: such an id
-// may well be that of somebody whom an earlier write named.
-func announce(selected map[string][]string, admitted map[access]bool, leftovers []string) {
-	named, found := pinned(admitted), slices.Clone(leftovers)
-	for key, announced := range selected { // by those whose writes may still be under way
-		if strings.HasPrefix(key, byIdentity) {
-			found = append(found, slices.DeleteFunc(slices.Clone(announced), func(who string) bool { return !IsUniqueID(who) })...)
-		}
+// announced is what was announced of writes that may still be under way, and whom
+// a write of the plan names by identity. Writes before which other unique ids were
+// found are kept apart: such an id may well be that of somebody whom an earlier one
+// named.
+func announced(world World, admitted map[access]bool, leftovers []string) map[string][]string {
+	recorded, all := world.Gateway.Recorded.Gateway, make(map[string][]string)
+	if world.Now.Before(recorded.Recheck) {
+		maps.Copy(all, recorded.Announced)
 	}
-	ids := sortedSet(found)
-	if len(named)+len(ids) == 0 {
-		return
+	found := slices.Clone(leftovers)
+	for before := range all {
+		found = append(found, strings.Fields(before)...)
 	}
-	key := byIdentity
-	if len(ids) > 0 {
-		sum := sha256.Sum256([]byte(strings.Join(ids, " ")))
-		key += " after " + hex.EncodeToString(sum[:8])
+	ids, principals := sortedSet(found), pinned(admitted)
+	if len(principals)+len(ids) == 0 {
+		return all
 	}
-	selected[key] = sortedSet(slices.Concat(selected[key], named, ids))
+	key := strings.Join(ids, " ")
+	all[key] = sortedSet(slices.Concat(all[key], principals))
+	return all
 }
 
 // pinned lists the roles and users among the accesses that are named by identity.
@@ -85,48 +79,10 @@ func pinned(accesses map[access]bool) []string {
 	return sortedSet(list)
 }
 
-// pending is what was announced of writes that may still be under way.
-func (w World) pending() map[string][]string {
-	all := make(map[string][]string)
-	recorded := w.Gateway.Recorded.Gateway
-	if !w.Now.Before(recorded.Recheck) {
-		return all
-	}
-	for key, announced := range recorded.Selected {
-		if strings.HasPrefix(key, byIdentity) {
-			all[key] = announced
-		}
-	}
-	return all
-}
-
-// letIn is the key in GatewayState.Selected of the roles and users that were seen
-// let in by identity, as ARNs. It is there wherever anybody was let in at all.
-const letIn = "let in by identity"
-
-// Settled is Selected with whom the plan lets in by identity: what is to be
-// recorded of a plan that was found applied.
-func (p Plan) Settled() map[string][]string {
-	if len(p.draft.verdict.admitted) == 0 {
-		return p.Selected
-	}
-	settled := maps.Clone(p.Selected)
-	settled[letIn] = pinned(p.draft.verdict.admitted)
-	return settled
-}
-
 // WasAdmitted tells whether the role or user is recorded as let in by identity on
 // the gateway, as of the last run that recorded anything.
 func WasAdmitted(recorded State, principal string) bool {
-	if settled, told := recorded.Gateway.Selected[letIn]; told {
-		return slices.Contains(settled, principal)
-	}
-	for _, status := range recorded.Grants { // perhaps by name: nothing tells
-		if slices.Contains(status.Admitted, principal) {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(recorded.Gateway.Pinned, principal)
 }
 
 // Forgets tells whether the plan, once applied, wipes away what tells that a role

@@ -220,16 +220,3 @@ func unfit(o Observed, limits Limits) *grant.Error {
 		return nil
 	}
 }
-
-// hadDirectory is a key in GatewayState.Selected, of nobody: the directory could be
-// read once when the gateway was planned for.
-const hadDirectory = "directory"
-
-// HadDirectory tells whether the gateway is recorded as planned for with a
-// directory. One that seems never to have been listed then has lost the mark of
-// it, and is not to be taken for none: without a directory, accounts outside the
-// organization are let in.
-func HadDirectory(recorded State) bool {
-	_, had := recorded.Gateway.Selected[hadDirectory]
-	return had
-}

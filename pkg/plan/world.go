@@ -60,13 +60,27 @@ type GatewayState struct {
 	OverwrittenAt time.Time
 	// Refused are the principals, by ARN, that AWS would not take.
 	Refused map[string]Refusal
+	// Pinned are the roles and users that were last seen let in by identity, as
+	// ARNs, sorted.
+	Pinned []string
+	Foreknown
+}
+
+// Foreknown is what is recorded before the write that lets somebody in: a directory
+// that cannot be read later never removes access, and a role that is deleted right
+// after is not taken for a new one.
+type Foreknown struct {
 	// Selected is whom each selector in use was last known to mean: account ids,
-	// sorted, by SelectionKey, and under keys of their own the roles and users that
-	// a write names by identity, with the unique ids that were found before it, and
-	// those that were seen let in so. All but the last is recorded before the write
-	// that lets them in, so that a directory that cannot be read later never removes
-	// access, and a role that is deleted right after is not taken for a new one.
+	// sorted, by SelectionKey.
 	Selected map[string][]string
+	// Announced are the roles and users that writes which may be under way name by
+	// identity, as ARNs, sorted. The key tells the unique ids, sorted and with
+	// spaces between, that were found before such a write: they are none of theirs.
+	Announced map[string][]string
+	// HadDirectory tells that the directory could be read once. One that seems never
+	// to have been listed then has lost the mark of it, and is not to be taken for
+	// none: without a directory, accounts outside the organization are let in.
+	HadDirectory bool
 }
 
 // Refusal is what is known of a principal that AWS would not take.
@@ -87,10 +101,10 @@ func (r Refusal) holds(now time.Time) bool { return r.Held() || now.Before(r.Nex
 // Intent is what is recorded before a write, so that a crash in the middle of
 // it is understood afterwards.
 type Intent struct {
-	Due      time.Time // when to look again, whatever happens now; becomes the Recheck
-	Hash     string    // becomes the PendingHash
-	Selected map[string][]string
-	Refused  map[string]Refusal // the write may wipe away what they are known by
+	Due     time.Time          // when to look again, whatever happens now; becomes the Recheck
+	Hash    string             // becomes the PendingHash
+	Refused map[string]Refusal // the write may wipe away what they are known by
+	Foreknown
 }
 
 // Size is how much of AWS's limits a policy uses.

@@ -129,7 +129,9 @@ func TestWhatOthersMarkedIsNotRecordedOver(t *testing.T) {
 	c.grant("account-b", "444455556666")
 	c.reconcile()
 	c.now = c.now.Add(3 * time.Minute)
-	mark := plan.Intent{Due: c.now.Add(2 * time.Minute), Hash: "of another run", Selected: map[string][]string{"o-exampleorgid": {"777788889999"}}}
+	mark := plan.Intent{Due: c.now.Add(2 * time.Minute), Hash: "of another run", Foreknown: plan.Foreknown{
+		Selected: map[string][]string{"o-exampleorgid": {"777788889999"}},
+	}}
 	marked := false
 	h := &hooks{beforeRecord: func() error {
 		if marked {

@@ -180,7 +180,7 @@ func (r *run) observe(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("%w: read the recorded state: %w", errUnrecorded, err)
 	}
-	if asked && snapshot.Availability() == directory.Absent && plan.HadDirectory(state) {
+	if asked && snapshot.Availability() == directory.Absent && state.Gateway.HadDirectory {
 		r.Log.WarnContext(ctx, "directory lost its mark of a complete listing; the next one puts it back", "gateway", r.gateway.ARN())
 		snapshot = directory.Failed()
 	}
@@ -254,7 +254,7 @@ func (r *run) markDue(ctx context.Context, p plan.Plan, hash string) error {
 		known, ok := r.world.Gateway.Recorded.Gateway.Refused[principal]
 		return !refusal.Held() || ok && sameRefusal(known, refusal)
 	})
-	intent := plan.Intent{Due: r.Now().Add(recheckAfter), Hash: hash, Selected: p.Selected, Refused: learned}
+	intent := plan.Intent{Due: r.Now().Add(recheckAfter), Hash: hash, Refused: learned, Foreknown: p.Foreknown}
 	if err := r.States.MarkDue(ctx, r.gateway, intent); err != nil {
 		return fmt.Errorf("%w: record the intent to write: %w", errUnrecorded, err)
 	}

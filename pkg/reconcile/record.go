@@ -33,8 +33,9 @@ func (r *run) settle(ctx context.Context) (Result, error) {
 		AppliedHash: p.Hash,
 		Size:        p.Size,
 		Due:         p.Due,
-		Selected:    p.Settled(),
 		Refused:     p.Refused,
+		Pinned:      p.Pinned,
+		Foreknown:   p.Foreknown,
 
 		Overwritten:   recorded.Gateway.Overwritten,
 		OverwrittenAt: recorded.Gateway.OverwrittenAt,
@@ -143,8 +144,9 @@ func sameState(a, b plan.GatewayState) bool {
 		a.Size == b.Size && a.LastError == b.LastError && a.LastMessage == b.LastMessage &&
 		a.Failures == b.Failures && a.Due.Equal(b.Due) && a.Recheck.Equal(b.Recheck) &&
 		a.Overwritten == b.Overwritten && a.OverwrittenAt.Equal(b.OverwrittenAt) &&
+		slices.Equal(a.Pinned, b.Pinned) && maps.EqualFunc(a.Refused, b.Refused, sameRefusal) &&
 		maps.EqualFunc(a.Selected, b.Selected, slices.Equal[[]string]) &&
-		maps.EqualFunc(a.Refused, b.Refused, sameRefusal)
+		maps.EqualFunc(a.Announced, b.Announced, slices.Equal[[]string]) && a.HadDirectory == b.HadDirectory
 }
 
 func sameRefusal(a, b plan.Refusal) bool {

@@ -21,10 +21,12 @@ import (
 // own, which holds the version, comes first: a Query reads in order and is no
 // snapshot, so what it finds behind a version is never older than that.
 const (
-	gatewaySort    = "gateway"           // the gateway's own
-	SelectedPrefix = "gateway#accounts#" // gateway#accounts#selection: whom a selector was last known to mean
-	statusPrefix   = "grant#"            // grant#scope#id: where a row stands
-	JournalPrefix  = "journal#"          // journal#time
+	gatewaySort     = "gateway"            // the gateway's own
+	SetsPrefix      = "gateway#"           // begins those that hold a set
+	selectedPrefix  = "gateway#accounts#"  // gateway#accounts#selection: the accounts that a selector was last known to mean
+	announcedPrefix = "gateway#announced#" // gateway#announced#ids: the principals that writes were to name after those unique ids were found
+	statusPrefix    = "grant#"             // grant#scope#id: where a row stands
+	JournalPrefix   = "journal#"           // journal#time
 )
 
 // DueShard is the one partition of the index of what is due.
@@ -35,16 +37,17 @@ const DueShard = "all"
 // minutes. One that is lost is made again then.
 const AskAgainAfter = 5 * time.Minute
 
-// What MarkDue updates. The accounts that a selector means are a set in an item
-// of its own, so that DynamoDB itself makes the union, and no number of selectors
-// and accounts exceeds an item's 400 KB.
+// What MarkDue updates. What it adds to are sets in items of their own, so that
+// DynamoDB itself makes the union, and no number of selectors and accounts exceeds
+// an item's 400 KB.
 const (
-	AttrPendingHash = "pendingHash"
-	AttrVersion     = "version"
-	AttrRecheck     = "recheck"
-	AttrRefused     = "refused"
-	AttrSelection   = "selection"
-	AttrAccounts    = "accounts"
+	AttrPendingHash  = "pendingHash"
+	AttrVersion      = "version"
+	AttrRecheck      = "recheck"
+	AttrRefused      = "refused"
+	AttrHadDirectory = "hadDirectory"
+	AttrOf           = "of"
+	AttrMembers      = "members"
 )
 
 type gatewayItem struct {
@@ -66,6 +69,8 @@ type gatewayItem struct {
 	Overwritten   int                    `dynamodbav:"overwritten,omitempty"`
 	OverwrittenAt time.Time              `dynamodbav:"overwrittenAt,omitempty"`
 	Refused       map[string]refusalItem `dynamodbav:"refused"`
+	Pinned        []string               `dynamodbav:"pinned,omitempty"`
+	HadDirectory  bool                   `dynamodbav:"hadDirectory,omitempty"`
 }
 
 type refusalItem struct {
@@ -88,11 +93,11 @@ type statusItem struct {
 	Admitted []string    `dynamodbav:"admitted,omitempty"`
 }
 
-type selectedItem struct {
-	Gateway   string   `dynamodbav:"gateway"`
-	Item      string   `dynamodbav:"item"`
-	Selection string   `dynamodbav:"selection"`
-	Accounts  []string `dynamodbav:"accounts,stringset,omitempty"`
+type setItem struct {
+	Gateway string   `dynamodbav:"gateway"`
+	Item    string   `dynamodbav:"item"`
+	Of      string   `dynamodbav:"of"`
+	Members []string `dynamodbav:"members,stringset,omitempty"`
 }
 
 // GatewayKey is the key of the gateway's own item.
@@ -100,7 +105,7 @@ func GatewayKey(gateway grant.Gateway) Key {
 	return Key{Partition: gateway.ARN(), Sort: gatewaySort}
 }
 
-// GatewayItem is the gateway's own item, which leaves out whom selectors mean.
+// GatewayItem is the gateway's own item, which leaves out the sets.
 func GatewayItem(gateway grant.Gateway, state plan.GatewayState) Item {
 	item := gatewayItem{
 		Gateway: gateway.ARN(), Item: gatewaySort, Version: state.Version,
@@ -109,6 +114,7 @@ func GatewayItem(gateway grant.Gateway, state plan.GatewayState) Item {
 		LastError: state.LastError, LastMessage: state.LastMessage, Failures: state.Failures,
 		Due: state.Due, Recheck: state.Recheck,
 		Overwritten: state.Overwritten, OverwrittenAt: state.OverwrittenAt,
+		Pinned: state.Pinned, HadDirectory: state.HadDirectory,
 	}
 	for principal, refusal := range state.Refused {
 		if item.Refused == nil {
@@ -144,17 +150,48 @@ func StatusItem(gateway grant.Gateway, key grant.Key, status grant.Status) Item 
 	})
 }
 
-// SelectedKey is the key of the item that says whom a selector means.
-func SelectedKey(gateway grant.Gateway, selection string) Key {
-	return Key{Partition: gateway.ARN(), Sort: within(SelectedPrefix, selection)}
+// Set is what a gateway's state holds in an item of its own: of whom or what, and
+// the members. Nobody is a set without members.
+type Set struct {
+	Key     Key
+	Of      string
+	Members []string // sorted, none twice
 }
 
-// SelectedItem says whom a selector means. Nobody is an item without accounts.
-func SelectedItem(gateway grant.Gateway, selection string, accounts []string) Item {
-	return marshal(selectedItem{
-		Gateway: gateway.ARN(), Item: within(SelectedPrefix, selection), Selection: selection,
-		Accounts: sorted(accounts),
-	})
+// Sets are those of the state, in the order of their keys.
+func Sets(gateway grant.Gateway, known plan.Foreknown) []Set {
+	var sets []Set
+	for _, kind := range []struct {
+		prefix string
+		sets   map[string][]string
+	}{{selectedPrefix, known.Selected}, {announcedPrefix, known.Announced}} {
+		for _, of := range slices.Sorted(maps.Keys(kind.sets)) {
+			key := Key{Partition: gateway.ARN(), Sort: within(kind.prefix, of)}
+			sets = append(sets, Set{Key: key, Of: of, Members: sorted(kind.sets[of])})
+		}
+	}
+	return sets
+}
+
+// SetChanges compares the sets that are recorded with those that are to be: the
+// items to put, in the order of their keys, and those to delete.
+func SetChanges(gateway grant.Gateway, was, is plan.Foreknown) (put []Item, gone []Key) {
+	recorded := make(map[Key]Set)
+	for _, set := range Sets(gateway, was) {
+		recorded[set.Key] = set
+	}
+	for _, set := range Sets(gateway, is) {
+		if known, found := recorded[set.Key]; !found || !slices.Equal(known.Members, set.Members) {
+			put = append(put, marshal(setItem{Gateway: gateway.ARN(), Item: set.Key.Sort, Of: set.Of, Members: set.Members}))
+		}
+		delete(recorded, set.Key)
+	}
+	for _, set := range Sets(gateway, was) {
+		if _, left := recorded[set.Key]; left {
+			gone = append(gone, set.Key)
+		}
+	}
+	return put, gone
 }
 
 // within is a sort key that begins with prefix. It only has to be unique: what
@@ -171,8 +208,8 @@ func within(prefix, name string) string {
 }
 
 // sorted is a copy, sorted and without repetition, and nil for nobody.
-func sorted(accounts []string) []string {
-	return slices.Compact(slices.Sorted(slices.Values(accounts)))
+func sorted(members []string) []string {
+	return slices.Compact(slices.Sorted(slices.Values(members)))
 }
 
 // ParseState reads all items of a gateway but the journal. No items are the zero
@@ -186,8 +223,10 @@ func ParseState(items []Item) (plan.State, error) {
 			err = parseGateway(&state, item)
 		case strings.HasPrefix(sort, statusPrefix):
 			err = parseStatus(&state, item)
-		case strings.HasPrefix(sort, SelectedPrefix):
-			err = parseSelected(&state, item)
+		case strings.HasPrefix(sort, selectedPrefix):
+			err = parseSet(&state.Gateway.Selected, item)
+		case strings.HasPrefix(sort, announcedPrefix):
+			err = parseSet(&state.Gateway.Announced, item)
 		}
 		if err != nil {
 			return plan.State{}, fmt.Errorf("item %q of the state table: %w", StatesLayout.Of(item).Sort, err)
@@ -206,9 +245,11 @@ func parseGateway(state *plan.State, item Item) error {
 		Authorizer: read.Authorizer, AppliedHash: read.AppliedHash, PendingHash: read.PendingHash,
 		Size:      plan.Size{Bytes: read.Bytes, Statements: read.Statements},
 		LastError: read.LastError, LastMessage: read.LastMessage, Failures: read.Failures,
-		Due: read.Due, Recheck: read.Recheck, Selected: state.Gateway.Selected,
+		Due: read.Due, Recheck: read.Recheck,
 		Overwritten: read.Overwritten, OverwrittenAt: read.OverwrittenAt,
+		Pinned: read.Pinned, Foreknown: state.Gateway.Foreknown,
 	}
+	state.Gateway.HadDirectory = read.HadDirectory
 	for principal, refusal := range read.Refused {
 		if state.Gateway.Refused == nil {
 			state.Gateway.Refused = make(map[string]plan.Refusal, len(read.Refused))
@@ -233,33 +274,16 @@ func parseStatus(state *plan.State, item Item) error {
 	return nil
 }
 
-func parseSelected(state *plan.State, item Item) error {
-	var read selectedItem
+func parseSet(sets *map[string][]string, item Item) error {
+	var read setItem
 	if err := unmarshal(item, &read); err != nil {
 		return err
 	}
-	if state.Gateway.Selected == nil {
-		state.Gateway.Selected = make(map[string][]string)
+	if *sets == nil {
+		*sets = make(map[string][]string)
 	}
-	state.Gateway.Selected[read.Selection] = sorted(read.Accounts)
+	(*sets)[read.Of] = sorted(read.Members)
 	return nil
-}
-
-// SelectedChanges compares whom selectors are recorded to mean with whom they
-// mean: the items to put, in the order of their keys, and those to delete.
-func SelectedChanges(gateway grant.Gateway, was, is map[string][]string) (put []Item, gone []Key) {
-	for _, selection := range slices.Sorted(maps.Keys(is)) {
-		recorded, known := was[selection]
-		if !known || !slices.Equal(sorted(is[selection]), recorded) {
-			put = append(put, SelectedItem(gateway, selection, is[selection]))
-		}
-	}
-	for _, selection := range slices.Sorted(maps.Keys(was)) {
-		if _, kept := is[selection]; !kept {
-			gone = append(gone, SelectedKey(gateway, selection))
-		}
-	}
-	return put, gone
 }
 
 func marshal(value any) Item {

@@ -33,14 +33,14 @@ func States(t *testing.T, open func(t *testing.T) StatesTable) {
 	for name, holds := range map[string]func(*testing.T, StatesTable){
 		"nothing recorded is the zero state":                         nothingRecorded,
 		"everything recorded is loaded":                              statesAreFaithful,
-		"a record replaces the gateway's own and selected accounts":  recordsReplace,
+		"a record replaces the gateway's own and its sets":           recordsReplace,
 		"statuses stay until they are replaced or their row is gone": statusesStay,
 		"hundreds of statuses are recorded at once":                  manyStatuses,
 		"every row has a status of its own, whatever its id":         oddRows,
 		"of two due times the earlier counts":                        earlierDueCounts,
 		"nothing is recorded on top of what was not loaded":          versionsCount,
 		"refused principals are added before a write":                refusedAdded,
-		"selected accounts are added before a write":                 selectedAdded,
+		"a mark adds to the sets and takes nothing from them":        setsAdded,
 		"of many who mark a gateway as due nobody is forgotten":      manyMarkers,
 		"selectors may mean more accounts than an item holds":        manySelected,
 		"a gateway is due from its time on, the longest due first":   dueInOrder,
@@ -72,6 +72,8 @@ func record(t *testing.T, table StatesTable, gateway grant.Gateway, state plan.G
 	return table.Record(t.Context(), gateway, state, statuses, gone)
 }
 
+func selected(accounts map[string][]string) plan.Foreknown { return plan.Foreknown{Selected: accounts} }
+
 func key(gateway, id string) grant.Key { return grant.Key{Gateway: gateway, ID: id} }
 
 func nothingRecorded(t *testing.T, table StatesTable) {
@@ -89,8 +91,9 @@ func statesAreFaithful(t *testing.T, table StatesTable) {
 	want := filled[plan.State]()
 	want.Gateway.Version = 0
 	slices.Sort(want.Gateway.Selected[firstOf(want.Gateway.Selected)])
+	slices.Sort(want.Gateway.Announced[firstOf(want.Gateway.Announced)])
 	other := plan.State{
-		Gateway: plan.GatewayState{LastMessage: "🚪 \" \n", Selected: map[string][]string{"o-exampleorgid": {"111122223333", "444455556666"}, "ou-abcd-11112222 except ou-abcd-33334444": nil}},
+		Gateway: plan.GatewayState{LastMessage: "🚪 \" \n", Foreknown: selected(map[string][]string{"o-exampleorgid": {"111122223333", "444455556666"}, "ou-abcd-11112222 except ou-abcd-33334444": nil})},
 		Grants:  map[grant.Key]grant.Status{key("*", "Ελληνικά"): {Phase: grant.PhaseAdmitted}, key(beta.ARN(), "a#b"): {Phase: grant.PhaseInvalid, Since: at(1)}},
 	}
 	must(t, record(t, table, alpha, want.Gateway, want.Grants, nil))
@@ -109,9 +112,9 @@ func firstOf[K comparable, V any](m map[K]V) K {
 func recordsReplace(t *testing.T, table StatesTable) {
 	must(t, record(t, table, alpha, filled[plan.GatewayState](), nil, nil))
 	for _, next := range []plan.GatewayState{
-		{Authorizer: "AWS_IAM", Selected: map[string][]string{"ou-abcd-11111111": {"111122223333", "222233334444"}, "ou-abcd-22222222": {"333344445555"}}},
-		{Failures: 3, Selected: map[string][]string{"ou-abcd-11111111": {"222233334444", "444455556666"}, "o-exampleorgid": {"333344445555"}}},
-		{Due: at(3), Selected: map[string][]string{"ou-abcd-11111111": nil}},
+		{Authorizer: "AWS_IAM", Foreknown: selected(map[string][]string{"ou-abcd-11111111": {"111122223333", "222233334444"}, "ou-abcd-22222222": {"333344445555"}})},
+		{Failures: 3, Foreknown: selected(map[string][]string{"ou-abcd-11111111": {"222233334444", "444455556666"}, "o-exampleorgid": {"333344445555"}})},
+		{Due: at(3), Foreknown: selected(map[string][]string{"ou-abcd-11111111": nil})},
 		{AppliedHash: "abc"},
 		{},
 	} {
@@ -178,7 +181,7 @@ func versionsCount(t *testing.T, table StatesTable) {
 		t.Helper()
 		before, err := table.Load(t.Context(), alpha)
 		must(t, err)
-		stale := plan.GatewayState{Version: version, AppliedHash: "stale", Selected: map[string][]string{"o-exampleorgid": {"111122223333"}}}
+		stale := plan.GatewayState{Version: version, AppliedHash: "stale", Foreknown: selected(map[string][]string{"o-exampleorgid": {"111122223333"}})}
 		if err := table.Record(t.Context(), alpha, stale, statuses, []grant.Key{key("*", "kept")}); grant.CodeOf(err) != reconcile.CodeRecordedMeanwhile {
 			t.Errorf("%s: want %s, got %v", reason, reconcile.CodeRecordedMeanwhile, err)
 		}
@@ -198,7 +201,7 @@ func versionsCount(t *testing.T, table StatesTable) {
 	must(t, table.Record(t.Context(), alpha, plan.GatewayState{Version: before}, map[grant.Key]grant.Status{key("*", "kept"): {Phase: grant.PhaseAdmitted}}, nil))
 	refused("a record", before)
 	before = loaded()
-	must(t, table.MarkDue(t.Context(), alpha, plan.Intent{Selected: map[string][]string{"o-exampleorgid": {"444455556666"}}}))
+	must(t, table.MarkDue(t.Context(), alpha, plan.Intent{Foreknown: selected(map[string][]string{"o-exampleorgid": {"444455556666"}})}))
 	refused("a mark", before)
 	must(t, table.Record(t.Context(), alpha, plan.GatewayState{Version: loaded(), AppliedHash: "fresh"}, statuses, nil))
 	same(t, "hash", "fresh", load(t, table, alpha).Gateway.AppliedHash)
@@ -238,23 +241,41 @@ func earlierDueCounts(t *testing.T, table StatesTable) {
 	eventually(t, "what is due", []string{alpha.ARN()}, func() ([]string, error) { return table.Due(t.Context(), at(9)) })
 }
 
-func selectedAdded(t *testing.T, table StatesTable) {
+func setsAdded(t *testing.T, table StatesTable) {
 	before := plan.GatewayState{
 		AppliedHash: "abc", Failures: 2, LastError: "X",
-		Selected: map[string][]string{"ou-abcd-11111111": {"111122223333"}, "ou-abcd-22222222": {"444455556666"}},
+		Foreknown: plan.Foreknown{
+			Selected:  map[string][]string{"ou-abcd-11111111": {"111122223333"}, "ou-abcd-22222222": {"444455556666"}},
+			Announced: map[string][]string{"": {"arn:aws:iam::444455556666:role/One"}},
+		},
 	}
 	statuses := map[grant.Key]grant.Status{key("*", "one"): {Phase: grant.PhaseAdmitted}}
 	must(t, record(t, table, alpha, before, statuses, nil))
-	must(t, table.MarkDue(t.Context(), alpha, plan.Intent{Due: at(2), Hash: "def", Selected: map[string][]string{
-		"ou-abcd-11111111": {"222233334444", "111122223333", "222233334444"}, "o-exampleorgid": {"999900001111"}, "tag:team=red": nil,
+	must(t, table.MarkDue(t.Context(), alpha, plan.Intent{Due: at(2), Hash: "def", Foreknown: plan.Foreknown{
+		Selected: map[string][]string{
+			"ou-abcd-11111111": {"222233334444", "111122223333", "222233334444"}, "o-exampleorgid": {"999900001111"}, "tag:team=red": nil,
+		},
+		Announced: map[string][]string{
+			"": {"arn:aws:iam::444455556666:role/Two"}, "AIDA0000000000000001 AROA0000000000000001": {"arn:aws:iam::444455556666:role/One"},
+		},
+		HadDirectory: true,
 	}}))
 	after := before
 	after.Due, after.Recheck, after.PendingHash = at(2), at(2), "def"
-	after.Selected = map[string][]string{
-		"ou-abcd-11111111": {"111122223333", "222233334444"}, "ou-abcd-22222222": {"444455556666"},
-		"o-exampleorgid": {"999900001111"}, "tag:team=red": nil,
+	after.Foreknown = plan.Foreknown{
+		Selected: map[string][]string{
+			"ou-abcd-11111111": {"111122223333", "222233334444"}, "ou-abcd-22222222": {"444455556666"},
+			"o-exampleorgid": {"999900001111"}, "tag:team=red": nil,
+		},
+		Announced: map[string][]string{
+			"": {"arn:aws:iam::444455556666:role/One", "arn:aws:iam::444455556666:role/Two"},
+			"AIDA0000000000000001 AROA0000000000000001": {"arn:aws:iam::444455556666:role/One"},
+		},
+		HadDirectory: true,
 	}
 	same(t, "state", plan.State{Gateway: after, Grants: statuses}, load(t, table, alpha))
+	must(t, table.MarkDue(t.Context(), alpha, plan.Intent{Due: at(2), Hash: "def"}))
+	same(t, "state after a mark of nothing", plan.State{Gateway: after, Grants: statuses}, load(t, table, alpha))
 	must(t, record(t, table, alpha, before, nil, nil))
 	same(t, "state", plan.State{Gateway: before, Grants: statuses}, load(t, table, alpha))
 }
@@ -265,7 +286,7 @@ func manyMarkers(t *testing.T, table StatesTable) {
 	for i := range want {
 		want[i] = fmt.Sprintf("%012d", i)
 		markers.Go(func() {
-			intent := plan.Intent{Due: at(10 + (i+3)%len(want)), Hash: "abc", Selected: map[string][]string{"o-exampleorgid": {want[i]}}}
+			intent := plan.Intent{Due: at(10 + (i+3)%len(want)), Hash: "abc", Foreknown: selected(map[string][]string{"o-exampleorgid": {want[i]}})}
 			if err := table.MarkDue(t.Context(), alpha, intent); err != nil {
 				t.Error(err)
 			}
@@ -275,7 +296,7 @@ func manyMarkers(t *testing.T, table StatesTable) {
 	got := load(t, table, alpha)
 	got.Gateway.Recheck = time.Time{} // of whoever came last
 	same(t, "state", plan.State{Gateway: plan.GatewayState{
-		Due: at(10), PendingHash: "abc", Selected: map[string][]string{"o-exampleorgid": want},
+		Due: at(10), PendingHash: "abc", Foreknown: selected(map[string][]string{"o-exampleorgid": want}),
 	}}, got)
 }
 
@@ -295,9 +316,9 @@ func manySelected(t *testing.T, table StatesTable) {
 	for selection := range first {
 		second[selection] = accounts[half:]
 	}
-	must(t, record(t, table, alpha, plan.GatewayState{Selected: first}, nil, nil))
+	must(t, record(t, table, alpha, plan.GatewayState{Foreknown: selected(first)}, nil, nil))
 	same(t, "selected", first, load(t, table, alpha).Gateway.Selected)
-	must(t, table.MarkDue(t.Context(), alpha, plan.Intent{Selected: second}))
+	must(t, table.MarkDue(t.Context(), alpha, plan.Intent{Foreknown: selected(second)}))
 	same(t, "selected", both, load(t, table, alpha).Gateway.Selected)
 }
 

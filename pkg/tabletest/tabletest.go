@@ -106,6 +106,8 @@ func fill(value reflect.Value, count *int) {
 		value.SetString(fmt.Sprintf("%s %d", strings.ToLower(value.Type().Name()), *count))
 	case reflect.Int:
 		value.SetInt(int64(*count))
+	case reflect.Bool:
+		value.SetBool(true)
 	case reflect.Struct:
 		for _, field := range value.Fields() {
 			fill(field, count)

@@ -2,7 +2,6 @@ package simulation
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
 	"github.com/gateway-grants/gateway-grants/pkg/policy"
@@ -22,10 +21,10 @@ func (n *run) decided() int {
 
 // announces notes whom a write is to name by identity, before it does.
 func (n *run) announces(intent plan.Intent) {
-	for _, announced := range intent.Selected {
+	for _, announced := range intent.Announced {
 		for _, arn := range announced {
 			first, known := n.gateway.announced[arn]
-			if strings.HasPrefix(arn, "arn:") && (!known || n.decided() < first) {
+			if !known || n.decided() < first {
 				n.gateway.announced[arn] = n.decided()
 			}
 		}

@@ -154,8 +154,7 @@ func holdsForgotten(_ *run, d *reconcile.Dependencies, _ *plan.Limits) {
 
 func directoryForgotten(_ *run, d *reconcile.Dependencies, _ *plan.Limits) {
 	d.States = statesAs{States: d.States, load: func(state plan.State) plan.State {
-		state.Gateway.Selected = maps.Clone(state.Gateway.Selected)
-		delete(state.Gateway.Selected, "directory")
+		state.Gateway.HadDirectory = false
 		return state
 	}}
 }
