@@ -224,9 +224,9 @@ func ParseState(items []Item) (plan.State, error) {
 		case strings.HasPrefix(sort, statusPrefix):
 			err = parseStatus(&state, item)
 		case strings.HasPrefix(sort, selectedPrefix):
-			err = parseSet(&state.Gateway.Selected, item)
+			state.Gateway.Selected, err = addSet(state.Gateway.Selected, item)
 		case strings.HasPrefix(sort, announcedPrefix):
-			err = parseSet(&state.Gateway.Announced, item)
+			state.Gateway.Announced, err = addSet(state.Gateway.Announced, item)
 		}
 		if err != nil {
 			return plan.State{}, fmt.Errorf("item %q of the state table: %w", StatesLayout.Of(item).Sort, err)
@@ -274,16 +274,16 @@ func parseStatus(state *plan.State, item Item) error {
 	return nil
 }
 
-func parseSet(sets *map[string][]string, item Item) error {
+func addSet(sets map[string][]string, item Item) (map[string][]string, error) {
 	var read setItem
 	if err := unmarshal(item, &read); err != nil {
-		return err
+		return nil, err
 	}
-	if *sets == nil {
-		*sets = make(map[string][]string)
+	if sets == nil {
+		sets = make(map[string][]string)
 	}
-	(*sets)[read.Of] = sorted(read.Members)
-	return nil
+	sets[read.Of] = sorted(read.Members)
+	return sets, nil
 }
 
 func marshal(value any) Item {
