@@ -185,18 +185,32 @@ func (r *reader) follow() (follow Follow, set bool) {
 	}
 }
 
+// Expiries that can be written in RFC 3339, in a policy as well as in a table. The
+// first leaves out the zero time, which stands for never.
+var (
+	firstExpiry = time.Unix(0, 0).UTC()
+	lastExpiry  = time.Date(9999, time.December, 31, 23, 59, 59, 0, time.UTC)
+)
+
 // expires reads an RFC 3339 time, or a date that means the end of that day in
-// UTC.
+// UTC. What lies beyond lastExpiry ends then, and what lies before firstExpiry is
+// a slip of the pen.
 func (r *reader) expires() time.Time {
 	if _, ok := r.attributes[AttrExpires]; !ok {
 		return time.Time{}
 	}
 	text := r.text(AttrExpires)
-	if moment, err := time.Parse(time.RFC3339, text); err == nil {
-		return moment.UTC()
+	moment, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		moment, err = time.Parse(time.DateOnly, text)
+		moment = moment.AddDate(0, 0, 1)
 	}
-	if day, err := time.Parse(time.DateOnly, text); err == nil {
-		return day.AddDate(0, 0, 1)
+	switch {
+	case err != nil || moment.Before(firstExpiry):
+	case moment.After(lastExpiry):
+		return lastExpiry
+	default:
+		return moment.UTC()
 	}
 	r.fail(CodeInvalidExpiry, "read expires "+quote(text), "write a date such as 2027-01-31 (to its end, UTC) or a time such as 2027-01-31T18:00:00Z")
 	return time.Time{}

@@ -100,6 +100,8 @@ func TestARowThatCannotBeUnderstoodSaysWhy(t *testing.T) {
 		"expires tomorrow":      {"no one's clock is asked", grant.Attributes{"expires": "tomorrow"}, grant.CodeInvalidExpiry, "2027-01-31"},
 		"expires never":         {"empty text is no expiry and no date", grant.Attributes{"expires": ""}, grant.CodeInvalidExpiry, "2027-01-31"},
 		"expires without zone":  {"whose midnight it is must be said", grant.Attributes{"expires": "2027-01-31T18:00:00"}, grant.CodeInvalidExpiry, "Z"},
+		"expires in year 1":     {"it must not be taken for never", grant.Attributes{"expires": "0001-01-01T00:00:00Z"}, grant.CodeInvalidExpiry, "2027-01-31"},
+		"the day before year 1": {"its end must not be taken for never", grant.Attributes{"expires": "0000-12-31"}, grant.CodeInvalidExpiry, "2027-01-31"},
 		"30 February":           {"there is no such day", grant.Attributes{"expires": "2027-02-30"}, grant.CodeInvalidExpiry, "2027-01-31"},
 		"exclude from account":  {"an account has no parts", grant.Attributes{"exclude": []any{"777788889999"}}, grant.CodeInvalidExclude, "OU"},
 		"exclude a name":        {"names are not unique", grant.Attributes{"principal": "o-exampleorgid", "exclude": []any{"sandbox"}}, grant.CodeInvalidExclude, "account ids"},
@@ -188,6 +190,15 @@ func TestAGrantEndsAtTheEndOfItsDay(t *testing.T) {
 	}
 	if parsed.Grant.Live(last.Add(time.Second)) {
 		t.Error("it outlived its day")
+	}
+}
+
+func TestNoGrantEndsLaterThanCanBeWritten(t *testing.T) {
+	last := time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
+	for _, text := range []string{"9999-12-31", "9999-12-31T23:59:59Z", "9999-12-31T23:59:59.5Z", "9999-12-31T23:59:59-01:00"} {
+		if got := grant.Parse(row(grant.Attributes{"expires": text})); got.Fault != nil || !got.Grant.Expires.Equal(last) {
+			t.Errorf("%s: %+v", text, got)
+		}
 	}
 }
 

@@ -261,6 +261,17 @@ func TestAGatewayThatCannotBeManagedIsLeftAlone(t *testing.T) {
 	}
 }
 
+func TestAGrantUntilTheEndOfTimeIsApplied(t *testing.T) {
+	w := world(t, rowOf("forever", "444455556666", "expires", "9999-12-31"))
+	p := mustMake(t, w)
+	if got := p.Status[key("forever")]; got.Phase != grant.PhaseAdmitted {
+		t.Errorf("%+v", got)
+	}
+	if _, err := time.Parse(time.RFC3339, p.Due.Format(time.RFC3339)); err != nil {
+		t.Errorf("due at a time that cannot be read: %v", err)
+	}
+}
+
 func TestADirectoryThatCannotBeReadRemovesNobody(t *testing.T) {
 	w := world(t, rowOf("unit", "ou-abcd-11112222"), rowOf("explicit", "888899990000"))
 	w.Accounts = members(t, []string{"ou-abcd-11112222"}, map[string]string{"444455556666": "ou-abcd-11112222", "888899990000": ""})
