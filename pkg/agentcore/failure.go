@@ -50,6 +50,8 @@ func putFailure(op string, err error) error {
 	switch {
 	case isInvalidPrincipal(err):
 		return coded(reconcile.CodeInvalidPrincipal, op, err)
+	case isTooLarge(err):
+		return coded(reconcile.CodePolicyTooLarge, op, err)
 	case isInvalid(err):
 		return coded(reconcile.CodeInvalidPolicy, op, err)
 	}
@@ -67,6 +69,15 @@ func isInvalidPrincipal(err error) bool {
 	return ok && strings.Contains(strings.ToLower(invalid.ErrorMessage()), "invalid principal")
 }
 
+// isTooLarge tells whether AWS refused the document for its size. Here, too, the
+// text decides: that of a string that is longer than the service model allows. A
+// text that changes costs little: the document counts as refused for another reason.
+// https://docs.aws.amazon.com/bedrock-agentcore-control/latest/APIReference/API_PutResourcePolicy.html
+func isTooLarge(err error) bool {
+	invalid, ok := errors.AsType[*types.ValidationException](err)
+	return ok && strings.Contains(invalid.ErrorMessage(), "length less than or equal to")
+}
+
 // refusal is the code of an answer, or of a call that got none.
 func refusal(err error) grant.Code {
 	if api, ok := errors.AsType[smithy.APIError](err); ok {
@@ -79,6 +90,8 @@ func refusal(err error) grant.Code {
 		return reconcile.CodeThrottled
 	case http.StatusUnauthorized, http.StatusForbidden:
 		return reconcile.CodeAccessDenied
+	case http.StatusConflict:
+		return reconcile.CodeBusy
 	}
 	return reconcile.CodeUnknown
 }
@@ -134,6 +147,10 @@ func hint(code grant.Code) string {
 		return "check the caller's credentials and its permissions for bedrock-agentcore"
 	case reconcile.CodeInvalidPrincipal:
 		return "AWS does not know a principal of the document; check that each exists"
+	case reconcile.CodePolicyTooLarge:
+		return "AWS takes no policy of that size"
+	case reconcile.CodeBusy:
+		return "AWS is changing the gateway otherwise; it is tried again later"
 	case reconcile.CodeUnknownOutcome:
 		return "it may or may not have been done; the next reading shows"
 	default:

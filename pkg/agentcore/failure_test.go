@@ -46,6 +46,8 @@ func TestEveryFailureOfAWriteIsToldApart(t *testing.T) {
 		{"another rule of documents is broken", put, refuse(400, "ValidationException", "Policy has no statements"), reconcile.CodeInvalidPolicy},
 		{"a deletion has no document to blame", remove, refuse(400, "ValidationException", "Invalid principal in policy"), reconcile.CodeUnknown},
 		{"the gateway is gone", put, refuse(404, "ResourceNotFoundException", "no such gateway"), reconcile.CodeUnknown},
+		{"a document is too long", put, refuse(400, "ValidationException", "Value at 'policy' failed to satisfy constraint: Member must have length less than or equal to 20480"), reconcile.CodePolicyTooLarge},
+		{"the gateway is being changed", put, refuse(409, "ConflictException", "Gateway is being updated"), reconcile.CodeBusy},
 		{"a quota is no rate", put, refuse(402, "ServiceQuotaExceededException", "too many"), reconcile.CodeUnknown},
 		{"AWS failed and may have done it", put, refuse(500, "InternalServerException", "oops"), reconcile.CodeUnknownOutcome},
 		{"a 5xx without a text", remove, say(502, ""), reconcile.CodeUnknownOutcome},

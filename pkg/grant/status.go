@@ -19,9 +19,10 @@ const (
 	CodeNotListed       Code = "NotListed"           // the gateway's region or owner is not on the deployment's list
 	CodeWrongAuthorizer Code = "WrongAuthorizer"     // the gateway does not use IAM
 	CodeGatewayGone     Code = "GatewayGone"         // there is no such gateway
-	CodeGatewayNotReady Code = "GatewayNotReady"     // still being created, updated or deleted
+	CodeGatewayNotReady Code = "GatewayNotReady"     // still being created, or being deleted
 	CodePolicyFull      Code = "PolicyFull"          // AWS's limits leave no room
-	CodeQuarantined     Code = "Quarantined"         // AWS refuses the principal
+	CodeQuarantined     Code = "Quarantined"         // AWS does not know the principal
+	CodePolicyRefused   Code = "PolicyRefused"       // AWS refuses a policy with it, for another reason
 	CodeRecreated       Code = "PrincipalRecreated"  // the role may be another one by now
 	CodeNoDirectory     Code = "NoDirectory"         // no complete listing of the organization yet
 	CodeDirectoryFailed Code = "DirectoryUnreadable" // whom a selector means cannot be read now
@@ -29,7 +30,6 @@ const (
 	CodeOutsideOrg      Code = "OutsideOrganization" // neither a member nor on the trusted list
 	CodeOtherPartition  Code = "OtherPartition"      // the principal lives in another AWS partition
 	CodeContested       Code = "Contested"           // somebody else keeps taking it out
-	CodeHeld            Code = "Held"                // waits for somebody's approval
 )
 
 // Status is where a row stands on one gateway, as the state table records it.

@@ -2,14 +2,17 @@ package plan
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
 	"github.com/gateway-grants/gateway-grants/pkg/policy"
 )
 
 // draft is what a plan was compiled from, so that parts of it can be compiled.
 type draft struct {
+	world    World
 	compiler compiler
 	base     *policy.Document
 	foreign  []policy.Statement
@@ -30,7 +33,7 @@ func (d draft) document(accesses map[access]bool) (*policy.Document, error) {
 	if owned := d.compiler.compile(list); len(d.foreign)+len(owned) > 0 {
 		document = d.base.WithStatements(append(slices.Clone(d.foreign), owned...)...)
 	}
-	return document, prove(d.compiler, document, d.foreign, accesses)
+	return document, prove(d.compiler, d.base, document, d.foreign, accesses)
 }
 
 // Standing lists the principals of the plan that the policy names already, and
@@ -58,15 +61,35 @@ func (d draft) principals(standing bool) []string {
 }
 
 // Part is the document of the plan with only the given principals in it, proved
-// as the whole is; nil for no policy. Foreign statements are always in it.
-func (p Plan) Part(principals []string) (*policy.Document, error) {
+// as the whole is, and what names it; nil for no policy. Foreign statements are
+// always in it.
+func (p Plan) Part(principals []string) (document *policy.Document, named string, err error) {
 	part := make(map[access]bool)
 	for a := range p.draft.admitted {
 		if slices.Contains(principals, a.principal()) {
 			part[a] = true
 		}
 	}
-	return p.draft.document(part)
+	document, err = p.draft.document(part)
+	return document, hash(part, nil), err
+}
+
+// Stuck says where every row stands when the plan could not be carried out: who is
+// let in by the policy in force, and why nobody else is.
+func (p Plan) Stuck(inForce *policy.Document, refused map[string]Refusal, failure *grant.Error) map[grant.Key]grant.Status {
+	d := p.draft
+	owned, _ := split(inForce, d.compiler.limits.Installation)
+	v := verdict{
+		admitted: lasting(decompile(owned, d.compiler.resource, d.compiler.partition).accesses),
+		refused:  refused, now: d.world.Now, planned: d.verdict.admitted, failure: failure,
+	}
+	for a := range d.verdict.admitted {
+		if refusal, known := refused[a.principal()]; known && refusal.holds(v.now) {
+			v.planned = maps.Clone(v.planned)
+			delete(v.planned, a)
+		}
+	}
+	return statuses(d.world, d.claims, v)
 }
 
 // Owns tells whether a statement is one of this installation's.

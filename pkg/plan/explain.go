@@ -15,6 +15,9 @@ type verdict struct {
 	refused   map[string]Refusal // by principal
 	contested time.Time          // until when nothing is put back; zero for not contested
 	now       time.Time
+
+	planned map[access]bool // what would be admitted but for the failure
+	failure *grant.Error    // why it is not; nil for none
 }
 
 // against says why a claimed access is not admitted.
@@ -23,10 +26,14 @@ func (v verdict) against(a access) (grant.Code, string) {
 	switch {
 	case !v.contested.IsZero():
 		return grant.CodeContested, "somebody keeps taking it out of the policy; it is put back at " + v.contested.UTC().Format(time.RFC3339)
+	case v.planned[a]:
+		return v.failure.Code, v.failure.Error()
 	case !known || !refusal.holds(v.now):
 		return grant.CodePolicyFull, "the gateway's policy has no room for it"
 	case refusal.Code == grant.CodeRecreated:
 		return refusal.Code, a.who + " was, or may have been, deleted since it was let in, and may be somebody else's by now; confirm it with `gateway-grants confirm`, or revoke the grant"
+	case refusal.Code == grant.CodePolicyRefused:
+		return refusal.Code, "AWS refuses a policy with " + a.principal() + " in it; it is tried again at " + refusal.NextTry.UTC().Format(time.RFC3339)
 	default:
 		return refusal.Code, "AWS does not know " + a.principal() + "; it is tried again at " + refusal.NextTry.UTC().Format(time.RFC3339)
 	}
@@ -98,7 +105,8 @@ func statuses(world World, claims []claim, v verdict) map[grant.Key]grant.Status
 		status := all[row.Key]
 		status.Revision = row.Revision
 		status.Since = world.Now
-		if recorded, ok := world.Gateway.Recorded.Grants[row.Key]; ok && status.Same(recorded) {
+		recorded, ok := world.Gateway.Recorded.Grants[row.Key]
+		if ok && status.Phase == recorded.Phase && status.Reason == recorded.Reason {
 			status.Since = recorded.Since
 		}
 		all[row.Key] = status

@@ -23,6 +23,9 @@ func Make(world World, limits Limits) (Plan, error) {
 		return leaveAlone(world, limits, blocked, said), nil
 	}
 
+	if world.Gateway.Recorded.Gateway.Expands {
+		limits.Accounting = ExpandedSize
+	}
 	standing, recorded := lasting(said.accesses), world.Gateway.Recorded
 	r := &resolver{world: world, limits: limits, standing: standing, selected: map[string][]string{}}
 	claims := r.claims()
@@ -39,7 +42,7 @@ func Make(world World, limits Limits) (Plan, error) {
 	}
 	c = c.suited(wanted, said, world.Gateway.Policy, foreign)
 	ordered := byPrecedence(wanted, standing, claims)
-	d := draft{compiler: c, base: world.Gateway.Policy, foreign: foreign, claims: claims, said: said}
+	d := draft{world: world, compiler: c, base: world.Gateway.Policy, foreign: foreign, claims: claims, said: said}
 	d.admitted = fit(c, d.base, foreign, wanted, ordered, standing)
 	want, err := d.document(d.admitted)
 	if err != nil {

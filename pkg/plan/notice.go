@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/policy"
 )
 
 // NoticeType is the detail-type of an event on the bus.
@@ -104,17 +105,36 @@ func (p Plan) Since(first Plan) []Change {
 }
 
 // Applied are the notices of writes that led from what the first plan observed to
-// what this one found settled. Detail holds what the caller knows besides.
+// what this one found settled; none where they came to nothing, as when a
+// principal was tried again in vain. Detail holds what the caller knows besides.
 func (p Plan) Applied(first Plan, detail AppliedDetail) []Notice {
 	net := p.Since(first)
-	detail.Gateway, detail.PlanHash = p.draft.compiler.resource, p.Hash
+	detail.PlanHash = p.Hash
 	detail.Bytes, detail.Statements = p.Size.Bytes, p.Size.Statements
 	detail.Added, detail.Removed = principals(net, Add), principals(net, Remove)
+	if len(detail.Added)+len(detail.Removed)+len(detail.Interrupted) == 0 && !first.Drift {
+		return nil
+	}
 	all := []Notice{{Type: PolicyApplied, Gateway: detail.Gateway, Detail: detail}}
 	if first.Drift {
 		all = append(all, Notice{Type: DriftRepaired, Gateway: detail.Gateway, Detail: detail})
 	}
 	return all
+}
+
+// Interrupted tells of a search for bad principals that did not come to its end:
+// those of the detail that were let in are not by the policy in force.
+func (p Plan) Interrupted(inForce *policy.Document, detail AppliedDetail) []Notice {
+	c := p.draft.compiler
+	owned, _ := split(inForce, c.limits.Installation)
+	said := decompile(owned, c.resource, c.partition)
+	detail.PlanHash = hash(said.accesses, said.strange)
+	if inForce != nil {
+		size := measure(inForce, c.limits.Accounting)
+		detail.Bytes, detail.Statements = size.Bytes, size.Statements
+	}
+	detail.Added, detail.Removed = []string{}, []string{}
+	return []Notice{{Type: PolicyApplied, Gateway: detail.Gateway, Detail: detail}}
 }
 
 func principals(changes []Change, verb Verb) []string {

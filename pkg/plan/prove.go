@@ -18,7 +18,8 @@ const CodeProofFailed grant.Code = "ProofFailed"
 // admitted: it says exactly that, within the limits, foreign statements are
 // untouched, and the evaluator lets in those admitted and nobody near them.
 // Only our own statements are judged: what foreign ones allow or deny is theirs.
-func prove(c compiler, want *policy.Document, foreign []policy.Statement, admitted map[access]bool) error {
+// What stands may be beyond the limits already, and must be allowed to shrink.
+func prove(c compiler, base, want *policy.Document, foreign []policy.Statement, admitted map[access]bool) error {
 	if want == nil {
 		if len(foreign) > 0 || len(admitted) > 0 {
 			return disproved("the policy would be deleted although it has something to say")
@@ -29,9 +30,8 @@ func prove(c compiler, want *policy.Document, foreign []policy.Statement, admitt
 	if err != nil {
 		return disproved("it cannot be parsed: " + err.Error())
 	}
-	size := measure(read, c.limits.Accounting)
-	if size.Statements == 0 {
-		return disproved("it has no statement")
+	if err := proveSize(c.limits, base, read); err != nil {
+		return err
 	}
 	owned, kept := split(read, c.limits.Installation)
 	if err := proveForeign(foreign, kept); err != nil {
@@ -41,6 +41,22 @@ func prove(c compiler, want *policy.Document, foreign []policy.Statement, admitt
 		return err
 	}
 	return proveDecisions(c, &policy.Document{Version: read.Version, Statements: owned}, admitted)
+}
+
+func proveSize(limits Limits, base, want *policy.Document) error {
+	size, before := measure(want, limits.Accounting), Size{}
+	if base != nil {
+		before = measure(base, limits.Accounting)
+	}
+	switch {
+	case size.Statements == 0:
+		return disproved("it has no statement")
+	case size.Bytes > max(limits.MaxBytes, before.Bytes):
+		return disproved(fmt.Sprintf("it would have %d bytes", size.Bytes))
+	case size.Statements > max(limits.MaxStatements, before.Statements):
+		return disproved(fmt.Sprintf("it would have %d statements", size.Statements))
+	}
+	return nil
 }
 
 func disproved(why string) error {

@@ -90,6 +90,19 @@ var mutations = map[string]func(d *policy.Document, owned []int) bool{
 		d.Statements = append(d.Statements, d.Statements[owned[0]])
 		return true
 	},
+	"more bytes than fit": func(d *policy.Document, owned []int) bool {
+		if len(owned) == 0 {
+			return false
+		}
+		s := &d.Statements[owned[0]]
+		s.Principal = &policy.Principals{AWS: slices.Clone(s.Principal.AWS)}
+		for len(d.String()) <= MaxPolicyBytes {
+			for range 100 {
+				s.Principal.AWS = append(s.Principal.AWS, s.Principal.AWS[0])
+			}
+		}
+		return true
+	},
 	"a foreign statement is lost": func(d *policy.Document, owned []int) bool {
 		for i := range d.Statements {
 			if !slices.Contains(owned, i) {
@@ -154,11 +167,11 @@ func TestNoChangedPolicyPassesItsProof(t *testing.T) {
 				continue
 			}
 			placed[name]++
-			if err := prove(d.compiler, changed, d.foreign, d.admitted); grant.CodeOf(err) != CodeProofFailed {
+			if err := prove(d.compiler, d.base, changed, d.foreign, d.admitted); grant.CodeOf(err) != CodeProofFailed {
 				t.Fatalf("%s, and it passes: %v\n%v\n%v", name, err, want, changed)
 			}
 		}
-		if want != nil && prove(d.compiler, nil, d.foreign, d.admitted) == nil {
+		if want != nil && prove(d.compiler, d.base, nil, d.foreign, d.admitted) == nil {
 			t.Fatal("its deletion passes")
 		}
 	})

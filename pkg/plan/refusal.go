@@ -13,22 +13,43 @@ import (
 // A role or user that was let in by identity, and of which the policy shows
 // nothing but a unique id, was deleted: one of its name may be somebody else's.
 func refusals(world World, claims []claim, said reading) map[string]Refusal {
-	known := make(map[string]Refusal)
+	recorded, known := world.Gateway.Recorded.Gateway, make(map[string]Refusal)
 	for _, c := range claims {
 		for _, a := range slices.Concat(c.barred, c.accesses) {
 			principal := a.principal()
-			refusal, refused := world.Gateway.Recorded.Gateway.Refused[principal]
-			switch {
-			case refused && refusal.Held():
-				known[principal] = refusal
-			case a.pinned() && !said.principals[principal] && mayHaveBeenAdmitted(world.Gateway.Recorded, principal, said.leftovers):
-				known[principal] = Refusal{Code: grant.CodeRecreated, Since: world.Now}
-			case refused && !said.principals[principal]:
+			if refusal, refused := recorded.Refused[principal]; refused && !said.principals[principal] {
 				known[principal] = refusal
 			}
 		}
 	}
+	asked := world.askedFor()
+	for _, principal := range slices.Concat(append(slices.Collect(maps.Values(recorded.Announced)), recorded.Pinned)...) {
+		if !said.principals[principal] && mayHaveBeenAdmitted(world.Gateway.Recorded, principal, said.leftovers) && asked(principal) {
+			known[principal] = Refusal{Code: grant.CodeRecreated, Since: world.Now}
+		}
+	}
+	for principal, refusal := range recorded.Refused {
+		if refusal.Held() && asked(principal) {
+			known[principal] = refusal
+		}
+	}
 	return known
+}
+
+// askedFor tells of a role or user whether a row names it, live or not, and of
+// everybody where a row cannot be understood: a slip of the pen, an expiry that is
+// put off, or a while by name must not give a role made anew the access of the one
+// that was deleted.
+func (w World) askedFor() func(principal string) bool {
+	named, anybody := make(map[string]bool), false
+	for _, row := range w.Rows {
+		if row.Fault != nil {
+			anybody = true
+		} else if subject := row.Grant.Subject(); subject.IsExact() {
+			named[subject.ARN(w.Gateway.Gateway.Partition())] = true
+		}
+	}
+	return func(principal string) bool { return anybody || named[principal] }
 }
 
 // mayHaveBeenAdmitted also counts whom a write was to let in whose end was not
@@ -46,6 +67,11 @@ func mayHaveBeenAdmitted(recorded State, principal string, leftovers []string) b
 	return named && len(unclear) > 0
 }
 
+// mostAnnouncements bounds what is kept apart on a gateway that is written to
+// without a pause. What is told of the many is told of all together then: that any
+// unique id may be theirs, which lets in fewer.
+const mostAnnouncements = 16
+
 // announced is what was announced of writes that may still be under way, and whom
 // a write of the plan names by identity. Writes before which other unique ids were
 // found are kept apart: such an id may well be that of somebody whom an earlier one
@@ -62,6 +88,9 @@ func announced(world World, admitted map[access]bool, leftovers []string) map[st
 	ids, principals := sortedSet(found), pinned(admitted)
 	if len(principals)+len(ids) == 0 {
 		return all
+	}
+	if len(all) >= mostAnnouncements {
+		all, ids = map[string][]string{"": sortedSet(slices.Concat(slices.Collect(maps.Values(all))...))}, sortedSet(leftovers)
 	}
 	key := strings.Join(ids, " ")
 	all[key] = sortedSet(slices.Concat(all[key], principals))

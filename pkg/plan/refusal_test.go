@@ -1,6 +1,7 @@
 package plan_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -42,5 +43,25 @@ func TestNobodyIsTakenForARoleWhoseUniqueIDWasFoundBefore(t *testing.T) {
 	late.Gateway.Recorded.Gateway.Foreknown = mustMake(t, announced).Foreknown
 	if got := mustMake(t, late).Status[key("agent")]; got.Phase != grant.PhaseAdmitted {
 		t.Errorf("%+v", got)
+	}
+}
+
+func TestWhatWasAnnouncedStaysSmallOnABusyGateway(t *testing.T) {
+	w := world(t)
+	for i := range 200 {
+		role := fmt.Sprintf("arn:aws:iam::444455556666:role/Agent%d", i)
+		w.Rows = []grant.Row{rowOf("agent", role)}
+		p := mustMake(t, w)
+		// The role is deleted right after, and somebody writes again and again.
+		w.Gateway.Policy = parse(t, strings.ReplaceAll(p.Want.String(), role, fmt.Sprintf("AROA%017d", i)))
+		w.Gateway.Recorded.Gateway = plan.GatewayState{Recheck: now.Add(time.Minute), Foreknown: p.Foreknown, Refused: p.Refused}
+		if got := len(p.Announced); got > 20 {
+			t.Fatalf("%d announcements after %d writes", got, i)
+		}
+		for before := range p.Announced {
+			if len(before) > 1000 {
+				t.Fatalf("an announcement tells %d bytes of unique ids after %d writes", len(before), i)
+			}
+		}
 	}
 }

@@ -63,6 +63,9 @@ type GatewayState struct {
 	// Pinned are the roles and users that were last seen let in by identity, as
 	// ARNs, sorted.
 	Pinned []string
+	// Expands tells that AWS refused for its size a policy that fits as submitted:
+	// it measures after it has expanded account ids.
+	Expands bool
 	Foreknown
 }
 
@@ -85,7 +88,7 @@ type Foreknown struct {
 
 // Refusal is what is known of a principal that AWS would not take.
 type Refusal struct {
-	Code    grant.Code // CodeQuarantined or CodeRecreated
+	Code    grant.Code // CodeQuarantined, CodePolicyRefused or CodeRecreated
 	Since   time.Time
 	Tries   int       // puts refused because of it, one a run
 	NextTry time.Time // zero for held until somebody confirms it

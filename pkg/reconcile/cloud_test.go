@@ -112,6 +112,9 @@ func refused(err error) error {
 	if errors.As(err, &failure) && strings.Contains(failure.Message, "Invalid principal") {
 		return &grant.Error{Code: reconcile.CodeInvalidPrincipal, Op: "put the resource policy", Err: err}
 	}
+	if failure != nil && strings.Contains(failure.Message, "length less than or equal to") {
+		return &grant.Error{Code: reconcile.CodePolicyTooLarge, Op: "put the resource policy", Err: err}
+	}
 	if failure != nil && failure.Code == model.Validation {
 		return &grant.Error{Code: reconcile.CodeInvalidPolicy, Op: "put the resource policy", Err: err}
 	}

@@ -45,11 +45,10 @@ type States interface {
 	// Load reads everything recorded about the gateway; nothing recorded is the
 	// zero State.
 	Load(ctx context.Context, gateway grant.Gateway) (plan.State, error)
-	// MarkDue records what is about to be written: the earlier of the due time
-	// recorded and the one given, the one given as the recheck, the hash as pending, the accounts selected,
-	// added to those recorded by the same key, and the principals refused, added
-	// to those recorded. It always succeeds on top of what others recorded, and
-	// makes a new version, so that whoever loaded an earlier one records nothing.
+	// MarkDue records what is about to be written, on top of whatever others
+	// recorded: of two due times the earlier counts, the recheck and the hash are
+	// those given, and all else is added to what is there. It makes a new version,
+	// so that whoever loaded an earlier one records nothing.
 	MarkDue(ctx context.Context, gateway grant.Gateway, intent plan.Intent) error
 	// Record replaces the gateway's own item, writes the statuses given, and
 	// deletes those of the rows named in gone, all on top of the version that the
@@ -67,9 +66,9 @@ type Entry struct {
 	Cause    string // what asked for the reconcile
 	By       string // ARN of who did it, where that is known
 	PlanHash string // of our statements as written
-	Observed string // the document found, as read; "" for none
+	Observed string // the document that was there before; "" for none
 	Written  string // the document written; "" for a deletion
-	Outcome  string // "written", or the code of the refusal
+	Outcome  string // "written", or the code of the failure
 }
 
 // Notices publishes what people and their tools want to know.

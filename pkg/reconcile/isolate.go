@@ -3,17 +3,24 @@ package reconcile
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
 	"github.com/gateway-grants/gateway-grants/pkg/policy"
 )
 
-// maxTrials bounds the puts that one run spends on finding bad principals; what
-// is left is looked for in the next.
-const maxTrials = 50
+const (
+	// maxTrials bounds the puts that one run spends on finding bad principals; what
+	// is left is looked for in the next.
+	maxTrials = 50
+	// toRecord is how long before its deadline a search ends, so that what it found
+	// is recorded.
+	toRecord = 20 * time.Second
+)
 
 // errMoved says that the policy is no longer what the pass decided upon.
 var errMoved = errors.New("the policy was changed meanwhile")
@@ -24,12 +31,12 @@ var errMoved = errors.New("the policy was changed meanwhile")
 type isolation struct {
 	*run
 	plan        plan.Plan
-	last        *policy.Document // in force, as of the last put
-	trials      int
-	good        []string // principals in force
-	suspects    []string // refused on top of the good ones, and AWS took nothing since
-	bad         []string // suspects without whom AWS did take the others
-	interrupted []string // standing principals that were out for a moment, unless they are bad
+	seen        []*policy.Document // what was in force, the last of them as of now
+	good        []string           // principals in force
+	suspects    []string           // refused on top of the good ones, and AWS took nothing since
+	bad         []string           // suspects without whom AWS did take the others
+	because     map[string]error   // what AWS said of a suspect
+	interrupted []string           // standing principals that were out for a while, unless they are bad
 }
 
 // isolate applies as much of a refused plan as AWS takes, and remembers who is to
@@ -38,66 +45,75 @@ func (r *run) isolate(ctx context.Context, p plan.Plan) error {
 	if err := r.markDue(ctx, p, plan.Trials); err != nil {
 		return err
 	}
-	i := &isolation{run: r, plan: p, last: r.world.Gateway.Policy}
+	i := &isolation{run: r, plan: p, seen: []*policy.Document{r.world.Gateway.Policy}, because: make(map[string]error)}
 	defer i.remember()
-	err := i.search(ctx)
-	if err != nil && grant.CodeOf(err) != CodeIsolating {
-		return err
+	failure := i.search(ctx)
+	if failure != nil && grant.CodeOf(failure) != CodeIsolating {
+		return failure
 	}
 	if err := i.convict(ctx); err != nil {
 		return err
 	}
-	return err
+	return failure
 }
 
 // search takes first what must go out of the last accepted document; then additions
 // go onto it in groups, halved to find the k bad ones among n in O(k log n) puts.
 func (i *isolation) search(ctx context.Context) error {
-	accepted, err := i.try(ctx, i.plan.Standing())
+	refusal, err := i.try(ctx, i.plan.Standing())
 	switch {
 	case err != nil:
 		return err
-	case accepted:
+	case refusal == nil:
 		i.good = i.plan.Standing()
-		return i.add(ctx, i.plan.Additions(), true)
+		return i.split(ctx, i.plan.Additions())
 	default:
-		return i.doubtStanding(ctx)
+		return i.doubtStanding(ctx, refusal)
 	}
 }
 
-// add puts the group onto what is in force. If it is known to be refused as a
-// whole, it is halved at once. A single principal is tried in any case before it is
-// suspected: what was wrong with the whole may have passed meanwhile.
-func (i *isolation) add(ctx context.Context, group []string, refused bool) error {
+// add puts the group onto what is in force, and splits it if AWS refuses that.
+func (i *isolation) add(ctx context.Context, group []string) error {
 	if len(group) == 0 {
 		return nil
 	}
-	if !refused || len(group) == 1 {
-		accepted, err := i.try(ctx, slices.Concat(i.good, group))
-		if err != nil {
-			return err
-		}
-		if accepted {
-			i.good = slices.Concat(i.good, group)
-			return nil
-		}
+	refusal, err := i.try(ctx, slices.Concat(i.good, group))
+	switch {
+	case err != nil:
+		return err
+	case refusal == nil:
+		i.good = slices.Concat(i.good, group)
+		return nil
+	case len(group) == 1:
+		return i.suspect(ctx, group[0], refusal)
+	default:
+		return i.split(ctx, group)
 	}
-	if len(group) == 1 {
-		return i.suspect(ctx, group[0])
+}
+
+// split adds the halves of a group that AWS refuses as a whole. If nobody in the
+// first is to blame, the second need not be tried as a whole either. A single
+// principal is tried in any case: what was wrong with the whole may have passed.
+func (i *isolation) split(ctx context.Context, group []string) error {
+	if len(group) < 2 {
+		return i.add(ctx, group)
 	}
 	half, known := len(group)/2, i.found()
-	if err := i.add(ctx, group[:half], false); err != nil {
+	if err := i.add(ctx, group[:half]); err != nil {
 		return err
 	}
-	nobodyInFirstHalf := i.found() == known
-	return i.add(ctx, group[half:], nobodyInFirstHalf)
+	if i.found() == known {
+		return i.split(ctx, group[half:])
+	}
+	return i.add(ctx, group[half:])
 }
 
 // suspect holds a single principal responsible. The first is convicted at once if
 // nothing of ours is in force: others' statements may be what AWS refuses, and then
 // there is nobody to look for.
-func (i *isolation) suspect(ctx context.Context, principal string) error {
-	i.suspects = append(i.suspects, principal)
+func (i *isolation) suspect(ctx context.Context, principal string, refusal error) error {
+	i.Log.WarnContext(ctx, "principal refused", "gateway", i.gateway.ARN(), "principal", principal, "error", refusal)
+	i.suspects, i.because[principal] = append(i.suspects, principal), refusal
 	if len(i.good) == 0 && i.found() == 1 {
 		return i.convict(ctx)
 	}
@@ -113,12 +129,12 @@ func (i *isolation) convict(ctx context.Context) error {
 	if len(i.suspects) == 0 {
 		return nil
 	}
-	accepted, err := i.put(ctx, i.good)
+	refusal, err := i.put(ctx, i.good)
 	switch {
-	case err != nil || accepted:
+	case err != nil || refusal == nil:
 		return err
 	case len(i.good) == 0:
-		return i.blockedByForeign()
+		return i.blockedByForeign(refusal)
 	default:
 		return errMoved
 	}
@@ -128,47 +144,48 @@ func (i *isolation) convict(ctx context.Context) error {
 // left out one at a time, so that nobody else loses access; only while a
 // revocation waits, which must wait behind nothing, are groups left out for the
 // few puts that it takes to find the bad ones.
-func (i *isolation) doubtStanding(ctx context.Context) error {
+func (i *isolation) doubtStanding(ctx context.Context, refusal error) error {
 	standing := i.plan.Standing()
 	if len(standing) == 0 { // nothing of ours was in what AWS refused
-		return i.blockedByForeign()
+		return i.blockedByForeign(refusal)
 	}
 	if i.plan.Revokes() {
-		if err := i.add(ctx, standing, true); err != nil {
+		i.interrupted = standing
+		if err := i.split(ctx, standing); err != nil {
 			return err
 		}
-		i.interrupted = standing
-		return i.add(ctx, i.plan.Additions(), false)
+		return i.add(ctx, i.plan.Additions())
 	}
 	first := i.world.Gateway.Recorded.Gateway.Failures * (maxTrials / 2)
 	for n := range min(len(standing), maxTrials/2) {
 		suspect := standing[(first+n)%len(standing)]
 		others := slices.DeleteFunc(slices.Clone(standing), func(p string) bool { return p == suspect })
-		accepted, err := i.try(ctx, others)
+		refusal, err := i.try(ctx, others)
 		if err != nil {
 			return err
 		}
-		if accepted {
+		if refusal == nil {
 			// Whatever was wrong may have passed by itself, so it is tried once more.
 			i.good = others
-			if err := i.add(ctx, []string{suspect}, false); err != nil {
+			if err := i.add(ctx, []string{suspect}); err != nil {
 				return err
 			}
-			return i.add(ctx, i.plan.Additions(), false)
+			return i.add(ctx, i.plan.Additions())
 		}
 	}
-	if left := leftovers(i.world.Gateway.Policy, i.plan); len(left) > 0 {
-		return i.blockedByForeign()
+	if len(leftovers(i.world.Gateway.Policy, i.plan)) > 0 {
+		return i.blockedByForeign(refusal)
 	}
-	return &grant.Error{Code: CodeInvalidPrincipal, Op: "put the resource policy",
-		Hint: "AWS refuses a principal that stands in the policy already, and which one is not found yet; nobody lost access, additions wait"}
+	return &grant.Error{Code: grant.CodeOf(refusal), Op: "put the resource policy", Err: saidByAWS(refusal),
+		Hint: "AWS refuses what stands in the policy already, and because of whom is not found yet; nobody lost access, additions wait"}
 }
 
 // try puts the part of the plan with the given principals and tells whether AWS
-// took it. An error ends the isolation: it says nothing about principals.
-func (i *isolation) try(ctx context.Context, principals []string) (accepted bool, err error) {
-	if i.trials++; i.trials > maxTrials {
-		return false, &grant.Error{Code: CodeIsolating, Op: "isolate refused principals",
+// refuses it. An error ends the isolation: it says nothing about principals.
+func (i *isolation) try(ctx context.Context, principals []string) (refusal, err error) {
+	deadline, bounded := ctx.Deadline()
+	if i.trials++; i.trials > maxTrials || bounded && time.Until(deadline) < toRecord {
+		return nil, &grant.Error{Code: CodeIsolating, Op: "isolate refused principals",
 			Hint: "there are more than one run can find; it goes on in a minute"}
 	}
 	return i.put(ctx, principals)
@@ -176,30 +193,47 @@ func (i *isolation) try(ctx context.Context, principals []string) (accepted bool
 
 // put is try without counting: a search that has come to its end may still learn
 // what it found.
-func (i *isolation) put(ctx context.Context, principals []string) (accepted bool, err error) {
-	part, err := i.plan.Part(principals)
+func (i *isolation) put(ctx context.Context, principals []string) (refusal, err error) {
+	part, hash, err := i.plan.Part(principals)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	now, err := i.Gateways.Policy(ctx, i.gateway)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
-	if !policy.Equal(now, i.last) || !slices.Equal(i.foreign(now), i.foreign(i.last)) {
-		return false, errMoved
+	if !slices.ContainsFunc(i.seen, func(was *policy.Document) bool { return i.unchanged(was, now) }) {
+		return nil, errMoved
 	}
-	err = i.write(ctx, part)
-	if grant.CodeOf(err) == CodeInvalidPrincipal {
-		return false, nil
+	last := i.seen[len(i.seen)-1]
+	if part != nil || last != nil { // to delete nothing says nothing
+		err = i.write(ctx, part)
+		switch {
+		case i.learnsSize(ctx, err):
+			return nil, errMoved
+		case refuses(err):
+			return err, nil
+		}
+		i.journal(ctx, last, part, hash, err)
 	}
-	i.journal(ctx, part, err)
-	if err != nil {
-		return false, err
+	switch {
+	case grant.CodeOf(err) == CodeUnknownOutcome:
+		i.result.Writes++
+		return nil, errMoved
+	case err != nil:
+		return nil, err
+	case !policy.Equal(part, last):
+		i.result.Writes++
 	}
-	i.last = part
+	i.seen, i.inForce = append(i.seen, part), part
 	i.bad, i.suspects = append(i.bad, i.suspects...), nil
-	i.result.Writes++
-	return true, nil
+	return nil, nil
+}
+
+// unchanged tells whether what is read is what was in force before or is now: AWS
+// may show a write late. What others say in it is the same then, byte for byte.
+func (i *isolation) unchanged(was, now *policy.Document) bool {
+	return policy.Equal(now, was) && slices.Equal(i.foreign(now), i.foreign(was))
 }
 
 // foreign are the statements of others in a document, byte for byte: one that says
@@ -229,10 +263,12 @@ func (i *isolation) remember() {
 		if known.Since.IsZero() {
 			refusal.Since = i.Now()
 		}
-		if strings.HasSuffix(principal, ":root") || !plan.WasAdmitted(i.world.Gateway.Recorded, principal) {
-			refusal.NextTry = i.Now().Add(backoff(refusal.Tries))
-		} else {
-			refusal.Code = grant.CodeRecreated
+		refusal.NextTry = i.Now().Add(backoff(refusal.Tries))
+		switch {
+		case grant.CodeOf(i.because[principal]) != CodeInvalidPrincipal:
+			refusal.Code = grant.CodePolicyRefused
+		case !strings.HasSuffix(principal, ":root") && plan.WasAdmitted(i.world.Gateway.Recorded, principal):
+			refusal.Code, refusal.NextTry = grant.CodeRecreated, time.Time{}
 		}
 		i.refused[principal] = refusal
 	}
@@ -243,31 +279,44 @@ func (i *isolation) remember() {
 	}
 }
 
-func (i *isolation) blockedByForeign() error {
-	return &grant.Error{Code: CodeBlockedByForeign, Op: "put the resource policy",
-		Hint: "AWS refuses every document with the statements of others in it" + named(leftovers(i.world.Gateway.Policy, i.plan)) +
+func (i *isolation) blockedByForeign(refusal error) error {
+	which := strings.Join(foreignNames(i.world.Gateway.Policy, i.plan, func(policy.Statement) bool { return true }), ", ")
+	if left := leftovers(i.world.Gateway.Policy, i.plan); len(left) > 0 {
+		which = "most likely because of " + strings.Join(left, ", ")
+	}
+	return &grant.Error{Code: CodeBlockedByForeign, Op: "put the resource policy", Err: saidByAWS(refusal),
+		Hint: "AWS refuses every document with the statements of others in it, " + which +
 			"; have their owner correct them, nothing can be changed until then"}
 }
 
-func named(statements []string) string {
-	if len(statements) == 0 {
-		return ""
+// saidByAWS is what AWS answered, without what was made of it.
+func saidByAWS(refusal error) error {
+	if failure, ok := errors.AsType[*grant.Error](refusal); ok && failure.Err != nil {
+		return failure.Err
 	}
-	return ", most likely because of " + strings.Join(statements, ", ")
+	return refusal
 }
 
 // leftovers names the foreign statements that hold the unique id of a deleted
 // principal, which AWS shows but does not accept.
 func leftovers(document *policy.Document, p plan.Plan) []string {
+	return foreignNames(document, p, func(s policy.Statement) bool {
+		return s.Principal != nil && slices.ContainsFunc(s.Principal.AWS, plan.IsUniqueID)
+	})
+}
+
+// foreignNames names the statements of others of which that is true.
+func foreignNames(document *policy.Document, p plan.Plan, is func(policy.Statement) bool) []string {
 	var names []string
 	if document == nil {
 		return nil
 	}
-	for _, s := range document.Statements {
-		if s.Principal == nil || p.Owns(s) {
-			continue
-		}
-		if slices.ContainsFunc(s.Principal.AWS, plan.IsUniqueID) {
+	for n, s := range document.Statements {
+		switch {
+		case p.Owns(s) || !is(s):
+		case s.Sid == "":
+			names = append(names, fmt.Sprintf("the statement without a Sid at position %d", n+1))
+		default:
 			names = append(names, "statement "+s.Sid)
 		}
 	}

@@ -94,7 +94,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, gateway grant.Gateway, cause
 		}
 	}
 	return run.fail(ctx, &grant.Error{Code: CodeContended, Op: "settle the policy",
-		Hint: fmt.Sprintf("somebody else kept changing it through %d passes; it is tried again", maxPasses)})
+		Hint: fmt.Sprintf("what was written was not what was read, %d times: somebody else keeps changing it, or AWS shows it late; it is tried again", maxPasses)})
 }
 
 // Plan reads everything and says what a reconcile would do, without doing it.
@@ -115,10 +115,14 @@ type run struct {
 	result  Result
 	first   plan.Plan // of the pass that wrote first, or of the last if none did
 
+	decided    bool                    // the pass has made its plan
+	inForce    *policy.Document        // as last read or written
 	marks      int                     // by this run since it loaded the state
 	published  []plan.Notice           // by this run; a pass that could not be recorded told them already
+	trials     int                     // puts spent on finding bad principals
 	refused    map[string]plan.Refusal // found in this run, not recorded yet
-	interrupts []string                // principals that were out for a moment
+	interrupts []string                // principals that were out for a while
+	expands    bool                    // AWS refused for its size what fits as submitted
 }
 
 // pass reads everything afresh, decides, and writes if something differs. It is
@@ -131,7 +135,7 @@ func (r *run) pass(ctx context.Context) (settled bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	r.result.Plan = p
+	r.result.Plan, r.decided = p, true
 	if r.result.Writes == 0 {
 		r.first = p
 	}
@@ -161,7 +165,7 @@ func (r *run) grantsAreFresh(ctx context.Context) (bool, error) {
 // first whom selectors mean and who is held, so that whoever has read the policy
 // finds recorded what it was written with.
 func (r *run) observe(ctx context.Context) error {
-	r.world = plan.World{Now: r.Now(), Gateway: plan.Observed{Gateway: r.gateway}}
+	r.world, r.decided = plan.World{Now: r.Now(), Gateway: plan.Observed{Gateway: r.gateway}}, false
 	rows, err := r.Grants.ForGateway(ctx, r.gateway)
 	if err != nil {
 		return fmt.Errorf("read the grants: %w", err)
@@ -186,8 +190,9 @@ func (r *run) observe(ctx context.Context) error {
 	}
 	r.world.Accounts, r.marks = snapshot, 0
 	state.Gateway.Refused = merged(state.Gateway.Refused, r.refused)
+	state.Gateway.Expands = state.Gateway.Expands || r.expands
 	observed.Gateway, observed.Recorded = r.gateway, state
-	r.world.Gateway, r.world.Rows = observed, rows
+	r.world.Gateway, r.world.Rows, r.inForce = observed, rows, observed.Policy
 	return nil
 }
 
@@ -231,13 +236,16 @@ func (r *run) apply(ctx context.Context, p plan.Plan) error {
 		return nil // somebody was faster: look again
 	}
 	err = r.write(ctx, p.Want)
-	if grant.CodeOf(err) == CodeInvalidPrincipal {
+	switch {
+	case r.learnsSize(ctx, err):
+		return nil
+	case refuses(err):
 		if err = r.isolate(ctx, p); errors.Is(err, errMoved) {
 			return nil
 		}
 		return err
 	}
-	r.journal(ctx, p.Want, err)
+	r.journal(ctx, now, p.Want, p.Hash, err)
 	if err == nil || grant.CodeOf(err) == CodeUnknownOutcome {
 		r.result.Writes++
 		return nil
@@ -275,19 +283,33 @@ func (r *run) write(ctx context.Context, want *policy.Document) error {
 	return nil
 }
 
+// learnsSize tells whether the error shows that AWS measures policies after it has
+// expanded account ids, and the deployment did not know: there is less room then,
+// which asks for another plan.
+func (r *run) learnsSize(ctx context.Context, err error) bool {
+	known := r.limits.Accounting == plan.ExpandedSize || r.world.Gateway.Recorded.Gateway.Expands
+	if known || grant.CodeOf(err) != CodePolicyTooLarge {
+		return false
+	}
+	r.expands = true
+	r.Log.WarnContext(ctx, "AWS measures policies after it has expanded account ids", "gateway", r.gateway.ARN(), "error", err)
+	return true
+}
+
 // journal keeps what a write did. A journal that cannot be written is logged: it
 // must not turn a write that happened into one that seems not to have.
-func (r *run) journal(ctx context.Context, written *policy.Document, outcome error) {
-	p := r.result.Plan
+func (r *run) journal(ctx context.Context, before, written *policy.Document, hash string, outcome error) {
 	entry := Entry{
-		At: r.Now(), Cause: r.cause.Text, By: r.cause.By, PlanHash: p.Hash,
-		Observed: text(r.world.Gateway.Policy), Written: text(written), Outcome: "written",
+		At: r.Now(), Cause: r.cause.Text, By: r.cause.By, PlanHash: hash,
+		Observed: text(before), Written: text(written), Outcome: "written",
 	}
+	level, message := slog.LevelInfo, "resource policy written"
 	if outcome != nil {
 		entry.Outcome = string(codeOf(outcome))
+		level, message = slog.LevelWarn, "resource policy perhaps not written"
 	}
-	r.Log.InfoContext(ctx, "resource policy written", "gateway", r.gateway.ARN(), "cause", r.cause.Text, "by", r.cause.By,
-		"planHash", p.Hash, "bytes", p.Size.Bytes, "statements", p.Size.Statements, "drift", p.Drift, "outcome", entry.Outcome)
+	r.Log.Log(ctx, level, message, "gateway", r.gateway.ARN(), "cause", r.cause.Text, "by", r.cause.By,
+		"planHash", hash, "bytes", len(entry.Written), "drift", r.result.Plan.Drift, "outcome", entry.Outcome)
 	if err := r.States.Journal(ctx, r.gateway, entry); err != nil {
 		r.Log.ErrorContext(ctx, "journal not written", "gateway", r.gateway.ARN(), "error", err)
 	}

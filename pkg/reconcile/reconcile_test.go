@@ -381,8 +381,11 @@ func TestAServiceThatRefusesWhatItShowsIsReported(t *testing.T) {
 	c.putByHand(foreignReader)
 	c.grant("account-b", "444455556666")
 	result := c.reconcile()
-	if result.Failure == nil || result.Failure.Code != reconcile.CodeInvalidPolicy || c.state().Gateway.LastError != reconcile.CodeInvalidPolicy {
-		t.Errorf("failure %v, recorded %+v", result.Failure, c.state().Gateway)
+	if result.Failure == nil || result.Failure.Code != reconcile.CodeBlockedByForeign || !strings.Contains(result.Failure.Hint, "statement Partner") {
+		t.Errorf("failure %v", result.Failure)
+	}
+	if got := c.state(); got.Gateway.LastError != reconcile.CodeBlockedByForeign || got.Grants[c.key("account-b")].Reason != reconcile.CodeBlockedByForeign {
+		t.Errorf("recorded %+v", got)
 	}
 	if diff := cmp.Diff([]string{rootC}, c.principals()); diff != "" {
 		t.Errorf("-want +got\n%s", diff)

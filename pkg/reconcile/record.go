@@ -17,10 +17,6 @@ import (
 // errUnrecorded marks a failure that could not be recorded with its gateway.
 var errUnrecorded = errors.New("outcome not recorded")
 
-// notReadyAfter is when a gateway that is being created or deleted is looked at
-// again.
-const notReadyAfter = time.Minute
-
 // settle records what the last pass found, as far as it is new, and tells whom
 // it concerns.
 func (r *run) settle(ctx context.Context) (Result, error) {
@@ -35,15 +31,18 @@ func (r *run) settle(ctx context.Context) (Result, error) {
 		Due:         p.Due,
 		Refused:     p.Refused,
 		Pinned:      p.Pinned,
+		Expands:     recorded.Gateway.Expands,
 		Foreknown:   p.Foreknown,
 
 		Overwritten:   recorded.Gateway.Overwritten,
 		OverwrittenAt: recorded.Gateway.OverwrittenAt,
 	}
 	if r.result.Writes > 0 {
-		r.result.Applied, r.result.Repaired = r.Now(), r.first.Drift
 		next.Due = earlier(next.Due, r.Now().Add(recheckAfter))
-		notices = append(notices, p.Applied(r.first, plan.AppliedDetail{Cause: r.cause.Text, By: r.cause.By, Interrupted: r.interrupts})...)
+	}
+	if r.result.Writes > 0 && p.Blocked == nil {
+		r.result.Applied, r.result.Repaired = r.Now(), r.first.Drift
+		notices = append(notices, p.Applied(r.first, r.applied())...)
 		if r.first.Drift && next.Overwrite(r.Now()) {
 			notices = append(notices, r.contested(next))
 		}
@@ -53,7 +52,8 @@ func (r *run) settle(ctx context.Context) (Result, error) {
 		next.AppliedHash, next.PendingHash = recorded.Gateway.AppliedHash, recorded.Gateway.PendingHash
 		next.LastError, next.LastMessage = p.Blocked.Code, p.Blocked.Hint
 		if p.Blocked.Code == grant.CodeGatewayNotReady {
-			next.Due = earlier(next.Due, r.Now().Add(notReadyAfter))
+			next.Failures = recorded.Gateway.Failures + 1
+			next.Due = earlier(next.Due, r.Now().Add(backoff(next.Failures)))
 		}
 		r.result.Failure = p.Blocked
 	} else if r.world.Accounts.Availability() == directory.Unreadable {
@@ -70,6 +70,10 @@ func (r *run) settle(ctx context.Context) (Result, error) {
 	return r.result, nil
 }
 
+func (r *run) applied() plan.AppliedDetail {
+	return plan.AppliedDetail{Gateway: r.gateway.ARN(), Cause: r.cause.Text, By: r.cause.By, Interrupted: r.interrupts}
+}
+
 func (r *run) contested(state plan.GatewayState) plan.Notice {
 	return plan.Notice{Type: plan.Contested, Gateway: r.gateway.ARN(), Detail: plan.ContestedDetail{
 		Gateway: r.gateway.ARN(), Times: state.Overwritten, By: r.cause.By, Until: state.ContestedUntil().UTC().Format(time.RFC3339),
@@ -80,8 +84,13 @@ func (r *run) contested(state plan.GatewayState) plan.Notice {
 func (r *run) fail(ctx context.Context, cause error) (result Result, err error) {
 	r.result.Failure = coded(cause)
 	r.Log.WarnContext(ctx, "reconcile failed", "gateway", r.gateway.ARN(), "code", r.result.Failure.Code, "error", cause)
+	if len(r.interrupts) > 0 {
+		r.publish(ctx, r.result.Plan.Interrupted(r.inForce, r.applied()))
+	}
+	before := r.world.Gateway.Recorded.Gateway
+	before.Version += r.marks
 	for range maxPasses {
-		result, err = r.recordFailure(ctx, cause)
+		result, err = r.recordFailure(ctx, cause, before)
 		if grant.CodeOf(err) != CodeRecordedMeanwhile {
 			break
 		}
@@ -90,8 +99,9 @@ func (r *run) fail(ctx context.Context, cause error) (result Result, err error) 
 }
 
 // recordFailure adds the failure to what is recorded by now: what this run itself
-// marked before a write must survive it, and so must what others recorded.
-func (r *run) recordFailure(ctx context.Context, cause error) (Result, error) {
+// marked before a write must survive it, and so must what others recorded. Where
+// nobody else did since before, this run says where each grant stands.
+func (r *run) recordFailure(ctx context.Context, cause error, before plan.GatewayState) (Result, error) {
 	failure := r.result.Failure
 	recorded, err := r.States.Load(ctx, r.gateway)
 	if err != nil {
@@ -99,20 +109,26 @@ func (r *run) recordFailure(ctx context.Context, cause error) (Result, error) {
 	}
 	next := recorded.Gateway
 	next.LastError, next.LastMessage = failure.Code, cause.Error()
-	next.Refused = merged(next.Refused, r.refused)
+	next.Refused, next.Expands = merged(next.Refused, r.refused), next.Expands || r.expands
 	next.Failures++
 	next.Due = r.Now().Add(backoff(next.Failures))
 	if failure.Code == CodeIsolating {
 		next.Due = r.Now().Add(backoff(1))
 	}
-	if r.result.Writes == 0 && recorded.Gateway.Version == r.world.Gateway.Recorded.Gateway.Version+r.marks {
-		next.Recheck = r.world.Gateway.Recorded.Gateway.Recheck // only this run announced a write, and there was none
+	alone := recorded.Gateway.Version == before.Version
+	if alone && r.result.Writes == 0 {
+		next.Recheck = before.Recheck // only this run announced a write, and there was none
 	}
 	if next.Recheck.After(r.Now()) {
 		next.Due = earlier(next.Due, next.Recheck)
 	}
+	statuses := make(map[grant.Key]grant.Status)
+	maps.Copy(statuses, recorded.Grants)
+	if alone && r.decided {
+		maps.Copy(statuses, r.result.Plan.Stuck(r.inForce, next.Refused, failure))
+	}
 	r.world.Gateway.Recorded = recorded
-	return r.result, r.record(ctx, next, recorded.Grants)
+	return r.result, r.record(ctx, next, statuses)
 }
 
 // record writes what differs from what is recorded, and nothing else.
@@ -130,7 +146,7 @@ func (r *run) record(ctx context.Context, next plan.GatewayState, statuses map[g
 			gone = append(gone, key)
 		}
 	}
-	if len(changed)+len(gone)+len(r.refused) == 0 && sameState(next, recorded.Gateway) {
+	if len(changed)+len(gone)+len(r.refused) == 0 && !r.expands && sameState(next, recorded.Gateway) {
 		return nil
 	}
 	if err := r.States.Record(ctx, r.gateway, next, changed, gone); err != nil {

@@ -77,3 +77,33 @@ func TestOnceItsGrantIsRevokedARoleIsHeldNoLonger(t *testing.T) {
 		t.Errorf("a new grant lets in %v", got)
 	}
 }
+
+func TestOnlyARevocationOrAConfirmationEndsAHold(t *testing.T) {
+	for name, meanwhile := range map[string][]any{
+		"a row that cannot be understood": {"condition", "misspelt"},
+		"an expiry that is put off":       {"expires", "2026-11-01"},
+		"a while by name":                 {"follow", "name"},
+	} {
+		for when, held := range map[string]bool{"after it was held": true, "before anybody looked": false} {
+			t.Run(name+" "+when, func(t *testing.T) {
+				c := newCloud(t)
+				c.grant("agent", role(1))
+				c.reconcile()
+				c.iam.anew[role(1)] = true
+				if held {
+					c.reconcile()
+				}
+				c.grant("agent", role(1), meanwhile...)
+				c.reconcile()
+				c.grant("agent", role(1))
+				c.reconcile()
+				if got := c.principals(); len(got) > 0 {
+					t.Errorf("let in: %v", got)
+				}
+				if got := c.state().Grants[c.key("agent")]; got.Reason != grant.CodeRecreated {
+					t.Errorf("the grant is %+v", got)
+				}
+			})
+		}
+	}
+}

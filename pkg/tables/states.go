@@ -71,6 +71,7 @@ type gatewayItem struct {
 	Refused       map[string]refusalItem `dynamodbav:"refused"`
 	Pinned        []string               `dynamodbav:"pinned,omitempty"`
 	HadDirectory  bool                   `dynamodbav:"hadDirectory,omitempty"`
+	Expands       bool                   `dynamodbav:"expands,omitempty"`
 }
 
 type refusalItem struct {
@@ -114,7 +115,7 @@ func GatewayItem(gateway grant.Gateway, state plan.GatewayState) Item {
 		LastError: state.LastError, LastMessage: state.LastMessage, Failures: state.Failures,
 		Due: state.Due, Recheck: state.Recheck,
 		Overwritten: state.Overwritten, OverwrittenAt: state.OverwrittenAt,
-		Pinned: state.Pinned, HadDirectory: state.HadDirectory,
+		Pinned: state.Pinned, HadDirectory: state.HadDirectory, Expands: state.Expands,
 	}
 	for principal, refusal := range state.Refused {
 		if item.Refused == nil {
@@ -247,7 +248,7 @@ func parseGateway(state *plan.State, item Item) error {
 		LastError: read.LastError, LastMessage: read.LastMessage, Failures: read.Failures,
 		Due: read.Due, Recheck: read.Recheck,
 		Overwritten: read.Overwritten, OverwrittenAt: read.OverwrittenAt,
-		Pinned: read.Pinned, Foreknown: state.Gateway.Foreknown,
+		Pinned: read.Pinned, Expands: read.Expands, Foreknown: state.Gateway.Foreknown,
 	}
 	state.Gateway.HadDirectory = read.HadDirectory
 	for principal, refusal := range read.Refused {

@@ -125,11 +125,11 @@ func (w *world) ask(g *gateway, cause string) {
 	}
 }
 
-// forgetUnnamed forgets of roles that they are gone where no grant follows them by
-// identity any more: a later grant is a new decision.
+// forgetUnnamed forgets of roles that they are gone where no row names them any
+// more, nor any that may: a later grant is a new decision.
 func (w *world) forgetUnnamed(g *gateway) {
 	for arn := range g.gone {
-		if !w.follows(g, arn) {
+		if !slices.ContainsFunc(w.rows(g), func(row grant.Row) bool { return row.Fault != nil || row.Grant.Subject().ARN("aws") == arn }) {
 			delete(g.gone, arn)
 		}
 	}

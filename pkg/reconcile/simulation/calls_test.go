@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
@@ -118,7 +119,7 @@ func (n *run) write(name string, document *policy.Document) error {
 				return nil
 			}
 		case delayed:
-			if document == nil || !n.w.refuses(principalsOf(document)) {
+			if document == nil || !n.w.refuses(principalsOf(document)) && n.w.objection(document) == nil {
 				n.cutsNobody(ownedOnly(document))
 			}
 			put := n.owes(document)
@@ -131,14 +132,9 @@ func (n *run) write(name string, document *policy.Document) error {
 // put has AWS take the document, nil for none, or refuse it.
 func (n *run) put(document *policy.Document) error {
 	g := n.gateway
-	var err error
-	if document == nil {
-		err = n.w.service.DeleteResourcePolicy(caller, g.ARN())
-		if notFound(err) {
-			return nil
-		}
-	} else {
-		_, err = n.w.service.PutResourcePolicy(caller, g.ARN(), document.String())
+	err := n.w.replacePolicy(g, document)
+	if document == nil && notFound(err) {
+		return nil
 	}
 	if err != nil {
 		return n.refusal(document, err)
@@ -161,6 +157,37 @@ func (n *run) owes(document *policy.Document) *written {
 	return n.owed
 }
 
+// replacePolicy has AWS take a whole policy, nil for none, or refuse it.
+func (w *world) replacePolicy(g *gateway, document *policy.Document) error {
+	if document == nil {
+		return w.service.DeleteResourcePolicy(caller, g.ARN())
+	}
+	if err := w.objection(document); err != nil {
+		return err
+	}
+	_, err := w.service.PutResourcePolicy(caller, g.ARN(), document.String())
+	return err
+}
+
+// objection is why AWS refuses a document for another reason than that it does not
+// know a principal: one that it has a dislike of, which no rule tells, or a size
+// that it measures after it has expanded account ids, which the product need not know.
+func (w *world) objection(document *policy.Document) error {
+	size := len(document.String())
+	for _, principal := range principalsOf(document) {
+		if principal == w.disliked || rootOf(principal) == w.disliked {
+			return &model.Error{Code: model.Validation, Message: "the policy does not please"}
+		}
+		if len(principal) == len(owner) {
+			size += len(rootOf(owner)) - len(owner)
+		}
+	}
+	if w.expands && size > w.limits.MaxBytes {
+		return &model.Error{Code: model.Validation, Message: fmt.Sprintf("Member must have length less than or equal to %d", w.limits.MaxBytes)}
+	}
+	return nil
+}
+
 func notFound(err error) bool {
 	failure, ok := err.(*model.Error) //nolint:errorlint // the model returns nothing else
 	return ok && failure.Code == model.ResourceNotFound
@@ -168,10 +195,13 @@ func notFound(err error) bool {
 
 func (n *run) refusal(document *policy.Document, err error) error {
 	failure := err.(*model.Error) //nolint:errorlint // the model returns nothing else
+	if strings.Contains(failure.Message, "length less than or equal to") {
+		return &grant.Error{Code: reconcile.CodePolicyTooLarge, Op: "put the resource policy", Err: err}
+	}
+	if failure.Code == model.Validation && n.refused == nil {
+		n.refused = document
+	}
 	if strings.Contains(failure.Message, "Invalid principal") {
-		if n.refused == nil {
-			n.refused = document
-		}
 		if n.sought == 0 {
 			n.sought = n.w.iam.changes + 1
 		}

@@ -60,12 +60,7 @@ const lateBy = 15 * time.Second
 func (w *world) land(g *gateway) {
 	write, before := g.late[0], w.traces(g)
 	g.late = g.late[1:]
-	var err error
-	if write.put.text == "" {
-		err = w.service.DeleteResourcePolicy(caller, g.ARN())
-	} else {
-		_, err = w.service.PutResourcePolicy(caller, g.ARN(), write.put.text)
-	}
+	err := w.replacePolicy(g, parse(write.put.text))
 	w.tell("AWS: a late write on %s takes effect (%v): %s", g.name, err, write.put.text)
 	if err == nil {
 		write.put.done = true

@@ -117,13 +117,7 @@ func (w *world) byHand(g *gateway, document *policy.Document, what string) {
 	if document == nil && before == nil {
 		return
 	}
-	var err error
-	if document == nil {
-		err = w.service.DeleteResourcePolicy(caller, g.ARN())
-	} else {
-		_, err = w.service.PutResourcePolicy(caller, g.ARN(), document.String())
-	}
-	if err != nil {
+	if err := w.replacePolicy(g, document); err != nil {
 		w.tell("foreign writer: %s on %s, which is refused: %v", what, g.name, err)
 		return
 	}

@@ -183,15 +183,16 @@ func (n *run) claims(g *grant.Grant) []string {
 	})
 }
 
-// excuses tells whether AWS knows nobody by the name, or by the account, or whether
-// the run may think so: it did not while the run was looking, or the role was
-// deleted after a write was to name it, or it waits to be tried again.
+// excuses tells whether AWS refuses documents with the name or with the account, or
+// knows nobody by it, or whether the run may think so: it did not while the run was
+// looking, or the role was deleted after a write was to name it, or it waits to be
+// tried again.
 func (n *run) excuses(v visitor) bool {
 	root := rootOf(v.caller.Account)
 	refused := n.state.Gateway.Refused
 	for _, arn := range []string{v.arn(), root} {
 		_, waits := refused[arn]
-		if n.w.iam.missing[arn] && n.w.iam.ids[arn] == "" || waits && n.w.iam.missing[arn] || n.gateway.left[arn] || n.gateway.mistaken[arn] {
+		if arn == n.w.disliked || n.w.iam.missing[arn] && n.w.iam.ids[arn] == "" || waits && n.w.iam.missing[arn] || n.gateway.left[arn] || n.gateway.mistaken[arn] {
 			return true
 		}
 	}

@@ -189,3 +189,19 @@ func (s sharing) Describe(ctx context.Context, g grant.Gateway) (plan.Observed, 
 	w.tripped = w.tripped || err != nil && s.n.gateway == w.gateways[1]
 	return observed, err
 }
+
+// givingUp takes a document that AWS refuses for a reason that it does not tell for
+// one that nothing can be done about.
+type givingUp struct{ reconcile.Gateways }
+
+func refusedGivenUp(_ *run, d *reconcile.Dependencies, _ *plan.Limits) {
+	d.Gateways = givingUp{d.Gateways}
+}
+
+func (g givingUp) PutPolicy(ctx context.Context, gateway grant.Gateway, document *policy.Document) error {
+	err := g.Gateways.PutPolicy(ctx, gateway, document)
+	if grant.CodeOf(err) == reconcile.CodeInvalidPolicy {
+		return &grant.Error{Code: reconcile.CodeUnknown, Op: "put the resource policy", Err: err}
+	}
+	return err
+}

@@ -152,6 +152,12 @@ func holdsForgotten(_ *run, d *reconcile.Dependencies, _ *plan.Limits) {
 	}}
 }
 
+func holdsEndedByMistake(n *run, d *reconcile.Dependencies, limits *plan.Limits) {
+	if slices.ContainsFunc(n.w.rows(n.gateway), func(row grant.Row) bool { return row.Fault != nil }) {
+		holdsForgotten(n, d, limits)
+	}
+}
+
 func directoryForgotten(_ *run, d *reconcile.Dependencies, _ *plan.Limits) {
 	d.States = statesAs{States: d.States, load: func(state plan.State) plan.State {
 		state.Gateway.HadDirectory = false

@@ -27,6 +27,8 @@ var bugs = []bug{
 	{"standing access evicted by newer grants", 2, 500, standingEvicted},
 	{"a quarantine that cuts a good principal", 2, 500, goodPrincipalCut},
 	{"a role made anew let in again", 1, 6000, holdsForgotten},
+	{"a hold that a mistaken row ends", 1, 6000, holdsEndedByMistake},
+	{"a document refused for an unknown reason given up", 5, 500, refusedGivenUp},
 	{"the mark of a write lost", 3, 500, markLost},
 	{"a recheck forgotten before its time", 3, 6000, recheckForgotten},
 	{"the state read before the policy", 2, 4000, stateReadFirst},

@@ -96,8 +96,9 @@ func (w *world) hasItsReason(g *gateway, row grant.Row, status grant.Status, wai
 	for _, arn := range left {
 		isIt := w.isReason(g, status.Reason, arn, waiting)
 		told = told || isIt
-		// There is one reason for all: that others find no room goes without saying.
-		if !isIt && !w.isReason(g, grant.CodePolicyFull, arn, waiting) {
+		// There is one reason for all: the others have a true one each, untold.
+		others := []grant.Code{grant.CodePolicyFull, grant.CodeQuarantined, grant.CodePolicyRefused}
+		if !isIt && !slices.ContainsFunc(others, func(other grant.Code) bool { return w.isReason(g, other, arn, waiting) }) {
 			w.violate(1, "%s on %s leaves out %s: %+v", row.Key, g.name, arn, status)
 		}
 	}
@@ -115,6 +116,8 @@ func (w *world) isReason(g *gateway, reason grant.Code, arn string, waiting func
 	switch reason {
 	case grant.CodeQuarantined:
 		return refused(arn) || refused(root)
+	case grant.CodePolicyRefused:
+		return w.disliked != "" && (arn == w.disliked || root == w.disliked)
 	case grant.CodeRecreated:
 		return g.left[arn] || g.unclear[arn] || g.mistaken[arn]
 	case grant.CodePolicyFull:

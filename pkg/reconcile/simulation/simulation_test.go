@@ -42,6 +42,10 @@ func simulate(seed uint64, bug *bug, trace bool) *world {
 		w.list(c.pick(4) > 0)
 	}
 	w.gateways[1].stuck = c.pick(6) == 0
+	w.expands = c.pick(2) == 0
+	if c.pick(6) == 0 {
+		w.disliked = append([]string{rootOf(accountB)}, roles...)[c.pick(1+len(roles))]
+	}
 	w.people = append(w.people, w.actAdmin("admin", 2+c.pick(8)))
 	if c.pick(3) == 0 {
 		w.people = append(w.people, w.actAdmin("another admin", 1+c.pick(4)))

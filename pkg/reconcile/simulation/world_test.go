@@ -45,6 +45,9 @@ type world struct {
 	states   *memory.States
 	gateways []*gateway
 
+	disliked string // a principal whose documents AWS refuses for no reason that anybody knows; "" for none
+	expands  bool   // AWS measures documents after it has expanded account ids
+
 	directoryDown, wrongTable bool
 	unmarked                  bool // the directory has lost the mark of a complete listing
 	tripped                   bool // for a bug that has gateways share it
