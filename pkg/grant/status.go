@@ -40,12 +40,13 @@ type Status struct {
 	Since    time.Time // when phase and reason became so
 	Revision string    // of the row that was judged
 	Admitted []string  // principals in the policy because of this row, sorted
+	Expiring bool      // it ends soon, and whoever should know was told
 }
 
 // Same tells whether two statuses say the same, whenever they became so.
 func (s Status) Same(other Status) bool {
 	if s.Phase != other.Phase || s.Reason != other.Reason || s.Message != other.Message ||
-		s.Revision != other.Revision || len(s.Admitted) != len(other.Admitted) {
+		s.Revision != other.Revision || s.Expiring != other.Expiring || len(s.Admitted) != len(other.Admitted) {
 		return false
 	}
 	for i, principal := range s.Admitted {

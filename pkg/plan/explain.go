@@ -109,6 +109,7 @@ func statuses(world World, claims []claim, v verdict) map[grant.Key]grant.Status
 		if ok && status.Phase == recorded.Phase && status.Reason == recorded.Reason {
 			status.Since = recorded.Since
 		}
+		status.Expiring = recorded.Expiring && expiring(row, world.Now)
 		all[row.Key] = status
 	}
 	return all
@@ -151,7 +152,10 @@ func nextDue(claims []claim, refused map[string]Refusal, now time.Time) time.Tim
 		}
 	}
 	for _, c := range claims {
-		soonest(c.row.Grant.Expires)
+		if end := c.row.Grant.Expires; !end.IsZero() {
+			soonest(end)
+			soonest(end.Add(-expiringWithin))
+		}
 	}
 	for _, refusal := range refused {
 		soonest(refusal.NextTry)

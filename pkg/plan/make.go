@@ -73,7 +73,7 @@ func Make(world World, limits Limits) (Plan, error) {
 	}
 	plan.Pinned = pinned(plan.draft.verdict.admitted)
 	plan.Status = statuses(world, claims, plan.draft.verdict)
-	plan.Notices = notices(world, plan)
+	plan.Notices = append(notices(world, plan), plan.tellExpiring(world)...)
 	return plan, nil
 }
 

@@ -3,6 +3,7 @@ package plan
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 	"github.com/gateway-grants/gateway-grants/pkg/policy"
@@ -17,6 +18,7 @@ const (
 	DriftRepaired    NoticeType = "Drift Repaired"
 	GrantQuarantined NoticeType = "Grant Quarantined"
 	PolicyFull       NoticeType = "Policy Full"
+	GrantExpiring    NoticeType = "Grant Expiring"
 	Contested        NoticeType = "Contested"
 	DeparturesHeld   NoticeType = "Departures Held" // of the directory, which concerns every gateway
 )
@@ -52,6 +54,16 @@ type GrantDetail struct {
 	Message string     `json:"message"`
 }
 
+// ExpiringDetail is the detail of Grant Expiring: a live grant that ends within a
+// week.
+type ExpiringDetail struct {
+	Gateway   string `json:"gateway"`
+	Scope     string `json:"scope"` // the gateway's ARN or "*", as the row says
+	Grant     string `json:"grant"`
+	Principal string `json:"principal"` // as the row says
+	Expires   string `json:"expires"`   // RFC 3339
+}
+
 // ContestedDetail is the detail of Contested.
 type ContestedDetail struct {
 	Gateway string `json:"gateway"`
@@ -73,9 +85,40 @@ type DeparturesDetail struct {
 // noticeOf is which notice tells of a reason; reasons without one only stand in
 // the status.
 var noticeOf = map[grant.Code]NoticeType{
-	grant.CodePolicyFull:  PolicyFull,
-	grant.CodeQuarantined: GrantQuarantined,
-	grant.CodeRecreated:   GrantQuarantined,
+	grant.CodePolicyFull:    PolicyFull,
+	grant.CodeQuarantined:   GrantQuarantined,
+	grant.CodePolicyRefused: GrantQuarantined,
+	grant.CodeRecreated:     GrantQuarantined,
+}
+
+// expiringWithin is how long before its end a grant is told to end.
+const expiringWithin = 7 * 24 * time.Hour
+
+// expiring tells whether the row is a grant that ends soon.
+func expiring(row grant.Row, now time.Time) bool {
+	return row.Fault == nil && row.Grant.Live(now) && !row.Grant.Expires.IsZero() && row.Grant.Expires.Sub(now) <= expiringWithin
+}
+
+// tellExpiring tells once of each grant that ends soon. Whoever wrote one for less
+// than that knows it.
+func (p Plan) tellExpiring(world World) []Notice {
+	arn := world.Gateway.Gateway.ARN()
+	var all []Notice
+	for _, row := range world.Rows {
+		if !expiring(row, world.Now) {
+			continue
+		}
+		if recorded, known := world.Gateway.Recorded.Grants[row.Key]; known && !recorded.Expiring {
+			all = append(all, Notice{Type: GrantExpiring, Gateway: arn, Detail: ExpiringDetail{
+				Gateway: arn, Scope: row.Gateway, Grant: row.ID,
+				Principal: row.Grant.Principal.String(), Expires: row.Grant.Expires.UTC().Format(time.RFC3339),
+			}})
+		}
+		status := p.Status[row.Key]
+		status.Expiring = true
+		p.Status[row.Key] = status
+	}
+	return all
 }
 
 // notices tell of each grant that newly has a reason which somebody should know.

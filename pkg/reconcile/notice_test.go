@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
+	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
 	"github.com/gateway-grants/gateway-grants/pkg/trigger"
 )
 
@@ -43,6 +44,12 @@ var occasions = map[plan.NoticeType]func(*cloud){
 		for i := range 620 {
 			c.grant(fmt.Sprintf("g%03d", i), fmt.Sprintf("%012d", i+1))
 		}
+		c.reconcile()
+	},
+	plan.GrantExpiring: func(c *cloud) {
+		c.grant("account-b", "444455556666", "expires", "2026-12-24")
+		c.reconcileUntilSettled()
+		c.now = c.state().Gateway.Due
 		c.reconcile()
 	},
 	plan.Contested: func(c *cloud) {
@@ -110,4 +117,39 @@ func noticeTypes(t *testing.T) []plan.NoticeType {
 	})
 	slices.Sort(types)
 	return types
+}
+
+func TestAGrantIsToldToEndOnce(t *testing.T) {
+	told := func(c *cloud) (grants []string) {
+		for _, notice := range c.notices.published {
+			if detail, ok := notice.Detail.(plan.ExpiringDetail); ok {
+				grants = append(grants, detail.Grant)
+			}
+		}
+		return grants
+	}
+	c := newCloud(t)
+	c.grant("month", "444455556666", "expires", c.now.Add(30*24*time.Hour).Format(time.RFC3339))
+	c.grant("day", "777788889999", "expires", c.now.Add(24*time.Hour).Format(time.RFC3339))
+	c.grant("ever", "888899990000")
+	c.reconcileUntilSettled()
+	if got := told(c); len(got) > 0 {
+		t.Errorf("told at once: %v", got)
+	}
+	c.now = c.now.Add(25 * 24 * time.Hour)
+	c.gateways.beforePut = once(reconcile.CodeThrottled) // the day's grant has ended, and must go
+	for range 4 {
+		c.reconcile()
+		c.now = c.now.Add(time.Minute)
+	}
+	if diff := cmp.Diff([]string{"month"}, told(c)); diff != "" {
+		t.Errorf("in its last week: -want +got\n%s", diff)
+	}
+	c.grant("month", "444455556666", "expires", c.now.Add(30*24*time.Hour).Format(time.RFC3339))
+	c.reconcile()
+	c.now = c.now.Add(25 * 24 * time.Hour)
+	c.reconcile()
+	if diff := cmp.Diff([]string{"month", "month"}, told(c)); diff != "" {
+		t.Errorf("after it was put off: -want +got\n%s", diff)
+	}
 }

@@ -92,6 +92,7 @@ type statusItem struct {
 	Since    time.Time   `dynamodbav:"since,omitempty"`
 	Revision string      `dynamodbav:"revision,omitempty"`
 	Admitted []string    `dynamodbav:"admitted,omitempty"`
+	Expiring bool        `dynamodbav:"expiring,omitempty"`
 }
 
 type setItem struct {
@@ -147,7 +148,7 @@ func StatusItem(gateway grant.Gateway, key grant.Key, status grant.Status) Item 
 	return marshal(statusItem{
 		Gateway: gateway.ARN(), Item: within(statusPrefix, key.String()), Scope: key.Gateway, Grant: key.ID,
 		Phase: status.Phase, Reason: status.Reason, Message: status.Message, Since: status.Since,
-		Revision: status.Revision, Admitted: status.Admitted,
+		Revision: status.Revision, Admitted: status.Admitted, Expiring: status.Expiring,
 	})
 }
 
@@ -270,7 +271,7 @@ func parseStatus(state *plan.State, item Item) error {
 	}
 	state.Grants[grant.Key{Gateway: read.Scope, ID: read.Grant}] = grant.Status{
 		Phase: read.Phase, Reason: read.Reason, Message: read.Message, Since: read.Since,
-		Revision: read.Revision, Admitted: read.Admitted,
+		Revision: read.Revision, Admitted: read.Admitted, Expiring: read.Expiring,
 	}
 	return nil
 }
