@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"cmp"
 	"net/netip"
 	"slices"
 	"strings"
@@ -17,7 +16,7 @@ type conditionMatcher struct {
 
 	exact    []string // sorted: text, folded where case is ignored, or ARNs
 	patterns []pattern
-	numbers  []float64
+	numbers  []decimal
 	times    []time.Time
 	ranges   []netip.Prefix
 }
@@ -130,7 +129,7 @@ func (m *conditionMatcher) matches(r *request, value string) bool {
 		value = normalValue(binaryEquals, value)
 	case number:
 		n, ok := parseNumber(value)
-		return ok && slices.ContainsFunc(m.numbers, func(limit float64) bool { return m.relation.holds(cmp.Compare(n, limit)) })
+		return ok && slices.ContainsFunc(m.numbers, func(limit decimal) bool { return m.relation.holds(n.compare(limit)) })
 	case date:
 		t, ok := parseDate(value)
 		return ok && slices.ContainsFunc(m.times, func(limit time.Time) bool { return m.relation.holds(t.Compare(limit)) })

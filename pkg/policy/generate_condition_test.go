@@ -66,8 +66,15 @@ func (g *generator) test(name, kind string, choices values) (string, values) {
 			wanted = values{"many"}
 			g.odd("wrong type")
 		}
-		if g.chance(20) {
+		switch {
+		case g.chance(20):
 			wanted[0] += ".0"
+		case g.chance(3):
+			wanted[0] = pick(g, "1e1", "3E2", "36e+2")
+			g.odd("exponent")
+		case g.chance(2):
+			wanted[0] += ".00000000000000001"
+			g.odd("long number")
 		}
 	case "boolean":
 		operator = "Bool"

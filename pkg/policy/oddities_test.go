@@ -64,6 +64,19 @@ var oddities = map[string]oddity{
 		context:  map[string][]string{"aws:MultiFactorAuthAge": {"10"}},
 		ours:     true,
 	},
+	"exponent": {
+		why: "undocumented: a number with an exponent, as JSON may spell one that stands without quotes. The simulator reads its " +
+			"digits up to the e",
+		elements: `"Resource":"*","Condition":{"NumericEquals":{"aws:MultiFactorAuthAge":"3e2"}}`,
+		context:  map[string][]string{"aws:MultiFactorAuthAge": {"300"}},
+		ours:     true,
+	},
+	"long number": {
+		why: "undocumented: numbers that differ where a float64 has no digits any more. They are not the same, so that a condition " +
+			"on one is not met by the other; in the simulator it is",
+		elements: `"Resource":"*","Condition":{"NumericEquals":{"aws:MultiFactorAuthAge":"300.00000000000000001"}}`,
+		context:  map[string][]string{"aws:MultiFactorAuthAge": {"300"}},
+	},
 	"variable in a negated test": {
 		why: "reference_policies_variables#policy-vars-no-value: inverted operators do match a variable without a value; " +
 			"in the simulator they do not",

@@ -25,7 +25,7 @@ func normalValue(compare comparison, value string) string {
 		return fold(value)
 	case number:
 		if n, ok := parseNumber(value); ok {
-			return strconv.FormatFloat(n, 'f', -1, 64)
+			return n.String()
 		}
 	case date:
 		if t, ok := parseDate(value); ok {
@@ -46,15 +46,6 @@ func normalValue(compare comparison, value string) string {
 
 // fold gives texts that differ only in case the same form.
 func fold(text string) string { return strings.ToLower(text) }
-
-// parseNumber reads an integer or a decimal number.
-func parseNumber(text string) (float64, bool) {
-	if text == "" || strings.Trim(text, "+-.0123456789") != "" {
-		return 0, false
-	}
-	n, err := strconv.ParseFloat(text, 64)
-	return n + 0, err == nil
-}
 
 // dateLayouts are the forms of ISO 8601 that W3C's note on dates allows, which
 // is what IAM refers to. Without a zone a time is in UTC.
