@@ -30,8 +30,9 @@ const (
 type Document struct {
 	Version    string
 	ID         string
-	Statements []Statement
+	Statements []Statement // nil: there is no such element
 
+	emptyID bool // the element is there, though it says nothing
 	unknown []member
 	learned atomic.Pointer[normalDocument]
 }
@@ -40,10 +41,13 @@ type Document struct {
 // statements. On a nil document it starts a new one in the current version of
 // the language.
 func (d *Document) WithStatements(statements ...Statement) *Document {
+	if statements == nil {
+		statements = []Statement{}
+	}
 	if d == nil {
 		return &Document{Version: Version2012, Statements: statements}
 	}
-	return &Document{Version: d.Version, ID: d.ID, Statements: statements, unknown: d.unknown}
+	return &Document{Version: d.Version, ID: d.ID, Statements: statements, emptyID: d.emptyID, unknown: d.unknown}
 }
 
 // Effect is what a statement does to the calls that it matches.

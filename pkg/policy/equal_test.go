@@ -22,6 +22,8 @@ func TestDocumentsThatMeanTheSameAreEqual(t *testing.T) {
 		},
 		"SingleStatement": {"Nor does a list around one.", `{"Statement":{"Effect":"Allow"}}`, `{"Statement":[{"Effect":"Allow"}]}`},
 		"Version":         {"A missing version is the old one.", `{"Statement":[]}`, `{"Version":"2008-10-17","Statement":[]}`},
+		"NoStatement":     {"A list of no statements is none.", `{"Statement":[]}`, `{}`},
+		"EmptyID":         {"An Id that says nothing is none.", `{"Id":""}`, `{}`},
 		"Scalar":          {"One value may stand alone.", statement(`,"Action":"a:b","Resource":["r"]`), statement(`,"Action":["a:b"],"Resource":"r"`)},
 		"ValueOrder":      {"Lists are sets.", statement(`,"Resource":["a","b"]`), statement(`,"Resource":["b","a","b"]`)},
 		"ActionCase":      {"Actions ignore case.", statement(`,"Action":["A:Get*","a:get*"]`), statement(`,"Action":"a:GET*"`)},

@@ -84,6 +84,7 @@ func (p *parser) documentMember(d *Document, name string) (err *ParseError) {
 		d.Version, err = p.oneOf(Version2012, Version2008)
 	case "Id":
 		d.ID, err = p.string()
+		d.emptyID = d.ID == ""
 	case "Statement":
 		d.Statements, err = p.statements()
 	default:

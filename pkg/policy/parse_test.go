@@ -69,8 +69,23 @@ func TestWhatIsParsedIsPrintedWithoutALoss(t *testing.T) {
 		},
 		"NoStatement": {
 			reason: "Whether there must be one is for whoever takes the policy to say.",
-			text:   `{}`,
+			text:   `{"Version":"2012-10-17"}`,
+			want:   `{"Version":"2012-10-17"}`,
+		},
+		"EmptyStatement": {
+			reason: "A list of none is not the same text as none.",
+			text:   `{"Statement":[]}`,
 			want:   `{"Statement":[]}`,
+		},
+		"EmptyID": {
+			reason: "Nor is an Id that says nothing, or a Sid.",
+			text:   `{"Id":"","Statement":[{"Sid":"","Effect":"Allow"}]}`,
+			want:   `{"Id":"","Statement":[{"Sid":"","Effect":"Allow"}]}`,
+		},
+		"Nothing": {
+			reason: "A document may be empty.",
+			text:   `{}`,
+			want:   `{}`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -7,8 +7,8 @@ import (
 )
 
 // Bytes prints the document, minified. The same document always gives the same
-// bytes. Document elements come in the order Version, Id, Statement (always a
-// list), and then those that are not known here. A nil document prints as null.
+// bytes. The elements that it has come in the order Version, Id, Statement (always
+// a list), and then those that are not known here. A nil document prints as null.
 //
 // Nothing is escaped that JSON does not require to be: the length of what is
 // returned is what a policy's size limit is about.
@@ -35,21 +35,27 @@ func (d *Document) append(out []byte) []byte {
 	if d.Version != "" {
 		out = appendString(appendName(out, "Version"), d.Version)
 	}
-	if d.ID != "" {
+	if d.ID != "" || d.emptyID {
 		out = appendString(appendName(out, "Id"), d.ID)
 	}
-	out = append(appendName(out, "Statement"), '[')
-	for i := range d.Statements {
-		if i > 0 {
-			out = append(out, ',')
-		}
-		out = d.Statements[i].append(out)
+	if d.Statements != nil {
+		out = appendStatements(appendName(out, "Statement"), d.Statements)
 	}
-	out = append(out, ']')
 	for _, m := range d.unknown {
 		out = append(appendName(out, m.name), m.value...)
 	}
 	return append(out, '}')
+}
+
+func appendStatements(out []byte, statements []Statement) []byte {
+	out = append(out, '[')
+	for i := range statements {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = statements[i].append(out)
+	}
+	return append(out, ']')
 }
 
 // Bytes prints the statement as it stands in its document.

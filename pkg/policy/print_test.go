@@ -100,6 +100,14 @@ func TestWithStatementsKeepsTheRestOfTheDocument(t *testing.T) {
 	if diff := cmp.Diff(want, got.String()); diff != "" {
 		t.Errorf("-want, +got:\n%s", diff)
 	}
+	got = mustParse(t, `{"Id":""}`).WithStatements()
+	if diff := cmp.Diff(`{"Id":"","Statement":[]}`, got.String()); diff != "" {
+		t.Errorf("-want, +got:\n%s", diff)
+	}
+	got.ID = "i"
+	if diff := cmp.Diff(`{"Id":"i","Statement":[]}`, got.String()); diff != "" {
+		t.Errorf("-want, +got:\n%s", diff)
+	}
 	if got := (*policy.Document)(nil).WithStatements().String(); got != `{"Version":"2012-10-17","Statement":[]}` {
 		t.Errorf("from no policy: %s", got)
 	}
