@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/gateway-grants/gateway-grants/pkg/agentcore"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
+	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
 )
 
 // errChanges ends a plan that has something to do, which has been said already.
@@ -30,7 +32,8 @@ and removes, how many it keeps, those that are left out and why, and how much of
 AWS's limits the policy uses.
 
 Give it the settings of the deployment, by flag or variable. Exit codes: 0 nothing
-to do, 2 changes, 1 anything else.`,
+to do, 2 changes, 1 anything else. A gateway that no plan can be made for is named
+on stderr, and every other one is planned all the same.`,
 		Example: `  gateway-grants plan
   gateway-grants plan tools-abcdefghij search-klmnopqrst
   gateway-grants plan '*' --output json`,
@@ -77,25 +80,65 @@ func (p *program) plan(ctx context.Context, names []string, flags deployment) er
 	if err != nil {
 		return err
 	}
-	reconciler := p.reconciler(s.config, gateways, limits, flags.bus)
-	changes, texts := false, []planned{}
+	run := planning{program: p, reconciler: p.reconciler(s.config, gateways, limits, flags.bus), limits: limits, texts: []planned{}}
 	for _, gateway := range concerned {
-		decided, err := reconciler.Plan(ctx, gateway)
-		if err != nil {
-			return err
-		}
-		changes = changes || decided.Write
-		texts = append(texts, plannedText(gateway, decided, limits))
-		if !p.settings.json() {
-			p.sayPlanned(gateway, decided, limits)
+		if ctx.Err() == nil {
+			run.one(ctx, gateway)
 		}
 	}
-	if p.settings.json() {
-		if err := p.printJSON(texts); err != nil {
+	return run.end(ctx)
+}
+
+// planning is one plan after the other. A gateway that none can be made for
+// keeps no other from its own.
+type planning struct {
+	*program
+	reconciler *reconcile.Reconciler
+	limits     plan.Limits
+	changes    bool
+	failed     bool
+	texts      []planned // for JSON
+}
+
+func (r *planning) one(ctx context.Context, gateway grant.Gateway) {
+	decided, err := r.reconciler.Plan(ctx, gateway)
+	if err != nil {
+		r.fail(ctx, gateway, err)
+		return
+	}
+	r.changes = r.changes || decided.Write
+	if r.settings.json() {
+		r.texts = append(r.texts, plannedText(gateway, decided, r.limits))
+		return
+	}
+	r.sayPlanned(gateway, decided, r.limits)
+}
+
+// fail says on one line why there is no plan for the gateway.
+func (r *planning) fail(ctx context.Context, gateway grant.Gateway, err error) {
+	if ctx.Err() != nil {
+		return // which is said once, at the end
+	}
+	r.failed = true
+	why := oneLine(r.explain(err))
+	if !strings.Contains(why, gateway.ARN()) {
+		why = gateway.ARN() + ": " + why
+	}
+	fmt.Fprintln(r.err, r.paint(r.err).red("gateway-grants:"), why)
+}
+
+func (r *planning) end(ctx context.Context) error {
+	if r.settings.json() {
+		if err := r.printJSON(r.texts); err != nil {
 			return err
 		}
 	}
-	if changes {
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case r.failed:
+		return errSaid
+	case r.changes:
 		return errChanges
 	}
 	return nil
