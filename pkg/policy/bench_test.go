@@ -98,30 +98,37 @@ func BenchmarkBytesOfAParsedPolicy(b *testing.B) {
 	}
 }
 
+// BenchmarkEvaluate decides calls against policies as full as they get, by
+// expanded and by submitted size.
 func BenchmarkEvaluate(b *testing.B) {
 	everything := &policy.Document{Version: policy.Version2012, Statements: []policy.Statement{
 		{Effect: policy.Allow, Action: []string{"bedrock-agentcore:*"}, Resource: []string{"*"}},
 	}}
-	call := policy.Call{
-		Action: invoke, Resource: gatewayARN, Identity: []*policy.Document{everything},
-		ResourcePolicy: fullPolicy(600),
-		Context: map[string][]string{
-			"aws:SourceIp": {"192.0.2.1"}, "aws:SourceVpce": {"vpce-0123456789abcdef0"},
-			"aws:CurrentTime": {"2026-11-23T00:00:00Z"}, "aws:SecureTransport": {"true"},
-		},
-	}
-	for _, c := range []struct {
-		name    string
-		account string
-	}{
-		{"first", rootARN(0)[13:25]}, {"last with condition", rootARN(599)[13:25]}, {"unknown", "999999999999"},
-	} {
-		call.Caller = policy.Role("arn:aws:iam::"+c.account+":role/Agent", "s")
-		b.Run(c.name, func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				policy.Evaluate(call)
-			}
-		})
+	for _, n := range []int{600, 1300} {
+		call := policy.Call{
+			Action: invoke, Resource: gatewayARN, Identity: []*policy.Document{everything},
+			ResourcePolicy: fullPolicy(n),
+			Context: map[string][]string{
+				"aws:SourceIp": {"192.0.2.1"}, "aws:SourceVpce": {"vpce-0123456789abcdef0"},
+				"aws:CurrentTime": {"2026-11-23T00:00:00Z"}, "aws:SecureTransport": {"true"},
+			},
+		}
+		for _, c := range []struct {
+			name    string
+			account string
+			allowed bool
+		}{
+			{"first", rootARN(0)[13:25], true}, {"last with condition", rootARN(n - 1)[13:25], true}, {"unknown", "999999999999", false},
+		} {
+			call.Caller = policy.Role("arn:aws:iam::"+c.account+":role/Agent", "s")
+			b.Run(fmt.Sprintf("principals=%d/%s", n, c.name), func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					if policy.Evaluate(call).Allowed != c.allowed {
+						b.Fatal("not the right decision")
+					}
+				}
+			})
+		}
 	}
 }
