@@ -17,7 +17,8 @@ import (
 const seedVariable = "GATEWAY_GRANTS_POLICY_SEED"
 
 // TestEvaluateAgreesWithIAMSimulate compares with @cloud-copilot/iam-simulate,
-// which runs in a process of its own.
+// which runs in a process of its own. A call that has something odd may be decided
+// differently, but then not without it: an excuse must not hide anything else.
 func TestEvaluateAgreesWithIAMSimulate(t *testing.T) {
 	simulator := simulate.New(t)
 	cases, seed := 20_000, rand.Uint64()
@@ -42,6 +43,7 @@ func TestEvaluateAgreesWithIAMSimulate(t *testing.T) {
 	verdicts := simulator.Decide(calls)
 
 	mix, excused, disagreements := map[string]int{}, map[string]int{}, 0
+	var plain []policy.Call // the excused without what excuses them
 	for i, call := range calls {
 		ours, theirs := policy.Evaluate(call), verdicts[i]
 		mix[string(ours.Reason)]++
@@ -50,11 +52,20 @@ func TestEvaluateAgreesWithIAMSimulate(t *testing.T) {
 		}
 		if len(odd[i]) > 0 {
 			excused[strings.Join(odd[i], " + ")]++
+			g := newGenerator(seed + uint64(i))
+			g.plain = true
+			plain = append(plain, g.makeCall())
 			continue
 		}
 		disagreements++
 		if disagreements <= 5 {
 			t.Errorf("case %d: they say %s; %s\n%s", i, theirs, ours, simulate.Describe(call))
+		}
+	}
+	for i, theirs := range simulator.Decide(plain) {
+		if ours := policy.Evaluate(plain[i]); simulate.OutcomeOf(ours) != theirs {
+			disagreements++
+			t.Errorf("without what excused it: they say %s; %s\n%s", theirs, ours, simulate.Describe(plain[i]))
 		}
 	}
 	t.Logf("%d cases, %d disagreements; decisions: %v; excused: %v", cases, disagreements, mix, excused)
@@ -72,16 +83,33 @@ func checkMix(t *testing.T, cases int, mix, excused map[string]int) {
 			t.Errorf("only %d of %d cases end in %s", mix[string(reason)], cases, reason)
 		}
 	}
-	sum := 0
+	sum, each := 0, map[string]int{}
 	for names, n := range excused {
 		sum += n
 		for name := range strings.SplitSeq(names, " + ") {
+			each[name] += n
 			if _, explained := oddities[name]; !explained {
 				t.Errorf("nothing explains %q", name)
 			}
 		}
 	}
+	for name, n := range each {
+		if n > cases/100 {
+			t.Errorf("%d of %d cases are excused by %q", n, cases, name)
+		}
+	}
 	if sum > cases/50 {
 		t.Errorf("%d of %d cases are excused", sum, cases)
+	}
+}
+
+func TestACallWithoutAnythingOddIsPlain(t *testing.T) {
+	for seed := range uint64(2_000) {
+		g, plain := newGenerator(seed), newGenerator(seed)
+		plain.plain = true
+		call, again := simulate.Describe(g.makeCall()), simulate.Describe(plain.makeCall())
+		if len(plain.oddities) > 0 || (call == again) == (len(g.oddities) > 0) {
+			t.Errorf("seed %d, with %v:\n%s\nand plain, with %v:\n%s", seed, g.oddities, call, plain.oddities, again)
+		}
 	}
 }

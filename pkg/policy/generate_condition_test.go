@@ -1,7 +1,7 @@
 package policy_test
 
 import (
-	"slices"
+	"net/netip"
 	"strings"
 
 	"github.com/gateway-grants/gateway-grants/pkg/policy"
@@ -62,36 +62,34 @@ func (g *generator) test(name, kind string, choices values) (string, values) {
 	case "number":
 		operator = pick(g, "NumericEquals", "NumericNotEquals", "NumericLessThan", "NumericLessThanEquals",
 			"NumericGreaterThan", "NumericGreaterThanEquals")
-		if g.chance(3) {
-			wanted = values{"many"}
-			g.odd("wrong type")
-		}
-		switch {
-		case g.chance(20):
+		if g.chance(20) {
 			wanted[0] += ".0"
-		case g.chance(3):
-			wanted[0] = pick(g, "1e1", "3E2", "36e+2")
-			g.odd("exponent")
-		case g.chance(2):
-			wanted[0] += ".00000000000000001"
-			g.odd("long number")
 		}
+		if g.chance(3) && g.odd("exponent") {
+			wanted[0] = pick(g.aside, "1e1", "3E2", "36e+2")
+		}
+		if g.chance(2) && g.odd("long number") {
+			wanted[0] = pick(g.aside, choices...) + ".00000000000000001"
+		}
+		if g.chance(3) && g.odd("wrong type") {
+			wanted = values{"many"}
+		}
+	case "binary":
+		operator = "BinaryEquals"
 	case "boolean":
 		operator = "Bool"
 		if g.chance(30) {
 			wanted[0] = g.recase(wanted[0])
 		}
 	}
-	if kind == "strings" && !g.chance(3) {
-		operator = pick(g, "ForAnyValue:", "ForAllValues:") + operator
-	} else if kind == "strings" {
-		g.odd("several values")
-	}
-	if g.chance(20) {
-		operator += "IfExists"
-		if strings.HasPrefix(operator, "ForAnyValue:") {
-			g.odd("any value if exists")
+	if kind == "strings" {
+		set := pick(g, "ForAnyValue:", "ForAllValues:")
+		if !g.chance(3) || !g.odd("several values") {
+			operator = set + operator
 		}
+	}
+	if g.chance(20) && (!strings.HasPrefix(operator, "ForAnyValue:") || g.odd("any value if exists")) {
+		operator += "IfExists"
 	}
 	return operator, wanted
 }
@@ -109,13 +107,12 @@ func (g *generator) textTest(wanted values) (string, values) {
 		wanted[0] = pick(g, value[:at]+"*", "*"+value[at:], value[:at-1]+"?"+value[at:], value[:at]+"*"+value[at:], "*")
 	case g.chance(10):
 		key := pick(g, "aws:SourceVpc", "aws:SourceVpce", "aws:PrincipalTag/Team", "aws:PrincipalAccount", "AWS:username")
-		wanted[0] = pick(g, "${"+key+"}", "${"+key+", 'blue'}", "v${"+key+"}")
-		if strings.Contains(operator, "Not") {
-			g.odd("variable in a negated test")
+		variable := pick(g, "${"+key+"}", "${"+key+", 'blue'}", "v${"+key+"}")
+		if !strings.Contains(operator, "Not") || g.odd("variable in a negated test") {
+			wanted[0] = variable
 		}
-	case g.chance(2):
-		wanted[0] = value + "${" + pick(g, "*", "?", "$") + "}"
-		g.odd("escaped character")
+	case g.chance(2) && g.odd("escaped character"):
+		wanted[0] = value + "${" + pick(g.aside, "*", "?", "$") + "}"
 	}
 	return operator, wanted
 }
@@ -137,14 +134,12 @@ func (g *generator) arnTest(wanted values) (string, values) {
 		}
 	}
 	wanted[0] = strings.Join(fields, ":")
-	if g.chance(2) {
-		wanted[0] = pick(g, "*", "arn:aws:*", "role/Agent")
-		g.odd("wrong type")
+	if g.chance(2) && g.odd("wrong type") {
+		wanted[0] = pick(g.aside, "*", "arn:aws:*", "role/Agent")
 	}
-	if g.chance(2) {
+	if g.chance(2) && g.odd("variable in an ARN") {
 		fields[4] = "${aws:PrincipalAccount}"
 		wanted[0] = strings.Join(fields, ":")
-		g.odd("variable in an ARN")
 	}
 	return operator, wanted
 }
@@ -153,18 +148,17 @@ func (g *generator) addressTest(wanted values) (string, values) {
 	if g.chance(60) {
 		wanted[0] = pick(g, "10.0.0.0/8", "10.1.0.0/16", "10.1.2.0/31", "192.0.2.0/24", "2001:db8::/32", "2001:DB8:1::/48", "2001:db8:2::/48")
 	}
-	if g.chance(3) {
-		wanted[0] = pick(g, "0.0.0.0/0", "::/0")
-		g.odd("every address")
+	if g.chance(3) && g.odd("every address") {
+		wanted[0] = pick(g.aside, "0.0.0.0/0", "::/0")
 	}
-	if g.chance(2) {
+	if g.chance(2) && g.odd("wrong type") {
 		wanted = values{"10.0.0"}
-		g.odd("wrong type")
 	}
 	operator := pick(g, "IpAddress", "IpAddress", "NotIpAddress")
-	bare := func(address string) bool { return !strings.Contains(address, "/") }
-	if operator == "NotIpAddress" && slices.ContainsFunc(wanted, bare) {
-		g.odd("bare address")
+	for i, address := range wanted {
+		if operator == "NotIpAddress" && !strings.Contains(address, "/") && !g.odd("bare address") {
+			wanted[i] = wholePrefix(address)
+		}
 	}
 	return operator, wanted
 }
@@ -173,13 +167,17 @@ func (g *generator) dateTest(wanted values) (string, values) {
 	if g.chance(50) {
 		wanted[0] = pick(g, "2026-06-01", "2026-11-23T01:00:00+01:00", "2027-01-01T00:00:00Z", "2026-12", "2026-11-23T00:00Z")
 	}
-	if g.chance(5) {
-		wanted[0] = pick(g, "2026", "1795392000")
-		g.odd("short date")
+	if g.chance(5) && g.odd("short date") {
+		wanted[0] = pick(g.aside, "2026", "1795392000")
 	}
-	if g.chance(2) {
+	if g.chance(2) && g.odd("wrong type") {
 		wanted = values{"soon"}
-		g.odd("wrong type")
 	}
 	return pick(g, "DateEquals", "DateNotEquals", "DateLessThan", "DateLessThanEquals", "DateGreaterThan", "DateGreaterThanEquals"), wanted
+}
+
+// wholePrefix is an address as a range of one.
+func wholePrefix(address string) string {
+	parsed := netip.MustParseAddr(address)
+	return netip.PrefixFrom(parsed, parsed.BitLen()).String()
 }

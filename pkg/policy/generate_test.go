@@ -11,16 +11,20 @@ import (
 
 // generator makes calls whose policies are dense in what could matter for them:
 // few accounts, principals and keys, and values that mostly come from the call.
-// oddities, where set, collects the names of the rare things that a call has
-// and that not everyone decides alike; see differential_test.go.
+// oddities collects the names of the rare things that a call has and that not
+// everyone decides alike; see differential_test.go. A plain generator makes the
+// same call of the same seed without them.
 type generator struct {
 	*rand.Rand
 	call     policy.Call
+	plain    bool
 	oddities map[string]bool
+	aside    *generator // whose dice decide what is odd, and nothing else
 }
 
 func newGenerator(seed uint64) *generator {
-	return &generator{Rand: rand.New(rand.NewPCG(seed, 0)), oddities: map[string]bool{}}
+	aside := &generator{Rand: rand.New(rand.NewPCG(seed, 1))}
+	return &generator{Rand: rand.New(rand.NewPCG(seed, 0)), oddities: map[string]bool{}, aside: aside}
 }
 
 // chance is true in p of 100 cases.
@@ -28,8 +32,14 @@ func (g *generator) chance(p int) bool { return g.IntN(100) < p }
 
 func pick[T any](g *generator, choices ...T) T { return choices[g.IntN(len(choices))] }
 
-// odd names something odd that the call now has.
-func (g *generator) odd(name string) { g.oddities[name] = true }
+// odd names something odd that the call has from now on, unless it is to be
+// plain.
+func (g *generator) odd(name string) bool {
+	if !g.plain {
+		g.oddities[name] = true
+	}
+	return !g.plain
+}
 
 // makeCall makes one call with all of its policies.
 func (g *generator) makeCall() policy.Call {
@@ -102,6 +112,7 @@ var contextKeys = []struct {
 	{"aws:SourceVpce", "string", values{"vpce-1", "vpce-2"}},
 	{"aws:PrincipalOrgID", "string", values{"o-abcdefghij", "o-klmnopqrst"}},
 	{"aws:PrincipalTag/Team", "string", values{"blue", "red", "Blue"}},
+	{"aws:PrincipalTag/Key", "binary", values{"QUJD", "QUJE", "qujd", "QQ=="}},
 	{"aws:SourceAccount", "string", values{owner, other}},
 	{"aws:SourceArn", "arn", values{gatewayARN, "arn:aws:s3:::bucket/a:b", "arn:aws:lambda:us-east-1:444455556666:function:f:p"}},
 	{"aws:SourceIp", "address", values{"10.1.2.3", "192.0.2.7", "2001:db8:1::5"}},
@@ -121,7 +132,7 @@ func (g *generator) context() map[string][]string {
 	context := map[string][]string{}
 	for _, key := range contextKeys {
 		derived := strings.HasPrefix(key.name, "aws:Principal") && key.kind != "strings" &&
-			key.name != "aws:PrincipalOrgID" && key.name != "aws:PrincipalTag/Team" || strings.HasPrefix(key.name, "aws:user")
+			key.name != "aws:PrincipalOrgID" && !strings.HasPrefix(key.name, "aws:PrincipalTag/") || strings.HasPrefix(key.name, "aws:user")
 		if derived || g.chance(30) {
 			continue
 		}
@@ -130,9 +141,8 @@ func (g *generator) context() map[string][]string {
 			for range g.IntN(3) {
 				held = append(held, pick(g, key.values...))
 			}
-			if g.chance(2) {
+			if g.chance(2) && g.odd("empty value") {
 				held = values{""}
-				g.odd("empty value")
 			}
 		}
 		name := key.name
@@ -150,9 +160,8 @@ func (g *generator) recase(text string) string {
 
 func (g *generator) document(statements int, resourceBased bool) *policy.Document {
 	d := &policy.Document{Version: policy.Version2012}
-	if g.chance(1) {
+	if g.chance(1) && g.odd("old version") {
 		d.Version = policy.Version2008
-		g.odd("old version")
 	}
 	for i := range statements {
 		s := policy.Statement{Effect: policy.Allow}
@@ -194,13 +203,11 @@ func (g *generator) resource(s *policy.Statement) {
 		"arn:aws:bedrock-agentcore:*:*:gateway/gw-*", "arn:aws:bedrock-agentcore:us-*:1111*3333:*", "arn:aws:bedrock-agentcore:*",
 		prefix+"gw-2", prefix+"GW-1", "arn:aws:bedrock-agentcore:eu-*:111122223333:gateway/*", prefix+"gw-${aws:MultiFactorAuthAge}",
 		prefix+"${aws:PrincipalTag/Team, 'gw-1'}", prefix+"gw-${aws:SourceVpc, '1'}")}
-	if g.chance(1) {
+	if g.chance(1) && g.odd("empty default") {
 		resources = values{prefix + "gw-1${aws:SourceVpc, ''}"}
-		g.odd("empty default")
 	}
-	if g.chance(1) {
+	if g.chance(1) && g.odd("star over fields") {
 		resources = values{"arn:aws:bedrock-agentcore:*:gateway/gw-1"}
-		g.odd("star over fields")
 	}
 	if g.chance(20) {
 		resources = append(resources, prefix+"gw-3")
@@ -234,7 +241,11 @@ func (g *generator) principal(s *policy.Statement) {
 	case 2:
 		who.Service = values{pick(g, "lambda.amazonaws.com", "s3.amazonaws.com")}
 	}
-	if s.Effect == policy.Deny && g.chance(25) && !who.Everyone && !slices.Contains(who.AWS, "*") {
+	negated := 5
+	if s.Effect == policy.Deny {
+		negated = 25
+	}
+	if g.chance(negated) && !who.Everyone && !slices.Contains(who.AWS, "*") {
 		s.NotPrincipal = who
 		return
 	}
