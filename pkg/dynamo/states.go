@@ -40,10 +40,10 @@ func (s *States) Load(ctx context.Context, gateway grant.Gateway) (plan.State, e
 	return s.load(ctx, gateway, "#sort < :sort", tables.JournalPrefix)
 }
 
-// sets reads those that are recorded.
-func (s *States) sets(ctx context.Context, gateway grant.Gateway) (plan.Foreknown, error) {
-	state, err := s.load(ctx, gateway, "begins_with(#sort, :sort)", tables.SetsPrefix)
-	return state.Gateway.Foreknown, err
+// parts reads the sets and refusals that are recorded, and no more.
+func (s *States) parts(ctx context.Context, gateway grant.Gateway) (plan.GatewayState, error) {
+	state, err := s.load(ctx, gateway, "begins_with(#sort, :sort)", tables.PartsPrefix)
+	return state.Gateway, err
 }
 
 func (s *States) load(ctx context.Context, gateway grant.Gateway, text, sort string) (plan.State, error) {

@@ -2,9 +2,7 @@ package dynamo
 
 import (
 	"context"
-	"maps"
 	"reflect"
-	"slices"
 	"strconv"
 	"time"
 
@@ -24,9 +22,6 @@ import (
 // The due time comes last; whoever records before it is there has seen the recheck.
 func (s *States) MarkDue(ctx context.Context, gateway grant.Gateway, intent plan.Intent) error {
 	op := "mark " + gateway.ARN() + " as due"
-	if err := s.prepareRefused(ctx, gateway, intent.Refused); err != nil {
-		return unwritten(s.table, op, err)
-	}
 	if err := s.mark(ctx, gateway, intent); err != nil {
 		return unwritten(s.table, op, err)
 	}
@@ -36,32 +31,19 @@ func (s *States) MarkDue(ctx context.Context, gateway grant.Gateway, intent plan
 	return nil
 }
 
-// prepareRefused makes the map that refusals are added to, where nothing was ever
-// recorded: an update cannot make a map and fill it.
-func (s *States) prepareRefused(ctx context.Context, gateway grant.Gateway, refused map[string]plan.Refusal) error {
-	if len(refused) == 0 {
-		return nil
-	}
-	return s.update(ctx, tables.GatewayKey(gateway), condition{
-		text:   "SET #refused = if_not_exists(#refused, :none)",
-		names:  map[string]string{"#refused": tables.AttrRefused},
-		values: tables.Item{":none": &types.AttributeValueMemberM{Value: tables.Item{}}},
-	}, "")
-}
-
 // mark records the intent, but for when the gateway is due.
 func (s *States) mark(ctx context.Context, gateway grant.Gateway, intent plan.Intent) error {
-	sets := tables.Sets(gateway, intent.Foreknown)
+	parts := s.writes(tables.Refusals(gateway, intent.Refused), nil)
+	for _, set := range tables.Sets(gateway, intent.Foreknown) {
+		parts = append(parts, s.updating(tables.StatesLayout.Of(set), adding(set)))
+	}
+	own := s.updating(tables.GatewayKey(gateway), pending(intent))
 	for {
-		writes := []types.TransactWriteItem{s.updating(tables.GatewayKey(gateway), pending(intent))}
-		now := sets[:min(len(sets), transactionItems-1)]
-		for _, set := range now {
-			writes = append(writes, s.updating(set.Key, adding(set)))
-		}
-		if err := s.transact(ctx, writes); err != nil {
+		now := parts[:min(len(parts), transactionItems-1)]
+		if err := s.transact(ctx, append([]types.TransactWriteItem{own}, now...)); err != nil {
 			return err
 		}
-		if sets = sets[len(now):]; len(sets) == 0 {
+		if parts = parts[len(now):]; len(parts) == 0 {
 			return nil
 		}
 	}
@@ -83,17 +65,16 @@ func (s *States) setDue(ctx context.Context, gateway grant.Gateway, due time.Tim
 	return err
 }
 
-// adding adds the members to those that the set has.
-func adding(set tables.Set) condition {
+// adding adds the members to those that the recorded set has.
+func adding(set tables.Item) condition {
 	update := condition{
 		text:   "SET #of = :of",
 		names:  map[string]string{"#of": tables.AttrOf},
-		values: tables.Item{":of": tables.S(set.Of)},
+		values: tables.Item{":of": set[tables.AttrOf]},
 	}
-	if len(set.Members) > 0 { // there are no empty sets
+	if members, some := set[tables.AttrMembers]; some { // there are no empty sets
 		update.text += " ADD #members :members"
-		update.names["#members"] = tables.AttrMembers
-		update.values[":members"] = &types.AttributeValueMemberSS{Value: set.Members}
+		update.names["#members"], update.values[":members"] = tables.AttrMembers, members
 	}
 	return update
 }
@@ -114,12 +95,6 @@ func pending(intent plan.Intent) condition {
 	if intent.HadDirectory {
 		update.text += ", #hadDirectory = :true"
 		update.names["#hadDirectory"], update.values[":true"] = tables.AttrHadDirectory, &types.AttributeValueMemberBOOL{Value: true}
-	}
-	for i, principal := range slices.Sorted(maps.Keys(intent.Refused)) {
-		name := strconv.Itoa(i)
-		update.text += ", #refused.#p" + name + " = :p" + name
-		update.names["#refused"], update.names["#p"+name] = tables.AttrRefused, principal
-		update.values[":p"+name] = tables.RefusalValue(intent.Refused[principal])
 	}
 	return update
 }
@@ -170,11 +145,11 @@ func (s *States) updating(key tables.Key, update condition) types.TransactWriteI
 // that is written is written on top of the version that was loaded.
 func (s *States) Record(ctx context.Context, gateway grant.Gateway, state plan.GatewayState, statuses map[grant.Key]grant.Status, gone []grant.Key) error {
 	op := "record the outcome for " + gateway.ARN()
-	recorded, err := s.sets(ctx, gateway)
+	recorded, err := s.parts(ctx, gateway)
 	if err != nil {
 		return err
 	}
-	put, obsolete := tables.SetChanges(gateway, recorded, state.Foreknown)
+	put, obsolete := tables.PartChanges(gateway, recorded, state)
 	for key, status := range statuses {
 		put = append(put, tables.StatusItem(gateway, key, status))
 	}

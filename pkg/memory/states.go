@@ -52,12 +52,10 @@ func (s *States) MarkDue(ctx context.Context, gateway grant.Gateway, intent plan
 		next.Selected = union(next.Selected, intent.Selected)
 		next.Announced = union(next.Announced, intent.Announced)
 		next.HadDirectory = next.HadDirectory || intent.HadDirectory
-		next.Refused = maps.Clone(next.Refused)
-		if next.Refused == nil {
-			next.Refused = make(map[string]plan.Refusal)
-		}
+		next.Refused = make(map[string]plan.Refusal)
+		maps.Copy(next.Refused, state.Gateway.Refused)
 		maps.Copy(next.Refused, intent.Refused)
-		return v.replace(gateway, state.Gateway.Foreknown, next)
+		return v.replace(gateway, state.Gateway, next)
 	})
 }
 
@@ -82,7 +80,7 @@ func (s *States) Record(ctx context.Context, gateway grant.Gateway, state plan.G
 				v.delete(tables.StatusKey(gateway, key))
 			}
 		}
-		return v.replace(gateway, recorded.Gateway.Foreknown, state)
+		return v.replace(gateway, recorded.Gateway, state)
 	})
 }
 
@@ -172,9 +170,9 @@ func union(sets, more map[string][]string) map[string][]string {
 	return all
 }
 
-// replace writes the gateway's own item, and the sets.
-func (v *view) replace(gateway grant.Gateway, recorded plan.Foreknown, state plan.GatewayState) error {
-	put, gone := tables.SetChanges(gateway, recorded, state.Foreknown)
+// replace writes the gateway's own item, and the parts.
+func (v *view) replace(gateway grant.Gateway, recorded, state plan.GatewayState) error {
+	put, gone := tables.PartChanges(gateway, recorded, state)
 	for _, item := range append(put, tables.GatewayItem(gateway, state)) {
 		if err := v.put(item); err != nil {
 			return err

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -22,9 +23,10 @@ import (
 // snapshot, so what it finds behind a version is never older than that.
 const (
 	gatewaySort     = "gateway"            // the gateway's own
-	SetsPrefix      = "gateway#"           // begins those that hold a set
+	PartsPrefix     = "gateway#"           // begins those that hold a part: a set or a refusal
 	selectedPrefix  = "gateway#accounts#"  // gateway#accounts#selection: the accounts that a selector was last known to mean
 	announcedPrefix = "gateway#announced#" // gateway#announced#ids: the principals that writes were to name after those unique ids were found
+	refusedPrefix   = "gateway#refused#"   // gateway#refused#principal: what is known of a principal that AWS would not take
 	statusPrefix    = "grant#"             // grant#scope#id: where a row stands
 	JournalPrefix   = "journal#"           // journal#time
 )
@@ -37,14 +39,13 @@ const DueShard = "all"
 // minutes. One that is lost is made again then.
 const AskAgainAfter = 5 * time.Minute
 
-// What MarkDue updates. What it adds to are sets in items of their own, so that
-// DynamoDB itself makes the union, and no number of selectors and accounts exceeds
-// an item's 400 KB.
+// What MarkDue updates. What it adds to are parts in items of their own, so that no
+// number of selectors, accounts and refusals exceeds an item's 400 KB. Sets are
+// DynamoDB's, which itself makes the union.
 const (
 	AttrPendingHash  = "pendingHash"
 	AttrVersion      = "version"
 	AttrRecheck      = "recheck"
-	AttrRefused      = "refused"
 	AttrHadDirectory = "hadDirectory"
 	AttrOf           = "of"
 	AttrMembers      = "members"
@@ -66,19 +67,11 @@ type gatewayItem struct {
 	Due         time.Time  `dynamodbav:"due,omitempty"`
 	Recheck     time.Time  `dynamodbav:"recheck,omitempty"`
 
-	Overwritten   int                    `dynamodbav:"overwritten,omitempty"`
-	OverwrittenAt time.Time              `dynamodbav:"overwrittenAt,omitempty"`
-	Refused       map[string]refusalItem `dynamodbav:"refused"`
-	Pinned        []string               `dynamodbav:"pinned,omitempty"`
-	HadDirectory  bool                   `dynamodbav:"hadDirectory,omitempty"`
-	Expands       bool                   `dynamodbav:"expands,omitempty"`
-}
-
-type refusalItem struct {
-	Code    grant.Code `dynamodbav:"code"`
-	Since   time.Time  `dynamodbav:"since,omitempty"`
-	Tries   int        `dynamodbav:"tries,omitempty"`
-	NextTry time.Time  `dynamodbav:"nextTry,omitempty"`
+	Overwritten   int       `dynamodbav:"overwritten,omitempty"`
+	OverwrittenAt time.Time `dynamodbav:"overwrittenAt,omitempty"`
+	Pinned        []string  `dynamodbav:"pinned,omitempty"`
+	HadDirectory  bool      `dynamodbav:"hadDirectory,omitempty"`
+	Expands       bool      `dynamodbav:"expands,omitempty"`
 }
 
 type statusItem struct {
@@ -102,12 +95,22 @@ type setItem struct {
 	Members []string `dynamodbav:"members,stringset,omitempty"`
 }
 
+type refusalItem struct {
+	Gateway   string     `dynamodbav:"gateway"`
+	Item      string     `dynamodbav:"item"`
+	Principal string     `dynamodbav:"principal"`
+	Code      grant.Code `dynamodbav:"code"`
+	Since     time.Time  `dynamodbav:"since,omitempty"`
+	Tries     int        `dynamodbav:"tries,omitempty"`
+	NextTry   time.Time  `dynamodbav:"nextTry,omitempty"`
+}
+
 // GatewayKey is the key of the gateway's own item.
 func GatewayKey(gateway grant.Gateway) Key {
 	return Key{Partition: gateway.ARN(), Sort: gatewaySort}
 }
 
-// GatewayItem is the gateway's own item, which leaves out the sets.
+// GatewayItem is the gateway's own item, which leaves out the parts.
 func GatewayItem(gateway grant.Gateway, state plan.GatewayState) Item {
 	item := gatewayItem{
 		Gateway: gateway.ARN(), Item: gatewaySort, Version: state.Version,
@@ -118,24 +121,10 @@ func GatewayItem(gateway grant.Gateway, state plan.GatewayState) Item {
 		Overwritten: state.Overwritten, OverwrittenAt: state.OverwrittenAt,
 		Pinned: state.Pinned, HadDirectory: state.HadDirectory, Expands: state.Expands,
 	}
-	for principal, refusal := range state.Refused {
-		if item.Refused == nil {
-			item.Refused = make(map[string]refusalItem, len(state.Refused))
-		}
-		item.Refused[principal] = refusalItem(refusal)
-	}
-	if item.Refused == nil {
-		item.Refused = map[string]refusalItem{} // MarkDue adds to it
-	}
 	if !state.Due.IsZero() {
 		item.DueShard = DueShard
 	}
 	return marshal(item)
-}
-
-// RefusalValue is a refusal as the gateway's own item holds it.
-func RefusalValue(refusal plan.Refusal) types.AttributeValue {
-	return &types.AttributeValueMemberM{Value: marshal(refusalItem(refusal))}
 }
 
 // StatusKey is the key of the item that says where a row stands on a gateway.
@@ -152,48 +141,63 @@ func StatusItem(gateway grant.Gateway, key grant.Key, status grant.Status) Item 
 	})
 }
 
-// Set is what a gateway's state holds in an item of its own: of whom or what, and
-// the members. Nobody is a set without members.
-type Set struct {
-	Key     Key
-	Of      string
-	Members []string // sorted, none twice
-}
-
-// Sets are those of the state, in the order of their keys.
-func Sets(gateway grant.Gateway, known plan.Foreknown) []Set {
-	var sets []Set
+// Sets are the items that hold the sets of a gateway's state, in the order of their
+// keys: each says of whom or what, and the members. Nobody is a set without members.
+func Sets(gateway grant.Gateway, known plan.Foreknown) []Item {
+	var items []Item
 	for _, kind := range []struct {
 		prefix string
 		sets   map[string][]string
 	}{{selectedPrefix, known.Selected}, {announcedPrefix, known.Announced}} {
 		for _, of := range slices.Sorted(maps.Keys(kind.sets)) {
-			key := Key{Partition: gateway.ARN(), Sort: within(kind.prefix, of)}
-			sets = append(sets, Set{Key: key, Of: of, Members: sorted(kind.sets[of])})
+			items = append(items, marshal(setItem{
+				Gateway: gateway.ARN(), Item: within(kind.prefix, of), Of: of, Members: sorted(kind.sets[of]),
+			}))
 		}
 	}
-	return sets
+	return items
 }
 
-// SetChanges compares the sets that are recorded with those that are to be: the
-// items to put, in the order of their keys, and those to delete.
-func SetChanges(gateway grant.Gateway, was, is plan.Foreknown) (put []Item, gone []Key) {
-	recorded := make(map[Key]Set)
-	for _, set := range Sets(gateway, was) {
-		recorded[set.Key] = set
+// Refusals are the items that hold what is known of principals that AWS would not
+// take, in the order of these.
+func Refusals(gateway grant.Gateway, refused map[string]plan.Refusal) []Item {
+	items := make([]Item, 0, len(refused))
+	for _, principal := range slices.Sorted(maps.Keys(refused)) {
+		refusal := refused[principal]
+		items = append(items, marshal(refusalItem{
+			Gateway: gateway.ARN(), Item: within(refusedPrefix, principal), Principal: principal,
+			Code: refusal.Code, Since: refusal.Since, Tries: refusal.Tries, NextTry: refusal.NextTry,
+		}))
 	}
-	for _, set := range Sets(gateway, is) {
-		if known, found := recorded[set.Key]; !found || !slices.Equal(known.Members, set.Members) {
-			put = append(put, marshal(setItem{Gateway: gateway.ARN(), Item: set.Key.Sort, Of: set.Of, Members: set.Members}))
+	return items
+}
+
+// PartChanges compares the sets and refusals that are recorded with those that are
+// to be: the items to put, and the keys of those to delete.
+func PartChanges(gateway grant.Gateway, was, is plan.GatewayState) (put []Item, gone []Key) {
+	before := parts(gateway, was)
+	recorded := make(map[Key]Item, len(before))
+	for _, item := range before {
+		recorded[StatesLayout.Of(item)] = item
+	}
+	for _, item := range parts(gateway, is) {
+		key := StatesLayout.Of(item)
+		if !reflect.DeepEqual(recorded[key], item) {
+			put = append(put, item)
 		}
-		delete(recorded, set.Key)
+		delete(recorded, key)
 	}
-	for _, set := range Sets(gateway, was) {
-		if _, left := recorded[set.Key]; left {
-			gone = append(gone, set.Key)
+	for _, item := range before {
+		if key := StatesLayout.Of(item); recorded[key] != nil {
+			gone = append(gone, key)
 		}
 	}
 	return put, gone
+}
+
+// parts are those of the state, each of a key of its own.
+func parts(gateway grant.Gateway, state plan.GatewayState) []Item {
+	return slices.Concat(Refusals(gateway, state.Refused), Sets(gateway, state.Foreknown))
 }
 
 // within is a sort key that begins with prefix. It only has to be unique: what
@@ -229,6 +233,8 @@ func ParseState(items []Item) (plan.State, error) {
 			state.Gateway.Selected, err = addSet(state.Gateway.Selected, item)
 		case strings.HasPrefix(sort, announcedPrefix):
 			state.Gateway.Announced, err = addSet(state.Gateway.Announced, item)
+		case strings.HasPrefix(sort, refusedPrefix):
+			err = parseRefusal(&state, item)
 		}
 		if err != nil {
 			return plan.State{}, fmt.Errorf("item %q of the state table: %w", StatesLayout.Of(item).Sort, err)
@@ -249,15 +255,9 @@ func parseGateway(state *plan.State, item Item) error {
 		LastError: read.LastError, LastMessage: read.LastMessage, Failures: read.Failures,
 		Due: read.Due, Recheck: read.Recheck,
 		Overwritten: read.Overwritten, OverwrittenAt: read.OverwrittenAt,
-		Pinned: read.Pinned, Expands: read.Expands, Foreknown: state.Gateway.Foreknown,
+		Pinned: read.Pinned, Expands: read.Expands, Refused: state.Gateway.Refused, Foreknown: state.Gateway.Foreknown,
 	}
 	state.Gateway.HadDirectory = read.HadDirectory
-	for principal, refusal := range read.Refused {
-		if state.Gateway.Refused == nil {
-			state.Gateway.Refused = make(map[string]plan.Refusal, len(read.Refused))
-		}
-		state.Gateway.Refused[principal] = plan.Refusal(refusal)
-	}
 	return nil
 }
 
@@ -286,6 +286,20 @@ func addSet(sets map[string][]string, item Item) (map[string][]string, error) {
 	}
 	sets[read.Of] = sorted(read.Members)
 	return sets, nil
+}
+
+func parseRefusal(state *plan.State, item Item) error {
+	var read refusalItem
+	if err := unmarshal(item, &read); err != nil {
+		return err
+	}
+	if state.Gateway.Refused == nil {
+		state.Gateway.Refused = make(map[string]plan.Refusal)
+	}
+	state.Gateway.Refused[read.Principal] = plan.Refusal{
+		Code: read.Code, Since: read.Since, Tries: read.Tries, NextTry: read.NextTry,
+	}
+	return nil
 }
 
 func marshal(value any) Item {

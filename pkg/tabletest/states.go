@@ -40,6 +40,7 @@ func States(t *testing.T, open func(t *testing.T) StatesTable) {
 		"of two due times the earlier counts":                        earlierDueCounts,
 		"nothing is recorded on top of what was not loaded":          versionsCount,
 		"refused principals are added before a write":                refusedAdded,
+		"hundreds of principals may be refused at once":              manyRefused,
 		"a mark adds to the sets and takes nothing from them":        setsAdded,
 		"of many who mark a gateway as due nobody is forgotten":      manyMarkers,
 		"selectors may mean more accounts than an item holds":        manySelected,
@@ -73,6 +74,8 @@ func record(t *testing.T, table StatesTable, gateway grant.Gateway, state plan.G
 }
 
 func selected(accounts map[string][]string) plan.Foreknown { return plan.Foreknown{Selected: accounts} }
+
+func roleARN(path string) string { return "arn:aws:iam::444455556666:role/" + path }
 
 func key(gateway, id string) grant.Key { return grant.Key{Gateway: gateway, ID: id} }
 
@@ -115,7 +118,8 @@ func recordsReplace(t *testing.T, table StatesTable) {
 		{Authorizer: "AWS_IAM", Foreknown: selected(map[string][]string{"ou-abcd-11111111": {"111122223333", "222233334444"}, "ou-abcd-22222222": {"333344445555"}})},
 		{Failures: 3, Foreknown: selected(map[string][]string{"ou-abcd-11111111": {"222233334444", "444455556666"}, "o-exampleorgid": {"333344445555"}})},
 		{Due: at(3), Foreknown: selected(map[string][]string{"ou-abcd-11111111": nil})},
-		{AppliedHash: "abc"},
+		{AppliedHash: "abc", Refused: map[string]plan.Refusal{roleARN("One"): {Code: grant.CodeRecreated, Since: at(1)}, roleARN("Two"): {}}},
+		{Refused: map[string]plan.Refusal{roleARN("One"): {Code: grant.CodeQuarantined, Since: at(1), Tries: 1, NextTry: at(2)}}},
 		{},
 	} {
 		must(t, record(t, table, alpha, next, nil, nil))
@@ -209,7 +213,7 @@ func versionsCount(t *testing.T, table StatesTable) {
 
 func refusedAdded(t *testing.T, table StatesTable) {
 	held := func(n int) plan.Refusal { return plan.Refusal{Code: grant.CodeRecreated, Since: at(n)} }
-	one, two := "arn:aws:iam::444455556666:role/a.b/One", "arn:aws:iam::444455556666:role/Two"
+	one, two := roleARN("a.b/One"), roleARN("Two")
 	must(t, table.MarkDue(t.Context(), alpha, plan.Intent{Refused: map[string]plan.Refusal{one: held(1)}}))
 	same(t, "refused", map[string]plan.Refusal{one: held(1)}, load(t, table, alpha).Gateway.Refused)
 	must(t, record(t, table, alpha, plan.GatewayState{Refused: map[string]plan.Refusal{one: held(1)}}, nil, nil))
@@ -218,6 +222,22 @@ func refusedAdded(t *testing.T, table StatesTable) {
 	must(t, record(t, table, alpha, plan.GatewayState{}, nil, nil))
 	must(t, table.MarkDue(t.Context(), alpha, plan.Intent{Refused: map[string]plan.Refusal{two: held(4)}}))
 	same(t, "refused", map[string]plan.Refusal{two: held(4)}, load(t, table, alpha).Gateway.Refused)
+}
+
+// manyRefused is what hundreds of roles lead to that were deleted at once.
+func manyRefused(t *testing.T, table StatesTable) {
+	refused := func(from, until int) map[string]plan.Refusal {
+		some := make(map[string]plan.Refusal)
+		for i := from; i < until; i++ {
+			some[roleARN(fmt.Sprintf("%s/Role%d", strings.Repeat("p", 500), i))] = plan.Refusal{Code: grant.CodeQuarantined, Since: at(i), Tries: i, NextTry: at(i + 1)}
+		}
+		return some
+	}
+	first, second := refused(0, 300), refused(300, 599)
+	must(t, table.MarkDue(t.Context(), alpha, plan.Intent{Due: at(1), Refused: first}))
+	same(t, "refused", first, load(t, table, alpha).Gateway.Refused)
+	must(t, record(t, table, alpha, plan.GatewayState{Refused: second}, nil, nil))
+	same(t, "state", plan.State{Gateway: plan.GatewayState{Refused: second}}, load(t, table, alpha))
 }
 
 func earlierDueCounts(t *testing.T, table StatesTable) {
