@@ -226,6 +226,45 @@ func TestARecordThatOthersAreAlwaysInTheWayOfIsAThrottle(t *testing.T) {
 	})
 }
 
+func TestAnUpdateThatATransactionIsInTheWayOfIsMadeAgain(t *testing.T) {
+	for call, update := range map[string]func(*testing.T, *dynamo.States) error{
+		"MarkDue": func(t *testing.T, s *dynamo.States) error {
+			return s.MarkDue(t.Context(), alpha(t), plan.Intent{Due: now})
+		},
+		"Asked": func(t *testing.T, s *dynamo.States) error { return s.Asked(t.Context(), alpha(t), now) },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			tries := 0
+			client := answering(func(operation string) *http.Response {
+				if operation != "UpdateItem" {
+					return answer(map[string]any{})
+				}
+				if tries++; tries == 1 {
+					return refusal(400, "TransactionConflictException")
+				}
+				return answer(map[string]any{})
+			})
+			if err := update(t, dynamo.NewStates(client, "s")); err != nil || tries != 2 {
+				t.Errorf("%s: want it done at the second try, got %v after %d", call, err, tries)
+			}
+		})
+	}
+}
+
+func TestAnUpdateWhoseConditionDoesNotHoldIsMadeOnce(t *testing.T) {
+	tries := 0
+	client := answering(func(operation string) *http.Response {
+		if operation != "UpdateItem" {
+			return answer(map[string]any{})
+		}
+		tries++
+		return refusal(400, "ConditionalCheckFailedException")
+	})
+	if err := dynamo.NewStates(client, "s").MarkDue(t.Context(), alpha(t), plan.Intent{Due: now}); err != nil || tries != 1 {
+		t.Errorf("want what is due sooner to stay after one try, got %v after %d", err, tries)
+	}
+}
+
 func TestAWaitForOthersEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)

@@ -114,6 +114,7 @@ func (s *States) Asked(ctx context.Context, gateway grant.Gateway, at time.Time)
 	return nil
 }
 
+// update changes one item, again where a transaction was at it.
 func (s *States) update(ctx context.Context, key tables.Key, update condition, only string) error {
 	input := &dynamodb.UpdateItemInput{
 		TableName:                 aws.String(s.table),
@@ -125,8 +126,10 @@ func (s *States) update(ctx context.Context, key tables.Key, update condition, o
 	if only != "" {
 		input.ConditionExpression = aws.String(only)
 	}
-	_, err := s.client.UpdateItem(ctx, input)
-	return err
+	return undisturbed(ctx, func() error {
+		_, err := s.client.UpdateItem(ctx, input)
+		return err //nolint:wrapcheck // the caller says what was being written
+	})
 }
 
 // updating is an update within a transaction.
@@ -217,17 +220,29 @@ func (s *States) writes(put []tables.Item, obsolete []tables.Key) []types.Transa
 // transact makes the writes together, again where another transaction was at the
 // same items.
 func (s *States) transact(ctx context.Context, writes []types.TransactWriteItem) error {
-	for attempt := range attempts {
+	return undisturbed(ctx, func() error {
 		_, err := s.client.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: writes})
-		if !lost(err) || failed(err) {
+		return err //nolint:wrapcheck // the caller says what was being written
+	})
+}
+
+// undisturbed makes a write until no other transaction is at the same items. Why
+// it was refused by its own condition is for the caller to judge.
+func undisturbed(ctx context.Context, write func() error) error {
+	for attempt := range attempts {
+		err := write()
+		if !lost(err) || refused(err) || failed(err) {
 			return err
 		}
 		if err := pause(ctx, attempt); err != nil {
 			return err
 		}
 	}
-	return errLeftOut
+	return errDisturbed
 }
+
+// errDisturbed is a throttle: who makes fewer writes is in nobody's way.
+var errDisturbed = &types.ThrottlingException{Message: aws.String("other transactions kept being at the same items")}
 
 // Journal is reconcile.States's. An entry that is in the journal already, as after
 // a call whose answer was lost, is not added twice.
