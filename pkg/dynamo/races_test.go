@@ -3,6 +3,7 @@ package dynamo_test
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/directory"
 	"github.com/gateway-grants/gateway-grants/pkg/dynamo"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/plan"
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/cloud/cloudtest"
 )
@@ -31,6 +33,7 @@ func TestTheTablesUnderRacesOnMoto(t *testing.T) {
 		"a removal that loses a race leaves a newer reading":             aLostRemoval,
 		"a change of all tags that breaks off is taken up again":         aBrokenChange,
 		"rows of more than a megabyte come in pages, and all of them do": manyPages,
+		"of two records in several steps only one goes on":               aRecordInSteps,
 	} {
 		t.Run(name, func(t *testing.T) { holds(t, moto) })
 	}
@@ -255,5 +258,68 @@ func manyPages(t *testing.T, s *server) {
 	rows, err := grants.ForGateway(t.Context(), alpha(t))
 	if err != nil || len(rows) != 4 || queries < 3 {
 		t.Errorf("want 4 rows in 3 queries or more, got %d in %d, %v", len(rows), queries, err)
+	}
+}
+
+// rivalStates opens a state table for one who is alone and for one before whose
+// n-th call of an operation, from 1, something happens.
+func rivalStates(t *testing.T, s *server, name string, happen func(n int, rival *dynamo.States)) (rival, table *dynamo.States) {
+	t.Helper()
+	calls := 0
+	client, plain, names := s.openTwice(t, before(name, func(*http.Request) *http.Response {
+		calls++
+		happen(calls, rival)
+		return nil
+	}))
+	rival, table = dynamo.NewStates(plain, names.States), dynamo.NewStates(client, names.States)
+	return rival, table
+}
+
+func recorded(t *testing.T, table *dynamo.States) plan.State {
+	t.Helper()
+	state, err := table.Load(t.Context(), alpha(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return state
+}
+
+func announced(roles ...string) plan.Foreknown {
+	return plan.Foreknown{Announced: map[string][]string{"": roles}}
+}
+
+// A record of more than one transaction takes can be met half done. What it takes
+// from the sets is not done then, and nobody may record beside it.
+func aRecordInSteps(t *testing.T, s *server) {
+	statuses := make(map[grant.Key]grant.Status)
+	for i := range 250 {
+		statuses[grant.Key{Gateway: "*", ID: strconv.Itoa(i)}] = grant.Status{Phase: grant.PhaseAdmitted}
+	}
+	role := "arn:aws:iam::444455556666:role/One"
+	var steps []int
+	rival, table := rivalStates(t, s, "TransactWriteItems", func(n int, rival *dynamo.States) {
+		if steps = append(steps, n); n == 1 {
+			return
+		}
+		if diff := cmp.Diff(announced(role), recorded(t, rival).Gateway.Foreknown); diff != "" {
+			t.Errorf("sets before step %d (-want +got):\n%s", n, diff)
+		}
+		err := rival.Record(t.Context(), alpha(t), plan.GatewayState{Version: 1}, nil, nil)
+		if grant.CodeOf(err) != reconcile.CodeRecordedMeanwhile {
+			t.Errorf("before step %d: want %s, got %v", n, reconcile.CodeRecordedMeanwhile, err)
+		}
+	})
+	if err := rival.MarkDue(t.Context(), alpha(t), plan.Intent{Foreknown: announced(role)}); err != nil {
+		t.Fatal(err)
+	}
+	if err := table.Record(t.Context(), alpha(t), plan.GatewayState{Version: 1, Pinned: []string{role}}, statuses, nil); err != nil {
+		t.Fatal(err)
+	}
+	if want := []int{1, 2, 3}; !slices.Equal(steps, want) {
+		t.Errorf("want steps %v, got %v", want, steps)
+	}
+	want := plan.State{Gateway: plan.GatewayState{Version: 4, Pinned: []string{role}}, Grants: statuses}
+	if diff := cmp.Diff(want, recorded(t, rival)); diff != "" {
+		t.Errorf("state in the end (-want +got):\n%s", diff)
 	}
 }

@@ -2,6 +2,7 @@ package dynamo
 
 import (
 	"context"
+	"maps"
 	"reflect"
 	"strconv"
 	"time"
@@ -144,15 +145,34 @@ func (s *States) updating(key tables.Key, update condition) types.TransactWriteI
 }
 
 // Record is reconcile.States's. The gateway's own item is written last: until
-// then it is as due as it was, and what a crash leaves undone is done again. All
-// that is written is written on top of the version that was loaded.
+// then it is as due as it was, and what a crash leaves undone is done again. The
+// parts go with it, as far as one transaction takes them: nobody is to find a set
+// gone before the rest says why. Each transaction makes a new version, and is
+// refused unless it is on top of the last: of two records at once only one goes on.
 func (s *States) Record(ctx context.Context, gateway grant.Gateway, state plan.GatewayState, statuses map[grant.Key]grant.Status, gone []grant.Key) error {
 	op := "record the outcome for " + gateway.ARN()
 	recorded, err := s.parts(ctx, gateway)
 	if err != nil {
 		return err
 	}
-	put, obsolete := tables.PartChanges(gateway, recorded, state)
+	writes := s.writes(statusChanges(gateway, statuses, gone))
+	writes = append(writes, s.writes(tables.PartChanges(gateway, recorded, state))...)
+	for len(writes) >= transactionItems {
+		now := transactionItems - 1
+		if err := s.transact(ctx, append(writes[:now:now], s.counting(gateway, state.Version))); err != nil {
+			return s.unrecorded(op, err)
+		}
+		writes = writes[now:]
+		state.Version++
+	}
+	if err := s.transact(ctx, append(writes, s.replacing(gateway, state))); err != nil {
+		return s.unrecorded(op, err)
+	}
+	return nil
+}
+
+// statusChanges are the statuses to put and the keys of those to delete.
+func statusChanges(gateway grant.Gateway, statuses map[grant.Key]grant.Status, gone []grant.Key) (put []tables.Item, obsolete []tables.Key) {
 	for key, status := range statuses {
 		put = append(put, tables.StatusItem(gateway, key, status))
 	}
@@ -161,26 +181,31 @@ func (s *States) Record(ctx context.Context, gateway grant.Gateway, state plan.G
 			obsolete = append(obsolete, tables.StatusKey(gateway, key))
 		}
 	}
-	writes, loaded := s.writes(put, obsolete), loaded(state.Version)
-	for len(writes) >= transactionItems {
-		check := types.TransactWriteItem{ConditionCheck: &types.ConditionCheck{
-			TableName: aws.String(s.table), Key: tables.StatesLayout.Item(tables.GatewayKey(gateway)),
-			ConditionExpression: aws.String(loaded.text), ExpressionAttributeNames: loaded.names, ExpressionAttributeValues: loaded.values,
-		}}
-		if err := s.transact(ctx, append(writes[:transactionItems-1:transactionItems-1], check)); err != nil {
-			return s.unrecorded(op, err)
-		}
-		writes = writes[transactionItems-1:]
-	}
+	return put, obsolete
+}
+
+// counting makes the version after the given one, and leaves the rest of the
+// gateway's own item as it is.
+func (s *States) counting(gateway grant.Gateway, version int) types.TransactWriteItem {
+	write := s.updating(tables.GatewayKey(gateway), condition{
+		text:   "ADD #version :one",
+		names:  map[string]string{"#version": tables.AttrVersion},
+		values: tables.Item{":one": &types.AttributeValueMemberN{Value: "1"}},
+	})
+	loaded := loaded(version)
+	write.Update.ConditionExpression = aws.String(loaded.text)
+	maps.Copy(write.Update.ExpressionAttributeValues, loaded.values)
+	return write
+}
+
+// replacing puts the gateway's own item, with the version after the given one.
+func (s *States) replacing(gateway grant.Gateway, state plan.GatewayState) types.TransactWriteItem {
+	loaded := loaded(state.Version)
 	state.Version++
-	own := types.TransactWriteItem{Put: &types.Put{
+	return types.TransactWriteItem{Put: &types.Put{
 		TableName: aws.String(s.table), Item: tables.GatewayItem(gateway, state),
 		ConditionExpression: aws.String(loaded.text), ExpressionAttributeNames: loaded.names, ExpressionAttributeValues: loaded.values,
 	}}
-	if err := s.transact(ctx, append(writes, own)); err != nil {
-		return s.unrecorded(op, err)
-	}
-	return nil
 }
 
 // loaded is the condition that the gateway's own item has that version.
