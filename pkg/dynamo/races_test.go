@@ -34,6 +34,7 @@ func TestTheTablesUnderRacesOnMoto(t *testing.T) {
 		"a change of all tags that breaks off is taken up again":         aBrokenChange,
 		"rows of more than a megabyte come in pages, and all of them do": manyPages,
 		"of two records in several steps only one goes on":               aRecordInSteps,
+		"a record during a load is loaded whole":                         aRecordDuringALoad,
 	} {
 		t.Run(name, func(t *testing.T) { holds(t, moto) })
 	}
@@ -322,4 +323,50 @@ func aRecordInSteps(t *testing.T, s *server) {
 	if diff := cmp.Diff(want, recorded(t, rival)); diff != "" {
 		t.Errorf("state in the end (-want +got):\n%s", diff)
 	}
+}
+
+// A role is announced before a write and pinned after it, and never neither.
+func aRecordDuringALoad(t *testing.T, s *server) {
+	role := "arn:aws:iam::444455556666:role/One"
+	after := plan.GatewayState{Version: 1, Pinned: []string{role}}
+	for when, at := range map[string]int{"after the gateway's own item": 2, "before the version is read again": 3} {
+		queries := 0
+		var rival *dynamo.States
+		client, plain, names := s.openTwice(t, before("Query", func(request *http.Request) *http.Response {
+			if queries++; queries == at {
+				if err := rival.Record(t.Context(), alpha(t), after, nil, nil); err != nil {
+					t.Error(err)
+				}
+			}
+			page, err := roundTrip(request, func(body map[string]any) { body["Limit"] = 1 }, nil)
+			if err != nil {
+				t.Error(err)
+			}
+			return page
+		}))
+		rival = dynamo.NewStates(plain, names.States)
+		if err := rival.MarkDue(t.Context(), alpha(t), plan.Intent{Foreknown: announced(role)}); err != nil {
+			t.Fatal(err)
+		}
+		want := plan.State{Gateway: plan.GatewayState{Version: 2, Pinned: []string{role}}}
+		if diff := cmp.Diff(want, recorded(t, dynamo.NewStates(client, names.States))); diff != "" || queries <= at {
+			t.Errorf("recorded %s, of %d queries (-want +got):\n%s", when, queries, diff)
+		}
+	}
+}
+
+func TestALoadThatNeverSettlesIsAnError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		versions := 0
+		table := dynamo.NewStates(answering(func(string) *http.Response {
+			versions++
+			return answer(map[string]any{"Items": []any{map[string]any{
+				"gateway": map[string]any{"S": alpha(t).ARN()}, "item": map[string]any{"S": "gateway"}, "version": map[string]any{"N": strconv.Itoa(versions)},
+			}}})
+		}), "s")
+		state, err := table.Load(t.Context(), alpha(t))
+		if diff := cmp.Diff(plan.State{}, state); grant.CodeOf(err) != reconcile.CodeReadFailed || diff != "" {
+			t.Errorf("want a failed read and nothing read, got %v (-want +got):\n%s", err, diff)
+		}
+	})
 }

@@ -41,13 +41,17 @@ func (c condition) and(text, attribute, value string) condition {
 
 // query reads every page of what matches, consistently.
 func query(ctx context.Context, client dynamodb.QueryAPIClient, table string, keys condition) ([]tables.Item, error) {
-	return queryPages(ctx, client, &dynamodb.QueryInput{
+	return queryPages(ctx, client, consistent(table, keys))
+}
+
+func consistent(table string, keys condition) *dynamodb.QueryInput {
+	return &dynamodb.QueryInput{
 		TableName:                 aws.String(table),
 		ConsistentRead:            aws.Bool(true),
 		KeyConditionExpression:    aws.String(keys.text),
 		ExpressionAttributeNames:  keys.names,
 		ExpressionAttributeValues: keys.values,
-	})
+	}
 }
 
 // queryIndex reads every page of what matches in an index, which follows its

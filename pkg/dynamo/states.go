@@ -2,6 +2,7 @@ package dynamo
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -35,29 +36,65 @@ func NewStates(client StatesClient, table string) *States {
 	return &States{client: client, table: table}
 }
 
-// Load is reconcile.States's.
+// Load is reconcile.States's. A query is no snapshot: a record during it may take
+// away sets that the version read before it counts on. So everything is read until
+// the version is the same after it as before.
 func (s *States) Load(ctx context.Context, gateway grant.Gateway) (plan.State, error) {
-	return s.load(ctx, gateway, "#sort < :sort", tables.JournalPrefix)
+	op := "load what is recorded of " + gateway.ARN()
+	for attempt := range attempts {
+		state, err := s.load(ctx, gateway, "#sort < :sort", tables.JournalPrefix)
+		if err != nil {
+			return plan.State{}, unread(s.table, op, err)
+		}
+		version, err := s.version(ctx, gateway)
+		if err != nil {
+			return plan.State{}, unread(s.table, op, err)
+		}
+		if version == state.Gateway.Version {
+			return state, nil
+		}
+		if err := pause(ctx, attempt); err != nil {
+			return plan.State{}, unread(s.table, op, err)
+		}
+	}
+	return plan.State{}, unread(s.table, op, errUnsettled)
+}
+
+// errUnsettled is why a read of a gateway's state came to no end.
+var errUnsettled = errors.New("others kept recording something about the gateway while it was read")
+
+// version reads that of the gateway's own item, and no more: a role that may query
+// the table may do nothing else that reads one item.
+func (s *States) version(ctx context.Context, gateway grant.Gateway) (int, error) {
+	own := tables.GatewayKey(gateway)
+	keys := inPartition(tables.StatesLayout.Partition, own.Partition).and("#sort = :sort", tables.StatesLayout.Sort, own.Sort)
+	keys.names["#version"] = tables.AttrVersion
+	input := consistent(s.table, keys)
+	input.ProjectionExpression = aws.String("#sort, #version")
+	items, err := queryPages(ctx, s.client, input)
+	if err != nil {
+		return 0, err
+	}
+	state, err := tables.ParseState(items)
+	return state.Gateway.Version, err
 }
 
 // parts reads the sets and refusals that are recorded, and no more.
 func (s *States) parts(ctx context.Context, gateway grant.Gateway) (plan.GatewayState, error) {
 	state, err := s.load(ctx, gateway, "begins_with(#sort, :sort)", tables.PartsPrefix)
-	return state.Gateway, err
+	if err != nil {
+		return plan.GatewayState{}, unread(s.table, "load the parts recorded of "+gateway.ARN(), err)
+	}
+	return state.Gateway, nil
 }
 
 func (s *States) load(ctx context.Context, gateway grant.Gateway, text, sort string) (plan.State, error) {
-	op := "load what is recorded of " + gateway.ARN()
 	keys := inPartition(tables.StatesLayout.Partition, gateway.ARN()).and(text, tables.StatesLayout.Sort, sort)
 	items, err := query(ctx, s.client, s.table, keys)
 	if err != nil {
-		return plan.State{}, unread(s.table, op, err)
+		return plan.State{}, err
 	}
-	state, err := tables.ParseState(items)
-	if err != nil {
-		return plan.State{}, unread(s.table, op, err)
-	}
-	return state, nil
+	return tables.ParseState(items)
 }
 
 // Due lists the ARNs of the gateways that are due at the given time or before it,
@@ -84,14 +121,9 @@ func (s *States) History(ctx context.Context, gateway grant.Gateway, limit int) 
 	op := "read the journal of " + gateway.ARN()
 	keys := inPartition(tables.StatesLayout.Partition, gateway.ARN()).
 		and("begins_with(#sort, :sort)", tables.StatesLayout.Sort, tables.JournalPrefix)
-	pages := dynamodb.NewQueryPaginator(s.client, &dynamodb.QueryInput{
-		TableName:                 aws.String(s.table),
-		ConsistentRead:            aws.Bool(true),
-		ScanIndexForward:          aws.Bool(false),
-		KeyConditionExpression:    aws.String(keys.text),
-		ExpressionAttributeNames:  keys.names,
-		ExpressionAttributeValues: keys.values,
-	})
+	input := consistent(s.table, keys)
+	input.ScanIndexForward = aws.Bool(false)
+	pages := dynamodb.NewQueryPaginator(s.client, input)
 	var entries []reconcile.Entry
 	for pages.HasMorePages() && len(entries) < limit {
 		page, err := pages.NextPage(ctx)

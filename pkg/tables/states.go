@@ -20,7 +20,8 @@ import (
 // A gateway's items in the order of their sort keys. What a Load needs comes
 // before journalPrefix, so that one Query reads it and no journal. The gateway's
 // own, which holds the version, comes first: a Query reads in order and is no
-// snapshot, so what it finds behind a version is never older than that.
+// snapshot, so what it finds behind a version is never older than that. Whether it
+// is newer, the version tells that is read after it.
 const (
 	gatewaySort     = "gateway"            // the gateway's own
 	PartsPrefix     = "gateway#"           // begins those that hold a part: a set or a refusal
