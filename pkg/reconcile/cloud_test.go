@@ -272,3 +272,33 @@ func (c *cloud) putByHand(statements string) {
 		c.t.Fatal(err)
 	}
 }
+
+// settleFor follows the due times for some hours.
+func (c *cloud) settleFor(hours int) {
+	c.t.Helper()
+	for end := c.now.Add(time.Duration(hours) * time.Hour); c.now.Before(end); {
+		c.reconcile()
+		next := c.state().Gateway.Due
+		if next.IsZero() || next.After(end) {
+			next = end
+		}
+		c.now = next.Add(time.Minute)
+	}
+}
+
+// eachQuirk runs with each undocumented answer alone, and with all of them but one:
+// an AWS that shows lists and takes none is the business of a test of its own.
+func eachQuirk(t *testing.T, story func(t *testing.T, c *cloud)) {
+	t.Helper()
+	each, all := map[string][]model.Quirk{"none of them": nil}, []model.Quirk{}
+	for _, quirk := range model.AllQuirks() {
+		each[string(quirk.Quirk)] = []model.Quirk{quirk.Quirk}
+		if quirk.Quirk != model.ScalarsAsLists {
+			all = append(all, quirk.Quirk)
+		}
+	}
+	each["all of them"] = all
+	for name, quirks := range each {
+		t.Run(name, func(t *testing.T) { story(t, newCloud(t, quirks...)) })
+	}
+}

@@ -337,43 +337,31 @@ func TestEveryWriteIsInTheJournal(t *testing.T) {
 }
 
 func TestTheLoopIsRightWhateverAWSLeavesUndocumented(t *testing.T) {
-	var all []model.Quirk
-	each := map[string]model.Quirks{}
-	for _, quirk := range model.AllQuirks() {
-		each[string(quirk.Quirk)] = model.Quirks{quirk.Quirk}
-		if quirk.Quirk != model.ScalarsAsLists { // see the next test
-			all = append(all, quirk.Quirk)
+	eachQuirk(t, func(t *testing.T, c *cloud) {
+		c.putByHand(foreignReader)
+		c.now = c.now.Add(time.Minute) // nobody can keep a statement that AWS does not show yet
+		c.grant("account-b", "444455556666")
+		c.grant("role", "arn:aws:iam::888899990000:role/Agent")
+		c.grant("by-name", "888899990000", "role", "Later", "follow", "name")
+		c.reconcileUntilSettled()
+		want := []string{rootB, rootC, "arn:aws:iam::888899990000:role/Agent", "arn:aws:iam::888899990000:root"}
+		if diff := cmp.Diff(want, c.principals()); diff != "" {
+			t.Errorf("granted: -want +got\n%s", diff)
 		}
-	}
-	each["all of them"] = all
-	for name, quirks := range each {
-		t.Run(name, func(t *testing.T) {
-			c := newCloud(t, quirks...)
-			c.putByHand(foreignReader)
-			c.now = c.now.Add(time.Minute) // nobody can keep a statement that AWS does not show yet
-			c.grant("account-b", "444455556666")
-			c.grant("role", "arn:aws:iam::888899990000:role/Agent")
-			c.grant("by-name", "888899990000", "role", "Later", "follow", "name")
-			c.reconcileUntilSettled()
-			want := []string{rootB, rootC, "arn:aws:iam::888899990000:role/Agent", "arn:aws:iam::888899990000:root"}
-			if diff := cmp.Diff(want, c.principals()); diff != "" {
-				t.Errorf("granted: -want +got\n%s", diff)
-			}
-			writes := c.gateways.writes
-			c.now = c.now.Add(time.Hour)
-			c.reconcile()
-			if c.gateways.writes != writes {
-				t.Error("what was settled is written again")
-			}
-			for _, id := range []string{"account-b", "role", "by-name"} {
-				c.revoke(id)
-			}
-			c.reconcileUntilSettled()
-			if diff := cmp.Diff([]string{rootC}, c.principals()); diff != "" {
-				t.Errorf("revoked: -want +got\n%s", diff)
-			}
-		})
-	}
+		writes := c.gateways.writes
+		c.now = c.now.Add(time.Hour)
+		c.reconcile()
+		if c.gateways.writes != writes {
+			t.Error("what was settled is written again")
+		}
+		for _, id := range []string{"account-b", "role", "by-name"} {
+			c.revoke(id)
+		}
+		c.reconcileUntilSettled()
+		if diff := cmp.Diff([]string{rootC}, c.principals()); diff != "" {
+			t.Errorf("revoked: -want +got\n%s", diff)
+		}
+	})
 }
 
 func TestAServiceThatRefusesWhatItShowsIsReported(t *testing.T) {

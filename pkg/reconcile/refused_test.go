@@ -326,3 +326,62 @@ func TestWhereAWSShowsWritesLateASearchTakesNoMorePuts(t *testing.T) {
 		t.Errorf("%d are let in", got)
 	}
 }
+
+func TestTroubleEndsWellWhateverAWSLeavesUndocumented(t *testing.T) {
+	eachQuirk(t, func(t *testing.T, c *cloud) {
+		c.putByHand(foreignReader)
+		c.now = c.now.Add(time.Minute) // nobody can keep a statement that AWS does not show yet
+		for i := range 20 {
+			c.grant(fmt.Sprintf("g%02d", i), role(i))
+		}
+		c.grant("account-d", "555566667777")
+		c.iam.missing[role(3)], c.iam.missing[role(17)] = true, true
+		c.settleFor(2)
+		c.expect(18, "in spite of two that do not exist")
+
+		c.revoke("g05")
+		c.iam.missing[role(7)] = true // a role that stands is deleted
+		c.grant("new", role(30))
+		c.settleFor(3)
+		c.expect(17, "after a revocation, a deletion and an addition")
+
+		delete(c.iam.missing, role(3))
+		delete(c.iam.missing, role(7))
+		c.iam.anew[role(7)] = true // somebody else has made one of its name
+		c.settleFor(5)
+		c.expect(18, "once one exists, and another was made anew")
+		for id, want := range map[string]grant.Code{"g03": "", "g07": grant.CodeRecreated, "g17": grant.CodeQuarantined} {
+			if got := c.state().Grants[c.key(id)].Reason; got != want {
+				t.Errorf("%s is left out because of %q, want %q", id, got, want)
+			}
+		}
+		writes := c.gateways.writes
+		c.now = c.state().Gateway.Refused[role(17)].NextTry.Add(-time.Minute)
+		c.reconcile()
+		if c.gateways.writes != writes {
+			t.Error("what was settled is written again")
+		}
+	})
+}
+
+// expect holds the policy to the number of roles that it lets in, the account, and
+// the statement of others, and the statuses to the policy.
+func (c *cloud) expect(roles int, when string) {
+	c.t.Helper()
+	in := c.principals()
+	for _, root := range []string{rootC, "arn:aws:iam::555566667777:root"} {
+		if !slices.Contains(in, root) {
+			c.t.Errorf("%s: %s is out", when, root)
+		}
+	}
+	if got := len(in) - 2; got != roles {
+		c.t.Errorf("%s: %d roles are let in, want %d", when, got, roles)
+	}
+	for key, status := range c.state().Grants {
+		for _, arn := range status.Admitted {
+			if !slices.Contains(in, arn) {
+				c.t.Errorf("%s: %s is said to let in %s", when, key.ID, arn)
+			}
+		}
+	}
+}
