@@ -103,7 +103,10 @@ type planning struct {
 func (r *planning) one(ctx context.Context, gateway grant.Gateway) {
 	decided, err := r.reconciler.Plan(ctx, gateway)
 	if err != nil {
-		r.fail(ctx, gateway, err)
+		if ctx.Err() == nil { // an interruption is said once, at the end
+			r.sayFailed(gateway, err)
+			r.failed = true
+		}
 		return
 	}
 	r.changes = r.changes || decided.Write
@@ -114,17 +117,13 @@ func (r *planning) one(ctx context.Context, gateway grant.Gateway) {
 	r.sayPlanned(gateway, decided, r.limits)
 }
 
-// fail says on one line why there is no plan for the gateway.
-func (r *planning) fail(ctx context.Context, gateway grant.Gateway, err error) {
-	if ctx.Err() != nil {
-		return // which is said once, at the end
-	}
-	r.failed = true
-	why := oneLine(r.explain(err))
+// sayFailed says on one line what is wrong with the gateway.
+func (p *program) sayFailed(gateway grant.Gateway, err error) {
+	why := oneLine(p.explain(err))
 	if !strings.Contains(why, gateway.ARN()) {
 		why = gateway.ARN() + ": " + why
 	}
-	fmt.Fprintln(r.err, r.paint(r.err).red("gateway-grants:"), why)
+	fmt.Fprintln(p.err, p.paint(p.err).red("gateway-grants:"), why)
 }
 
 func (r *planning) end(ctx context.Context) error {

@@ -71,8 +71,16 @@ func (p *program) reconcile(ctx context.Context, name string, flags deployment) 
 		fmt.Fprintln(p.out, "No managed gateways.")
 	}
 	for _, gateway := range concerned {
-		if err := run.one(ctx, gateway); err != nil {
+		if err := run.checkTrust(ctx, gateway); err != nil {
 			return err
+		}
+		err := run.one(ctx, gateway)
+		if err != nil && (!where.every || ctx.Err() != nil) {
+			return err
+		}
+		if err != nil { // which keeps no other from its own
+			p.sayFailed(gateway, err)
+			run.unsettled = true
 		}
 	}
 	return run.end(where)
@@ -89,9 +97,6 @@ type reconciling struct {
 }
 
 func (r *reconciling) one(ctx context.Context, gateway grant.Gateway) error {
-	if err := r.checkTrust(ctx, gateway); err != nil {
-		return err
-	}
 	result, err := r.reconciler.Reconcile(ctx, gateway, r.cause)
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/smithy-go"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
@@ -143,6 +144,19 @@ func TestEveryManagedGatewayIsReconciled(t *testing.T) {
 	}
 	if text := w.policyText(unmanaged.ARN); text != "" {
 		t.Errorf("policy on one that is not managed: %s", text)
+	}
+}
+
+func TestAGatewayThatCannotBeReconciledKeepsNoOtherFromIt(t *testing.T) {
+	w, first, second := withTwo(t)
+	w.done("grant", "*", accountB)
+	denied := &smithy.GenericAPIError{Code: "AccessDeniedException", Message: "not authorized to perform: dynamodb:Query"}
+	got := w.failing(map[string]error{first: denied}, "reconcile", "*")
+	if got.code != exitNo || strings.Count(got.err, "\n") != 1 || !strings.Contains(got.err, first) {
+		t.Errorf("exit %d\n%s%s", got.code, got.out, got.err)
+	}
+	if w.policyText(second) == "" || w.policyText(first) != "" {
+		t.Errorf("policies %q and %q\n%s%s", w.policyText(first), w.policyText(second), got.out, got.err)
 	}
 }
 

@@ -1,0 +1,79 @@
+package plan
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/policy"
+)
+
+// What the search for principals that AWS refuses asks of a plan.
+
+// Standing lists the principals of the plan that the policy names already, and
+// Additions those that it does not, as ARNs; roles and users come before
+// accounts, because they come and go more often.
+func (p Plan) Standing() []string { return p.draft.principals(true) }
+
+// Additions are described with Standing.
+func (p Plan) Additions() []string { return p.draft.principals(false) }
+
+func (d draft) principals(standing bool) []string {
+	var list []string
+	for a := range d.admitted {
+		if d.said.principals[a.principal()] == standing {
+			list = append(list, a.principal())
+		}
+	}
+	slices.SortFunc(list, func(a, b string) int {
+		return cmp.Or(
+			cmp.Compare(strings.Count(a, ":root"), strings.Count(b, ":root")),
+			cmp.Compare(a, b),
+		)
+	})
+	return slices.Compact(list)
+}
+
+// Part is the document of the plan with only the given principals in it, proved
+// as the whole is, and what names it; nil for no policy. Foreign statements are
+// always in it.
+func (p Plan) Part(principals []string) (document *policy.Document, named string, err error) {
+	part := make(map[access]bool)
+	for a := range p.draft.admitted {
+		if slices.Contains(principals, a.principal()) {
+			part[a] = true
+		}
+	}
+	document, err = p.draft.document(part)
+	return document, hash(part, nil), err
+}
+
+// Stuck says where every row stands when the plan could not be carried out: who is
+// let in by the policy in force, and why nobody else is.
+func (p Plan) Stuck(inForce *policy.Document, refused map[string]Refusal, failure *grant.Error) map[grant.Key]grant.Status {
+	d := p.draft
+	owned, _ := split(inForce, d.compiler.limits.Installation)
+	v := verdict{
+		admitted: lasting(decompile(owned, d.compiler.resource, d.compiler.partition).accesses),
+		refused:  refused, now: d.world.Now, planned: d.verdict.admitted, failure: failure,
+	}
+	for a := range d.verdict.admitted {
+		if refusal, known := refused[a.principal()]; known && refusal.holds(v.now) {
+			v.planned = maps.Clone(v.planned)
+			delete(v.planned, a)
+		}
+	}
+	return statuses(d.world, d.claims, v)
+}
+
+// Owns tells whether a statement is one of this installation's.
+func (p Plan) Owns(s policy.Statement) bool {
+	return strings.HasPrefix(s.Sid, sidPrefix(p.draft.compiler.limits.Installation))
+}
+
+// Revokes tells whether the plan takes access from somebody.
+func (p Plan) Revokes() bool {
+	return slices.ContainsFunc(p.Changes, func(c Change) bool { return c.Verb == Remove && !IsUniqueID(c.Principal) })
+}
