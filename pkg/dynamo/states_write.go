@@ -40,11 +40,11 @@ func (s *States) mark(ctx context.Context, gateway grant.Gateway, intent plan.In
 	}
 	own := s.updating(tables.GatewayKey(gateway), pending(intent))
 	for {
-		now := parts[:min(len(parts), transactionItems-1)]
-		if err := s.transact(ctx, append([]types.TransactWriteItem{own}, now...)); err != nil {
+		now := fitting(parts, own)
+		if err := s.transact(ctx, append(parts[:now:now], own)); err != nil {
 			return err
 		}
-		if parts = parts[len(now):]; len(parts) == 0 {
+		if parts = parts[now:]; len(parts) == 0 {
 			return nil
 		}
 	}
@@ -157,18 +157,20 @@ func (s *States) Record(ctx context.Context, gateway grant.Gateway, state plan.G
 	}
 	writes := s.writes(statusChanges(gateway, statuses, gone))
 	writes = append(writes, s.writes(tables.PartChanges(gateway, recorded, state))...)
-	for len(writes) >= transactionItems {
-		now := transactionItems - 1
-		if err := s.transact(ctx, append(writes[:now:now], s.counting(gateway, state.Version))); err != nil {
+	for {
+		own := s.replacing(gateway, state)
+		now := fitting(writes, own)
+		if now < len(writes) {
+			own = s.counting(gateway, state.Version)
+		}
+		if err := s.transact(ctx, append(writes[:now:now], own)); err != nil {
 			return s.unrecorded(op, err)
 		}
-		writes = writes[now:]
+		if writes = writes[now:]; len(writes) == 0 {
+			return nil
+		}
 		state.Version++
 	}
-	if err := s.transact(ctx, append(writes, s.replacing(gateway, state))); err != nil {
-		return s.unrecorded(op, err)
-	}
-	return nil
 }
 
 // statusChanges are the statuses to put and the keys of those to delete.

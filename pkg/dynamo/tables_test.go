@@ -25,7 +25,7 @@ type server struct {
 
 func TestTheTablesKeepTheirContractOnMoto(t *testing.T) {
 	moto := &server{endpoint: cloudtest.Moto(t).Endpoint()}
-	t.Run("as it is", func(t *testing.T) { keepContract(t, moto, http.DefaultTransport) })
+	t.Run("as it is", func(t *testing.T) { keepContract(t, moto, bounded()) })
 	t.Run("a little at a time", func(t *testing.T) { keepContract(t, moto, miserly(t)) })
 }
 

@@ -57,6 +57,16 @@ func breaking(name string, n int, broken *bool) transport {
 	})
 }
 
+// bounded takes no transaction of more than 4 MB, as DynamoDB does and moto does not.
+func bounded() transport {
+	return before("TransactWriteItems", func(request *http.Request) *http.Response {
+		if request.ContentLength <= 4<<20 {
+			return nil
+		}
+		return refusal(http.StatusBadRequest, "ValidationException")
+	})
+}
+
 // answer is how DynamoDB says yes.
 func answer(body map[string]any) *http.Response { return respond(http.StatusOK, body) }
 

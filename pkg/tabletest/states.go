@@ -36,6 +36,7 @@ func States(t *testing.T, open func(t *testing.T) StatesTable) {
 		"a record replaces the gateway's own and its sets":           recordsReplace,
 		"statuses stay until they are replaced or their row is gone": statusesStay,
 		"hundreds of statuses are recorded at once":                  manyStatuses,
+		"statuses may say more than a transaction takes":             largeStatuses,
 		"every row has a status of its own, whatever its id":         oddRows,
 		"of two due times the earlier counts":                        earlierDueCounts,
 		"nothing is recorded on top of what was not loaded":          versionsCount,
@@ -156,6 +157,20 @@ func manyStatuses(t *testing.T, table StatesTable) {
 	same(t, "state", state, load(t, table, alpha))
 	must(t, record(t, table, alpha, state.Gateway, nil, gone))
 	same(t, "state without them", plan.State{Gateway: state.Gateway}, load(t, table, alpha))
+}
+
+// largeStatuses needs 6 MB, where a transaction takes 4.
+func largeStatuses(t *testing.T, table StatesTable) {
+	admitted := make([]string, 1300)
+	for i := range admitted {
+		admitted[i] = roleARN(fmt.Sprintf("Role%d", i))
+	}
+	statuses := make(map[grant.Key]grant.Status)
+	for i := range 120 {
+		statuses[key(alpha.ARN(), strconv.Itoa(i))] = grant.Status{Phase: grant.PhaseAdmitted, Admitted: admitted}
+	}
+	must(t, record(t, table, alpha, plan.GatewayState{}, statuses, nil))
+	same(t, "statuses", statuses, load(t, table, alpha).Grants)
 }
 
 func oddRows(t *testing.T, table StatesTable) {
