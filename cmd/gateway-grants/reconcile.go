@@ -70,18 +70,8 @@ func (p *program) reconcile(ctx context.Context, name string, flags deployment) 
 	if len(concerned) == 0 && !p.settings.json() {
 		fmt.Fprintln(p.out, "No managed gateways.")
 	}
-	for _, gateway := range concerned {
-		if err := run.checkTrust(ctx, gateway); err != nil {
-			return err
-		}
-		err := run.one(ctx, gateway)
-		if err != nil && (!where.every || ctx.Err() != nil) {
-			return err
-		}
-		if err != nil { // which keeps no other from its own
-			p.sayFailed(gateway, err)
-			run.unsettled = true
-		}
+	if err := run.all(ctx, concerned, where); err != nil {
+		return err
 	}
 	return run.end(where)
 }
@@ -94,6 +84,23 @@ type reconciling struct {
 	trustKnown bool
 	unsettled  bool
 	texts      []reconciled // for JSON
+}
+
+func (r *reconciling) all(ctx context.Context, concerned []grant.Gateway, where scope) error {
+	for _, gateway := range concerned {
+		if err := r.checkTrust(ctx, gateway); err != nil {
+			return err
+		}
+		err := r.one(ctx, gateway)
+		if err != nil && (!where.every || ctx.Err() != nil) {
+			return err
+		}
+		if err != nil { // which keeps no other from its own
+			r.sayFailed(gateway, err)
+			r.unsettled = true
+		}
+	}
+	return nil
 }
 
 func (r *reconciling) one(ctx context.Context, gateway grant.Gateway) error {

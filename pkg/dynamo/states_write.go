@@ -129,7 +129,7 @@ func (s *States) update(ctx context.Context, key tables.Key, update condition, o
 	}
 	return undisturbed(ctx, func() error {
 		_, err := s.client.UpdateItem(ctx, input)
-		return err //nolint:wrapcheck // the caller says what was being written
+		return err
 	})
 }
 
@@ -249,7 +249,7 @@ func (s *States) writes(put []tables.Item, obsolete []tables.Key) []types.Transa
 func (s *States) transact(ctx context.Context, writes []types.TransactWriteItem) error {
 	return undisturbed(ctx, func() error {
 		_, err := s.client.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: writes})
-		return err //nolint:wrapcheck // the caller says what was being written
+		return err
 	})
 }
 

@@ -288,7 +288,7 @@ func (c *cloud) settleFor(hours int) {
 
 // eachQuirk runs with each undocumented answer alone, and with all of them but one:
 // an AWS that shows lists and takes none is the business of a test of its own.
-func eachQuirk(t *testing.T, story func(t *testing.T, c *cloud)) {
+func eachQuirk(t *testing.T, story func(c *cloud)) {
 	t.Helper()
 	each, all := map[string][]model.Quirk{"none of them": nil}, []model.Quirk{}
 	for _, quirk := range model.AllQuirks() {
@@ -299,6 +299,6 @@ func eachQuirk(t *testing.T, story func(t *testing.T, c *cloud)) {
 	}
 	each["all of them"] = all
 	for name, quirks := range each {
-		t.Run(name, func(t *testing.T) { story(t, newCloud(t, quirks...)) })
+		t.Run(name, func(t *testing.T) { story(newCloud(t, quirks...)) })
 	}
 }

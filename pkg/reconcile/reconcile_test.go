@@ -337,7 +337,7 @@ func TestEveryWriteIsInTheJournal(t *testing.T) {
 }
 
 func TestTheLoopIsRightWhateverAWSLeavesUndocumented(t *testing.T) {
-	eachQuirk(t, func(t *testing.T, c *cloud) {
+	eachQuirk(t, func(c *cloud) {
 		c.putByHand(foreignReader)
 		c.now = c.now.Add(time.Minute) // nobody can keep a statement that AWS does not show yet
 		c.grant("account-b", "444455556666")
@@ -346,20 +346,20 @@ func TestTheLoopIsRightWhateverAWSLeavesUndocumented(t *testing.T) {
 		c.reconcileUntilSettled()
 		want := []string{rootB, rootC, "arn:aws:iam::888899990000:role/Agent", "arn:aws:iam::888899990000:root"}
 		if diff := cmp.Diff(want, c.principals()); diff != "" {
-			t.Errorf("granted: -want +got\n%s", diff)
+			c.t.Errorf("granted: -want +got\n%s", diff)
 		}
 		writes := c.gateways.writes
 		c.now = c.now.Add(time.Hour)
 		c.reconcile()
 		if c.gateways.writes != writes {
-			t.Error("what was settled is written again")
+			c.t.Error("what was settled is written again")
 		}
 		for _, id := range []string{"account-b", "role", "by-name"} {
 			c.revoke(id)
 		}
 		c.reconcileUntilSettled()
 		if diff := cmp.Diff([]string{rootC}, c.principals()); diff != "" {
-			t.Errorf("revoked: -want +got\n%s", diff)
+			c.t.Errorf("revoked: -want +got\n%s", diff)
 		}
 	})
 }

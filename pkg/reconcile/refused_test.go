@@ -328,7 +328,7 @@ func TestWhereAWSShowsWritesLateASearchTakesNoMorePuts(t *testing.T) {
 }
 
 func TestTroubleEndsWellWhateverAWSLeavesUndocumented(t *testing.T) {
-	eachQuirk(t, func(t *testing.T, c *cloud) {
+	eachQuirk(t, func(c *cloud) {
 		c.putByHand(foreignReader)
 		c.now = c.now.Add(time.Minute) // nobody can keep a statement that AWS does not show yet
 		for i := range 20 {
@@ -352,14 +352,14 @@ func TestTroubleEndsWellWhateverAWSLeavesUndocumented(t *testing.T) {
 		c.expect(18, "once one exists, and another was made anew")
 		for id, want := range map[string]grant.Code{"g03": "", "g07": grant.CodeRecreated, "g17": grant.CodeQuarantined} {
 			if got := c.state().Grants[c.key(id)].Reason; got != want {
-				t.Errorf("%s is left out because of %q, want %q", id, got, want)
+				c.t.Errorf("%s is left out because of %q, want %q", id, got, want)
 			}
 		}
 		writes := c.gateways.writes
 		c.now = c.state().Gateway.Refused[role(17)].NextTry.Add(-time.Minute)
 		c.reconcile()
 		if c.gateways.writes != writes {
-			t.Error("what was settled is written again")
+			c.t.Error("what was settled is written again")
 		}
 	})
 }
