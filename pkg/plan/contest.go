@@ -37,8 +37,8 @@ func (s GatewayState) ContestedUntil() time.Time {
 	return s.OverwrittenAt.Add(contestedWait << min(s.Overwritten-contestedFrom, 3))
 }
 
-// yield puts the write off. What stands is still told as admitted, the rest not.
-func (p *Plan) yield(until time.Time, standing map[access]bool) {
+// putOff leaves the write for later. What stands is still told as admitted, the rest not.
+func (p *Plan) putOff(until time.Time, standing map[access]bool) {
 	v := &p.draft.verdict
 	v.contested = until
 	v.admitted = maps.Clone(v.admitted)

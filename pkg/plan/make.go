@@ -69,7 +69,7 @@ func Make(world World, limits Limits) (Plan, error) {
 	plan.draft = d
 	plan.Changes = changes(claims, standing, d.verdict, said)
 	if until := recorded.Gateway.ContestedUntil(); plan.Drift && world.Now.Before(until) && !plan.Revokes() {
-		plan.yield(until, standing)
+		plan.putOff(until, standing)
 	}
 	plan.Pinned = pinned(plan.draft.verdict.admitted)
 	plan.Status = statuses(world, claims, plan.draft.verdict)

@@ -36,7 +36,7 @@ func (i *isolation) foreign(document *policy.Document) []string {
 
 func (i *isolation) blockedByForeign(refusal error) error {
 	which := strings.Join(foreignNames(i.world.Gateway.Policy, i.plan, func(policy.Statement) bool { return true }), ", ")
-	if left := leftovers(i.world.Gateway.Policy, i.plan); len(left) > 0 {
+	if left := holdingUniqueIDs(i.world.Gateway.Policy, i.plan); len(left) > 0 {
 		which = "most likely because of " + strings.Join(left, ", ")
 	}
 	return &grant.Error{Code: CodeBlockedByForeign, Op: "put the resource policy", Err: saidByAWS(refusal),
@@ -52,9 +52,9 @@ func saidByAWS(refusal error) error {
 	return refusal
 }
 
-// leftovers names the foreign statements that hold the unique id of a deleted
+// holdingUniqueIDs names the foreign statements that hold the unique id of a deleted
 // principal, which AWS shows but does not accept.
-func leftovers(document *policy.Document, p plan.Plan) []string {
+func holdingUniqueIDs(document *policy.Document, p plan.Plan) []string {
 	return foreignNames(document, p, func(s policy.Statement) bool {
 		return s.Principal != nil && slices.ContainsFunc(s.Principal.AWS, plan.IsUniqueID)
 	})

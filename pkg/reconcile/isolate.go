@@ -123,7 +123,9 @@ func (i *isolation) suspect(ctx context.Context, principal string, refusal error
 func (i *isolation) found() int { return len(i.suspects) + len(i.bad) }
 
 // convict makes sure that AWS takes what is in force without the suspects: somebody
-// who was good when they were refused may have gone bad by then.
+// who was good when they were refused may have gone bad by then. Where it takes
+// nobody at all, a deletion has to do, which it always takes: whoever was let in by
+// identity is held then, rather than let in again as perhaps somebody else.
 func (i *isolation) convict(ctx context.Context) error {
 	if len(i.suspects) == 0 {
 		return nil
@@ -172,7 +174,7 @@ func (i *isolation) doubtStanding(ctx context.Context, refusal error) error {
 			return i.add(ctx, i.plan.Additions())
 		}
 	}
-	if len(leftovers(i.world.Gateway.Policy, i.plan)) > 0 {
+	if len(holdingUniqueIDs(i.world.Gateway.Policy, i.plan)) > 0 {
 		return i.blockedByForeign(refusal)
 	}
 	return &grant.Error{Code: grant.CodeOf(refusal), Op: "put the resource policy", Err: saidByAWS(refusal),
