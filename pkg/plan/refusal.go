@@ -115,8 +115,18 @@ func WasAdmitted(recorded State, principal string) bool {
 }
 
 // Forgets tells whether the plan, once applied, wipes away what tells that a role
-// or user was deleted: a unique id in the policy, or a hold that no grant asks for.
+// or user was deleted, a unique id in the policy or a hold that no grant asks for, or
+// somebody whom a selector meant.
 func (p Plan) Forgets(recorded State) bool {
+	for selection, accounts := range recorded.Gateway.Selected {
+		forgotten := func(account string) bool {
+			_, known := slices.BinarySearch(p.Selected[selection], account)
+			return !known
+		}
+		if slices.ContainsFunc(accounts, forgotten) {
+			return true
+		}
+	}
 	for principal, refusal := range recorded.Gateway.Refused {
 		if _, kept := p.Refused[principal]; refusal.Held() && !kept {
 			return true

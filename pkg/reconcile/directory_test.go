@@ -9,6 +9,7 @@ import (
 
 	"github.com/gateway-grants/gateway-grants/pkg/directory"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
 )
 
 // unmarkedDirectory has lost the mark of a complete listing, as if there was none.
@@ -63,4 +64,55 @@ func TestWithNoDirectoryEverAGrantFromOutsideCounts(t *testing.T) {
 	if diff := cmp.Diff([]string{rootOutside}, c.principals()); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
+}
+
+func TestARunThatReadTheGrantsLongAgoForgetsNobodyWhomASelectorMeans(t *testing.T) {
+	for name, already := range map[string]bool{"of a new selector": false, "who joined": true} {
+		t.Run(name, func(t *testing.T) {
+			c := newCloud(t)
+			c.join("777788889999")
+			if already {
+				c.grant("selected", "o-exampleorgid")
+				c.reconcileUntilSettled()
+			}
+			done := false
+			meanwhile := func() {
+				if done {
+					return
+				}
+				done = true // and this run does not know of it
+				c.join("444455556666")
+				if !already {
+					c.grant("selected", "o-exampleorgid")
+				}
+				c.reconcile()
+			}
+			h := &hooks{afterPolicy: meanwhile}
+			d := c.hooked(h)
+			if already {
+				h.afterPolicy = nil
+				d.Directory = lookedUp{d.Directory, meanwhile}
+			}
+			if err := c.run(d); err != nil {
+				t.Fatal(err)
+			}
+			c.reconciler.Directory = brokenDirectory{}
+			c.reconcile()
+			if diff := cmp.Diff([]string{rootB, rootC}, c.principals()); diff != "" {
+				t.Errorf("with the directory down: -want +got\n%s", diff)
+			}
+		})
+	}
+}
+
+// lookedUp has something happen after each lookup.
+type lookedUp struct {
+	reconcile.Directory
+	after func()
+}
+
+func (l lookedUp) Lookup(ctx context.Context, selectors []grant.Principal, accounts []string) (directory.Snapshot, error) {
+	snapshot, err := l.Directory.Lookup(ctx, selectors, accounts)
+	l.after()
+	return snapshot, err
 }

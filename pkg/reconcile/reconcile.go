@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"reflect"
 	"slices"
 	"time"
 
@@ -117,6 +118,7 @@ type run struct {
 
 	decided    bool                    // the pass has made its plan
 	inForce    *policy.Document        // as last read or written
+	directory  directory.Snapshot      // as read, whatever the state makes of it
 	marks      int                     // by this run since it loaded the state
 	published  []plan.Notice           // by this run; a pass that could not be recorded told them already
 	trials     int                     // puts spent on finding bad principals
@@ -140,7 +142,7 @@ func (r *run) pass(ctx context.Context) (settled bool, err error) {
 		r.first = p
 	}
 	if p.Forgets(r.world.Gateway.Recorded) {
-		if fresh, err := r.grantsAreFresh(ctx); !fresh || err != nil {
+		if fresh, err := r.isFresh(ctx); !fresh || err != nil {
 			return false, err
 		}
 	}
@@ -150,15 +152,20 @@ func (r *run) pass(ctx context.Context) (settled bool, err error) {
 	return false, r.apply(ctx, p)
 }
 
-// grantsAreFresh tells whether the grants are as they were when they were read. The
-// policy and the state are read after them, and may tell of a deleted role whose
-// grant this pass has not seen: nothing that tells it may be lost for that.
-func (r *run) grantsAreFresh(ctx context.Context) (bool, error) {
+// isFresh tells whether the grants, and the directory as far as they need it, are as
+// they were when they were read. The state is read after them, and may tell of a
+// deleted role, or of whom a selector means, that this pass has not seen: nothing
+// that tells it may be lost for that.
+func (r *run) isFresh(ctx context.Context) (bool, error) {
 	rows, err := r.Grants.ForGateway(ctx, r.gateway)
 	if err != nil {
 		return false, fmt.Errorf("read the grants again: %w", err)
 	}
-	return sameRows(rows, r.world.Rows), nil
+	if !sameRows(rows, r.world.Rows) {
+		return false, nil
+	}
+	snapshot, _ := r.lookup(ctx, rows)
+	return reflect.DeepEqual(snapshot, r.directory), nil
 }
 
 // observe reads the world. The state comes last: whoever writes a policy records
@@ -180,6 +187,7 @@ func (r *run) observe(ctx context.Context) error {
 		}
 	}
 	snapshot, asked := r.lookup(ctx, rows)
+	r.directory = snapshot
 	state, err := r.States.Load(ctx, r.gateway)
 	if err != nil {
 		return fmt.Errorf("%w: read the recorded state: %w", errUnrecorded, err)

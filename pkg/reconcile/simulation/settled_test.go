@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
 )
 
 // ended judges a run that says that all is well and that nobody interfered with:
@@ -116,6 +117,8 @@ func (w *world) isReason(g *gateway, reason grant.Code, arn string, waiting func
 	switch reason {
 	case grant.CodeQuarantined:
 		return refused(arn) || refused(root)
+	case reconcile.CodeInvalidPrincipal:
+		return w.doubtful(g)
 	case grant.CodePolicyRefused:
 		return w.disliked != "" && (arn == w.disliked || root == w.disliked)
 	case grant.CodeRecreated:
