@@ -33,6 +33,7 @@ type run struct {
 	unknown  bool             // the directory failed it
 	unmarked bool             // the directory seemed to be none, although it is one
 	informed bool             // the directory answered it
+	loaded   bool             // the pass has read all that it decides by
 	refused  *policy.Document // the first document of this pass that AWS refused
 	sought   int              // as of how many changes of IAM, and one more, it seeks bad principals; 0 for not
 	known    *plan.State      // what was recorded when the pass read the policy

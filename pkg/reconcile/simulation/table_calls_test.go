@@ -19,7 +19,8 @@ var (
 // ForGateway is reconcile.Grants's.
 func (n *run) ForGateway(_ context.Context, gateway grant.Gateway) (rows []grant.Row, err error) {
 	err = n.call("ForGateway", readFaults, func(f fault) error {
-		n.rows, n.informed = n.w.rows(n.gateway), false
+		n.rows = n.w.rows(n.gateway)
+		n.informed = n.informed && n.loaded && f == none && !n.w.wrongTable
 		switch {
 		case f != none:
 			return f.failure("read the grants")
@@ -33,8 +34,13 @@ func (n *run) ForGateway(_ context.Context, gateway grant.Gateway) (rows []grant
 	return rows, err
 }
 
-// Lookup is reconcile.Directory's.
+// Lookup is reconcile.Directory's. The first of a pass is what it decides by; a later
+// one only makes sure that it still holds.
 func (n *run) Lookup(_ context.Context, selectors []grant.Principal, accounts []string) (snapshot directory.Snapshot, err error) {
+	if n.loaded {
+		org, unknown, unmarked, informed := n.org, n.unknown, n.unmarked, n.informed
+		defer func() { n.org, n.unknown, n.unmarked, n.informed = org, unknown, unmarked, informed }()
+	}
 	err = n.call("Lookup", readFaults, func(f fault) error {
 		n.org, n.unknown = n.w.org, f != none || n.w.directoryDown
 		n.unmarked = n.w.unmarked && !n.unknown
@@ -58,7 +64,7 @@ func (n *run) Load(_ context.Context, _ grant.Gateway) (state plan.State, err er
 			return f.failure("load the state")
 		}
 		state = n.w.state(n.gateway)
-		n.state = state
+		n.state, n.loaded = state, true
 		if n.unmarked { // what was there once is not taken for none where that is known
 			n.unknown = n.gateway.informed
 			n.org = &organization{synced: n.gateway.informed, accounts: n.org.accounts}
