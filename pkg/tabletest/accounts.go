@@ -80,12 +80,13 @@ func account(id string, path []string, tags ...string) directory.Account {
 	return a
 }
 
+// write does not ask whether it changed anything: where an answer is lost the SDK
+// writes twice, and moto does not know it for the same.
 func write(t *testing.T, table AccountsTable, accounts ...directory.Account) {
 	t.Helper()
 	for _, account := range accounts {
-		if changed, err := table.Write(t.Context(), account); err != nil || !changed {
-			t.Fatalf("write %v: changed %v, %v", account, changed, err)
-		}
+		_, err := table.Write(t.Context(), account)
+		must(t, err)
 	}
 }
 
