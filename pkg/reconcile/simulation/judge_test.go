@@ -163,8 +163,36 @@ func (n *run) cutsNobody(owned *policy.Document) {
 		if n.excuses(v) || n.gateway.gone[v.arn()] > 0 || n.gateway.unclear[v.arn()] || n.interrupts(before) || n.isToGo(before, v) {
 			continue
 		}
-		n.w.violate(2, "%s cuts %s, who is granted", n.name, v)
+		if lets(n.gateway, n.gateway.genuine(before), v, n.w.now) {
+			n.w.violate(2, "%s cuts %s, who is granted", n.name, v)
+		}
 	}
+}
+
+// genuine leaves out what others have made of the product's statements: whom they
+// let in by that, the product need not know.
+func (g *gateway) genuine(owned *policy.Document) *policy.Document {
+	var kept []policy.Statement
+	for _, s := range owned.Statements {
+		if slices.ContainsFunc(g.puts, func(put *written) bool { return put.says(s) }) {
+			kept = append(kept, s)
+		}
+	}
+	if len(kept) == 0 {
+		return nil
+	}
+	return owned.WithStatements(kept...)
+}
+
+func (p *written) says(s policy.Statement) bool {
+	document := parse(p.text)
+	if document == nil {
+		return false
+	}
+	alone := document.WithStatements(s)
+	return slices.ContainsFunc(document.Statements, func(own policy.Statement) bool {
+		return own.Sid == s.Sid && policy.Equal(document.WithStatements(own), alone)
+	})
 }
 
 // claims are whom a grant means as far as the run could know: what a selector
