@@ -40,16 +40,16 @@ func sizeOf(entry *types.PutEventsRequestEntry) int {
 // have theirs already. What EventBridge did not take and may take later is put
 // again.
 func (b *Bus) put(ctx context.Context, entries []*types.PutEventsRequestEntry, outcomes []error) {
-	var todo []int
+	var pending []int
 	for i, entry := range entries {
 		if entry != nil {
-			todo = append(todo, i)
+			pending = append(pending, i)
 		}
 	}
 	pause := firstPause
 	for attempt := 1; ; attempt++ {
-		again := make([]int, 0, len(todo))
-		for _, batch := range batches(entries, todo) {
+		again := make([]int, 0, len(pending))
+		for _, batch := range batches(entries, pending) {
 			again = append(again, b.putBatch(ctx, entries, batch, outcomes)...)
 		}
 		if len(again) == 0 || attempt == attempts {
@@ -58,15 +58,15 @@ func (b *Bus) put(ctx context.Context, entries []*types.PutEventsRequestEntry, o
 		if err := b.sleep(ctx, pause); err != nil {
 			return // the outcomes say why each was to be put again
 		}
-		todo, pause = again, 2*pause
+		pending, pause = again, 2*pause
 	}
 }
 
 // batches parts entries, by index, into calls that EventBridge takes.
-func batches(entries []*types.PutEventsRequestEntry, todo []int) [][]int {
+func batches(entries []*types.PutEventsRequestEntry, pending []int) [][]int {
 	var parts [][]int
 	size := 0
-	for _, i := range todo {
+	for _, i := range pending {
 		last := len(parts) - 1
 		if n := sizeOf(entries[i]); last < 0 || len(parts[last]) == maxEntries || size+n > maxBytes {
 			parts = append(parts, []int{i})

@@ -90,12 +90,7 @@ func write(t *testing.T, table *dynamo.Accounts, account directory.Account) {
 // happens.
 func rivals(t *testing.T, s *server, name string, happen func(n int, rival *dynamo.Accounts)) (rival, table *dynamo.Accounts) {
 	t.Helper()
-	calls := 0
-	client, plain, names := s.openTwice(t, before(name, func(*http.Request) *http.Response {
-		calls++
-		happen(calls, rival)
-		return nil
-	}))
+	client, plain, names := s.openTwice(t, counted(name, func(n int) { happen(n, rival) }))
 	rival, table = dynamo.NewAccounts(plain, names.Accounts), dynamo.NewAccounts(client, names.Accounts)
 	if err := rival.MarkSynced(t.Context(), now); err != nil {
 		t.Fatal(err)
@@ -266,12 +261,7 @@ func manyPages(t *testing.T, s *server) {
 // n-th call of an operation, from 1, something happens.
 func rivalStates(t *testing.T, s *server, name string, happen func(n int, rival *dynamo.States)) (rival, table *dynamo.States) {
 	t.Helper()
-	calls := 0
-	client, plain, names := s.openTwice(t, before(name, func(*http.Request) *http.Response {
-		calls++
-		happen(calls, rival)
-		return nil
-	}))
+	client, plain, names := s.openTwice(t, counted(name, func(n int) { happen(n, rival) }))
 	rival, table = dynamo.NewStates(plain, names.States), dynamo.NewStates(client, names.States)
 	return rival, table
 }

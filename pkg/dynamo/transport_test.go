@@ -31,6 +31,16 @@ func operation(request *http.Request) string {
 	return name
 }
 
+// counted lets something happen before the n-th call of an operation, from 1.
+func counted(name string, happen func(n int)) transport {
+	calls := 0
+	return before(name, func(*http.Request) *http.Response {
+		calls++
+		happen(calls)
+		return nil
+	})
+}
+
 // before lets something happen before each call of an operation: an answer in its
 // place, unless it is nil.
 func before(name string, happen func(request *http.Request) *http.Response) transport {

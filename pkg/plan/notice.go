@@ -41,7 +41,7 @@ type AppliedDetail struct {
 	Removed     []string `json:"removed"`
 	Cause       string   `json:"cause"`
 	By          string   `json:"by,omitempty"`          // ARN of who did what led to it, where CloudTrail told
-	Interrupted []string `json:"interrupted,omitempty"` // principals that were out while bad ones were looked for
+	Interrupted []string `json:"interrupted,omitempty"` // principals that were out, or still are, while bad ones are looked for
 }
 
 // GrantDetail is the detail of Grant Quarantined and of Policy Full: a grant that

@@ -10,8 +10,6 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/policy"
 )
 
-// What the search for principals that AWS refuses asks of a plan.
-
 // Standing lists the principals of the plan that the policy names already, and
 // Additions those that it does not, as ARNs; roles and users come before
 // accounts, because they come and go more often.
@@ -57,14 +55,12 @@ func (p Plan) Stuck(inForce *policy.Document, refused map[string]Refusal, failur
 	owned, _ := split(inForce, d.compiler.limits.Installation)
 	v := verdict{
 		admitted: lasting(decompile(owned, d.compiler.resource, d.compiler.partition).accesses),
-		refused:  refused, now: d.world.Now, planned: d.verdict.admitted, failure: failure,
+		refused:  refused, now: d.world.Now, planned: maps.Clone(d.verdict.admitted), failure: failure,
 	}
-	for a := range d.verdict.admitted {
-		if refusal, known := refused[a.principal()]; known && refusal.holds(v.now) {
-			v.planned = maps.Clone(v.planned)
-			delete(v.planned, a)
-		}
-	}
+	maps.DeleteFunc(v.planned, func(a access, _ bool) bool {
+		refusal, known := refused[a.principal()]
+		return known && refusal.holds(v.now)
+	})
 	return statuses(d.world, d.claims, v)
 }
 
