@@ -48,7 +48,7 @@ func (s *Service) readPolicy(g Gateway, text string) (*storedPolicy, error) {
 	if !json.Valid([]byte(text)) {
 		return nil, &Error{Code: Validation, Reason: CannotParse, Message: invalidJSON}
 	}
-	document, err := policy.Parse([]byte(text))
+	document, err := s.parse(text)
 	if err != nil {
 		return nil, &Error{Code: Validation, Reason: CannotParse, Message: err.Error()}
 	}
@@ -65,6 +65,29 @@ func (s *Service) readPolicy(g Gateway, text string) (*storedPolicy, error) {
 		return nil, err
 	}
 	return &storedPolicy{text: text, document: document, pins: pins}, nil
+}
+
+// parse reads what the policy means.
+func (s *Service) parse(text string) (*policy.Document, error) {
+	if s.opts.Quirks.Has(RepeatedNamesAccepted) {
+		decided, err := lastValues(text)
+		if err != nil {
+			return nil, err
+		}
+		text = decided
+	}
+	return policy.Parse([]byte(text))
+}
+
+// lastValues is the text with each name once in an object, with its last value.
+func lastValues(text string) (string, error) {
+	var value any
+	decoder := json.NewDecoder(strings.NewReader(text))
+	decoder.UseNumber()
+	if err := decoder.Decode(&value); err != nil {
+		return "", fmt.Errorf("reading a policy: %w", err)
+	}
+	return compact(value)
 }
 
 // checkSize bounds a policy. The message repeats only its beginning.
@@ -137,10 +160,7 @@ func (s *Service) checkStatement(g Gateway, statement policy.Statement) error {
 		return invalid(missingField, "Action")
 	}
 	for _, action := range statement.Action {
-		// Actions are compared without case, as everywhere in IAM. Wildcards
-		// that would match the one action are nowhere shown: refused.
-		// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_action.html
-		if !strings.EqualFold(action, invokeGateway) {
+		if !s.allowedAction(action) {
 			return invalid(invalidAction)
 		}
 	}
@@ -150,18 +170,32 @@ func (s *Service) checkStatement(g Gateway, statement policy.Statement) error {
 	return s.checkPrincipal(g.AuthorizerType, statement)
 }
 
+// allowedAction compares without case, as IAM does everywhere. Wildcards that
+// would match the one action are nowhere shown: refused.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_action.html
+func (s *Service) allowedAction(action string) bool {
+	if s.opts.Quirks.Has(ServiceActionsAccepted) {
+		service, _, _ := strings.Cut(action, ":")
+		return strings.EqualFold(service, "bedrock-agentcore")
+	}
+	return strings.EqualFold(action, invokeGateway)
+}
+
 // checkPrincipal: with AWS_IAM, users, roles, accounts and services, and "*"
 // only in Deny; with CUSTOM_JWT, "*" alone. For the types that enforce no
 // authorisation nothing is said of principals, and nothing is asked.
 func (s *Service) checkPrincipal(authorizer AuthorizerType, statement policy.Statement) error {
 	who := statement.Principal
+	if len(who.AWS) > 1 && s.opts.Quirks.Has(PrincipalListsRefused) {
+		return invalid(invalidPrincipal)
+	}
 	switch authorizer {
 	case CustomJWT:
 		if !everyone(who) || namesOthers(who) {
 			return invalid(invalidPrincipal)
 		}
 	case AWSIAM:
-		if everyone(who) && statement.Effect == policy.Allow && !s.orgOnly(statement) {
+		if everyone(who) && statement.Effect == policy.Allow && !s.mayAllowEveryone(statement) {
 			return invalid(invalidPrincipal)
 		}
 		if len(who.Federated)+len(who.CanonicalUser)+len(who.Other) > 0 {
@@ -176,10 +210,11 @@ func (s *Service) checkPrincipal(authorizer AuthorizerType, statement policy.Sta
 	return nil
 }
 
-// orgOnly tells whether a statement for everybody is taken for one that only an
-// organization's principals meet.
-func (s *Service) orgOnly(statement policy.Statement) bool {
-	return s.opts.Quirks.Has(OrgWildcardAccepted) && hasCondition(statement, "aws:PrincipalOrgID", "aws:PrincipalOrgPaths")
+// mayAllowEveryone tells whether a statement may allow "*".
+func (s *Service) mayAllowEveryone(statement policy.Statement) bool {
+	quirks := s.opts.Quirks
+	return quirks.Has(WildcardAllowAccepted) ||
+		quirks.Has(OrgWildcardAccepted) && hasCondition(statement, "aws:PrincipalOrgID", "aws:PrincipalOrgPaths")
 }
 
 func namesAnyone(who *policy.Principals) bool {

@@ -81,6 +81,34 @@ const (
 	// has left in a policy is accepted again. Default: refused with "Invalid
 	// principal in policy", as IAM's trust policies refuse it.
 	StaleIDsAccepted Quirk = "stale-ids-accepted"
+
+	// PrincipalListsRefused: a policy is refused if a Principal.AWS in it is a
+	// list of two or more, even if each of them exists. Two reports on Runtimes
+	// say so, one of them a test helper of the Terraform provider
+	// (https://github.com/hashicorp/terraform-provider-aws/pull/47457).
+	// Default: accepted, as AWS's page shows a list of two roles
+	// (https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/resource-based-policies.html).
+	PrincipalListsRefused Quirk = "principal-lists-refused"
+
+	// ServiceActionsAccepted: a statement may name any action of the service,
+	// with wildcards too. A merged test of the Terraform provider puts
+	// InvokeAgentRuntime on a gateway
+	// (https://github.com/hashicorp/terraform-provider-aws/pull/46844).
+	// Default: only InvokeGateway, as AWS's page says.
+	ServiceActionsAccepted Quirk = "service-actions-accepted"
+
+	// WildcardAllowAccepted: an AWS_IAM gateway accepts an Allow for "*", with
+	// a condition or without. A test of the same change puts one on a Runtime
+	// with IAM authentication. Default: refused, as AWS's page asks for
+	// specific principals.
+	WildcardAllowAccepted Quirk = "wildcard-allow-accepted"
+
+	// RepeatedNamesAccepted: a policy with a name twice in an object is
+	// accepted and kept as it is; the last value counts, as S3 was seen to
+	// decide (https://github.com/basho/riak_cs/issues/380). Default: refused,
+	// as IAM's grammar asks
+	// (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html).
+	RepeatedNamesAccepted Quirk = "repeated-names-accepted"
 )
 
 // Keeping a policy.
@@ -111,6 +139,13 @@ const (
 	// ListsAsScalars: lists of one come back as single values, and members in
 	// another order. Default: as submitted.
 	ListsAsScalars Quirk = "lists-as-scalars"
+
+	// WhitespaceChanged: a policy comes back with other whitespace. Single
+	// values stay single, and names keep their order. Seen on a Runtime, where
+	// tests compare policies without their whitespace
+	// (https://github.com/hashicorp/terraform-provider-aws/pull/46844).
+	// Default: as submitted.
+	WhitespaceChanged Quirk = "whitespace-changed"
 )
 
 // Time.
@@ -167,12 +202,17 @@ func AllQuirks() []QuirkInfo {
 		{OrgWildcardAccepted, `An Allow for "*" with an organization condition is accepted on AWS_IAM gateways instead of refused.`},
 		{UnconditionalServiceAccepted, "A service principal without a source condition is accepted instead of refused."},
 		{StaleIDsAccepted, "The unique id of a deleted principal is accepted instead of refused."},
+		{PrincipalListsRefused, "A policy with a list of two or more AWS principals is refused instead of accepted."},
+		{ServiceActionsAccepted, "Any action of the service is accepted in a policy instead of InvokeGateway alone."},
+		{WildcardAllowAccepted, `An Allow for "*" is accepted on AWS_IAM gateways, with a condition or without, instead of refused.`},
+		{RepeatedNamesAccepted, "A policy with a name twice in an object is kept as it is, and the last value counts, instead of being refused."},
 		{PrincipalsNotPinned, "Roles and users in a policy are kept by name instead of by unique id."},
 		{AccountsAsARNs, "Account ids in a policy come back as root ARNs instead of as submitted."},
 		{AccountsAsIDs, "Root ARNs in a policy come back as account ids instead of as submitted."},
 		{StatementsReordered, "A policy's statements come back in another order."},
 		{ScalarsAsLists, "Single values in a policy come back as lists of one."},
 		{ListsAsScalars, "Lists of one in a policy come back as single values."},
+		{WhitespaceChanged, "A policy comes back with other whitespace instead of as submitted."},
 		{PolicyEffectDelayed, "A policy takes effect some time after it was put or deleted instead of at once."},
 		{PolicyReadsStale, "For some time after a write, reading the policy answers what was there before."},
 		{ForeignARNNotFound, "Another account's gateway ARN answers 404 instead of 403."},

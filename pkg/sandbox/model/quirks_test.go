@@ -18,8 +18,9 @@ type probe struct {
 }
 
 const (
-	accepted = "accepted"
-	badOne   = "ValidationException: Invalid principal in policy"
+	accepted  = "accepted"
+	badOne    = "ValidationException: Invalid principal in policy"
+	badAction = "ValidationException: Policy has invalid action"
 )
 
 // onGateway makes the gateway that a question is about.
@@ -123,6 +124,49 @@ var probes = map[model.Quirk]probe{
 		ask:   putting(principal(`{"AWS":"AROADEADBEEFDEADBEEF"}`)),
 		plain: badOne, quirked: accepted,
 	},
+	model.PrincipalListsRefused: {
+		ask: onGateway(func(w *world, g model.Gateway) string {
+			_, list := w.PutResourcePolicy(ownerA, g.ARN, allow(g.ARN, fmt.Sprintf(`{"AWS":[%q,"444455556666"]}`, agent)))
+			_, ofOne := w.PutResourcePolicy(ownerA, g.ARN, allow(g.ARN, `{"AWS":["444455556666"]}`))
+			_, each := w.PutResourcePolicy(ownerA, g.ARN, strings.Replace(two(g.ARN), `"Deny","Principal":"*"`, fmt.Sprintf(`"Allow","Principal":{"AWS":%q}`, agent), 1))
+			return outcome(list) + ", " + outcome(ofOne) + ", " + outcome(each)
+		}),
+		plain: "accepted, accepted, accepted", quirked: badOne + ", accepted, accepted",
+	},
+	model.ServiceActionsAccepted: {
+		ask: onGateway(func(w *world, g model.Gateway) string {
+			answers := make([]string, 0, 4)
+			for _, name := range []string{"Bedrock-AgentCore:InvokeAgentRuntime", "bedrock-agentcore:*", "s3:GetObject", "*"} {
+				_, err := w.PutResourcePolicy(ownerA, g.ARN, action(`"`+name+`"`)(g.ARN))
+				answers = append(answers, outcome(err))
+			}
+			return strings.Join(answers, "\n")
+		}),
+		plain:   badAction + "\n" + badAction + "\n" + badAction + "\n" + badAction,
+		quirked: accepted + "\n" + accepted + "\n" + badAction + "\n" + badAction,
+	},
+	model.WildcardAllowAccepted: {
+		ask: onGateway(func(w *world, g model.Gateway) string {
+			_, open := w.PutResourcePolicy(ownerA, g.ARN, allow(g.ARN, `"*"`))
+			_, bounded := w.PutResourcePolicy(ownerA, g.ARN, conditioned(`{"StringEquals":{"aws:SourceVpc":"vpc-1"}}`, `{"AWS":"*"}`)(g.ARN))
+			return outcome(open) + ", " + outcome(bounded)
+		}),
+		plain: badOne + ", " + badOne, quirked: "accepted, accepted",
+	},
+	model.RepeatedNamesAccepted: {
+		ask: onGateway(func(w *world, g model.Gateway) string {
+			text := conditioned(`{"Bool":{"aws:SecureTransport":true,"aws:SecureTransport":false}}`, `{"AWS":"444455556666"}`)(g.ARN)
+			if _, err := w.PutResourcePolicy(ownerA, g.ARN, text); err != nil {
+				return string(reason(err))
+			}
+			effective, err := w.EffectivePolicy(g.ARN)
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			return fmt.Sprintf("kept as it is: %t, decides by %v", w.get(g.ARN) == text, effective.Statements[0].Condition)
+		}),
+		plain: "CannotParse", quirked: "kept as it is: true, decides by map[Bool:map[aws:SecureTransport:[false]]]",
+	},
 	model.PrincipalsNotPinned: {
 		ask: onGateway(func(w *world, g model.Gateway) string {
 			w.put(g.ARN, allow(g.ARN, fmt.Sprintf("{%q:%q}", "AWS", agent)))
@@ -158,6 +202,24 @@ var probes = map[model.Quirk]probe{
 		plain: fmt.Sprintf(one, `["444455556666"]`),
 		quirked: `{"Statement":{"Action":"bedrock-agentcore:InvokeGateway","Effect":"Allow","Principal":{"AWS":"444455556666"},` +
 			`"Resource":"ARN","Sid":"One"},"Version":"2012-10-17"}`,
+	},
+	model.WhitespaceChanged: {
+		ask:   keeping(principal(`{"AWS":"444455556666"}`)),
+		plain: fmt.Sprintf(one, `"444455556666"`),
+		quirked: `{
+  "Version": "2012-10-17",
+  "Statement": [
+    {
+      "Sid": "One",
+      "Effect": "Allow",
+      "Principal": {
+        "AWS": "444455556666"
+      },
+      "Action": "bedrock-agentcore:InvokeGateway",
+      "Resource": "ARN"
+    }
+  ]
+}`,
 	},
 	model.PolicyEffectDelayed: {
 		ask: onGateway(func(w *world, g model.Gateway) string {

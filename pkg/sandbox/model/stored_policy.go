@@ -122,6 +122,19 @@ func renamed(document *policy.Document, names map[string]string) *policy.Documen
 // shown is the policy as GetResourcePolicy answers it: the bytes that were put,
 // unless something in them must be shown otherwise.
 func (s *Service) shown(p *storedPolicy) (string, error) {
+	text, err := s.written(p)
+	if err != nil || !s.opts.Quirks.Has(WhitespaceChanged) {
+		return text, err
+	}
+	var out bytes.Buffer
+	if err := json.Indent(&out, []byte(text), "", "  "); err != nil {
+		return "", unreachable(err)
+	}
+	return out.String(), nil
+}
+
+// written is the policy as it is shown, whitespace aside.
+func (s *Service) written(p *storedPolicy) (string, error) {
 	document, err := s.current(p)
 	if err != nil {
 		return "", err
