@@ -9,11 +9,10 @@ TOOL      := go tool -modfile=.ci/tools.mod
 BOOTSTRAP := go build -trimpath -buildvcs=false -ldflags="-s -w" -tags lambda.norpc
 ARGS      ?=
 FUZZTIME  ?= 10m
-# Tests of real clients and processes may meet a machine too busy for their patience: few that
-# fail are run once more, which is said.
-ONCE_MORE := --rerun-fails=1 --rerun-fails-max-failures=4 --rerun-fails-run-root-test
+# The long plays are the tests of the files with this build tag.
+PLAYS      = $(shell grep -l '^//go:build e2e' cmd/*/*_test.go infra/*_test.go | xargs grep -ho '^func Test[A-Za-z0-9]*' | cut -c 6- | paste -sd '|')
 
-.PHONY: help demo test lint bench simulate fuzz build local sandbox standin validate deploy destroy logs vulncheck reproducible clean
+.PHONY: help demo check test e2e lint bench simulate fuzz build local sandbox standin validate deploy destroy logs vulncheck reproducible clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,8 +20,16 @@ help: ## list the commands
 demo: local ## play the whole story on this machine, without AWS
 	@build/local/sandbox demo $(ARGS)
 
-test: .venv/ready .venv-sam/ready .ci/node_modules/ready .ci/qemu/ready $(LOCAL) ## run every test, after setting up what they need
-	@$(TOOL) gotestsum --format pkgname-and-test-fails $(ONCE_MORE) --packages '$(or $(ARGS),./...)' -- -timeout 30m
+check: ## format, lint and run every test that needs only Go, in under a minute (ARGS=./pkg/plan)
+	@$(TOOL) golangci-lint fmt
+	@$(TOOL) golangci-lint run $(or $(ARGS),./...)
+	@$(TOOL) gotestsum --format pkgname-and-test-fails --format-hide-empty-pkg --packages '$(or $(ARGS),./...)' -- -short
+
+test: .venv/ready .venv-sam/ready .ci/node_modules/ready .ci/qemu/ready $(LOCAL) ## run every test but the long plays, after setting up what they need
+	@.ci/test $(ARGS)
+
+e2e: .venv/ready .venv-sam/ready $(LOCAL) ## play the long plays on the template, deployed to the local cloud
+	@$(TOOL) gotestsum --format standard-verbose --packages './cmd/sandbox ./infra' -- -tags e2e -timeout 60m -run '^($(PLAYS))$$'
 
 lint: validate ## run the linters of .golangci.yml and the formatter's check, and validate
 	@$(TOOL) golangci-lint run $(or $(ARGS),./...)

@@ -17,6 +17,9 @@ func TestWhatIsBuiltForLambdaIsStaticAndForItsProcessor(t *testing.T) {
 		"x86_64": {"linux-amd64", elf.EM_X86_64},
 	} {
 		t.Run(architecture, func(t *testing.T) {
+			if testing.Short() {
+				t.Skip("builds functions: run by make test, not with -short")
+			}
 			target := "build/" + want.directory + "/echo/bootstrap"
 			if output, err := exec.Command("make", "-C", "..", target, "ARCH="+architecture).CombinedOutput(); err != nil {
 				t.Fatalf("%v\n%s", err, output)

@@ -18,6 +18,9 @@ import (
 // python runs a program of this directory, which needs the virtual environment of the tests.
 func python(t *testing.T, input, into any, args ...string) {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("reads stacks in Python: run by make test, not with -short")
+	}
 	const interpreter = "../.venv/bin/python"
 	if _, err := os.Stat(interpreter); err != nil {
 		if os.Getenv("CI") != "" {

@@ -39,12 +39,13 @@ func TestASandboxFailsWithWhatIsToRunThen(t *testing.T) {
 }
 
 func TestASandboxThatIsInterruptedEndsWhatItRunsThen(t *testing.T) {
+	python := cloudtest.Python(t)
 	file := filepath.Join(t.TempDir(), "pid")
 	functions, err := builtFunctions()
 	if err != nil {
 		t.Fatal(err)
 	}
-	command := exec.Command(os.Args[0], "up", "--port", "0", "--dir", t.TempDir(), "--functions", functions, "--python", cloudtest.Python(t),
+	command := exec.Command(os.Args[0], "up", "--port", "0", "--dir", t.TempDir(), "--functions", functions, "--python", python,
 		"--then", "sleep 600 & echo $! >"+file+".new; mv "+file+".new "+file+"; wait")
 	command.Env = append(os.Environ(), asSandbox+"=1")
 	if err := command.Start(); err != nil {

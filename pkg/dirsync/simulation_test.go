@@ -370,7 +370,11 @@ func TestASimulatedOrganizationIsFollowed(t *testing.T) {
 		}
 		return
 	}
-	for seed := range uint64(*simulatedSeeds) {
+	seeds := uint64(*simulatedSeeds)
+	if testing.Short() {
+		seeds = min(seeds, 200)
+	}
+	for seed := range seeds {
 		if wrong := newLife(seed+1, nil).live(); wrong != "" {
 			t.Fatalf("seed %d: %s\nsee it by go test ./pkg/dirsync -run Simulated -v -directory.seed %d", seed+1, wrong, seed+1)
 		}

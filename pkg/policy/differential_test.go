@@ -22,9 +22,6 @@ const seedVariable = "GATEWAY_GRANTS_POLICY_SEED"
 func TestEvaluateAgreesWithIAMSimulate(t *testing.T) {
 	simulator := simulate.New(t)
 	cases, seed := 20_000, rand.Uint64()
-	if testing.Short() {
-		cases = 2_000
-	}
 	if text := os.Getenv(seedVariable); text != "" {
 		var err error
 		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {

@@ -12,12 +12,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gateway-grants/gateway-grants/pkg/sandbox/cloud/cloudtest"
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/lambda"
 )
 
 // deployable builds a main as `make build` does.
 func deployable(t testing.TB, architecture, main string) string {
 	t.Helper()
+	cloudtest.NeedsProcesses(t)
 	path := filepath.Join(t.TempDir(), "bootstrap")
 	command := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-tags", "lambda.norpc", "-o", path, main)
 	command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+architecture)

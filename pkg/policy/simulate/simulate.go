@@ -59,6 +59,9 @@ type Simulator struct {
 // never in CI.
 func New(t testing.TB) *Simulator {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("the simulator is a process: run by make test, not with -short")
+	}
 	missing := t.Skipf
 	if os.Getenv("CI") != "" {
 		missing = t.Fatalf

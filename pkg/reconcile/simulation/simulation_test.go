@@ -90,7 +90,7 @@ func TestSeededSchedules(t *testing.T) {
 	}
 	schedules := uint64(20000)
 	if testing.Short() {
-		schedules = 2000
+		schedules = 1000
 	}
 	first := number(t, "SIMULATION_FROM", 1)
 	last := first + number(t, "SIMULATIONS", schedules) - 1

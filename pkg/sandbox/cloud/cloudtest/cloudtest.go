@@ -14,6 +14,7 @@ import (
 // $GATEWAY_GRANTS_PYTHON, else the repository's .venv that `make test` sets up.
 func Python(t testing.TB) string {
 	t.Helper()
+	NeedsProcesses(t)
 	if python := os.Getenv("GATEWAY_GRANTS_PYTHON"); python != "" {
 		return python
 	}
@@ -79,6 +80,15 @@ func Repository(t testing.TB) string {
 			continue
 		}
 		t.Fatal("no go.mod in any parent directory: run the tests inside the repository")
+	}
+}
+
+// NeedsProcesses leaves a test that starts programs outside Go, or builds functions,
+// out of `go test -short`, which `make check` runs. `make test` runs it.
+func NeedsProcesses(t testing.TB) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("starts processes: run by make test, not with -short")
 	}
 }
 
