@@ -106,7 +106,7 @@ func (v View) matches(selector grant.Principal) bool {
 		return v.Organization == selector.Name()
 	case grant.KindTag:
 		for key, value := range v.Tags {
-			if key+"="+value == selector.Name() {
+			if grant.TagName(key, value) == selector.Name() {
 				return true
 			}
 		}

@@ -3,7 +3,6 @@ package directory
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 )
@@ -46,8 +45,7 @@ func InterestsOf(rows []grant.Row) Interests {
 		}
 		interests.asked[at].grants = append(interests.asked[at].grants, row.Key)
 		if g.Principal.Kind() == grant.KindTag {
-			key, _, _ := strings.Cut(g.Principal.Name(), "=")
-			interests.keys = append(interests.keys, key)
+			interests.keys = append(interests.keys, g.Principal.TagKey())
 		}
 	}
 	slices.Sort(interests.keys)
@@ -88,13 +86,11 @@ func (i Interests) Ending(a Account) []grant.Key {
 	return ending
 }
 
-// Needed leaves the tags that some selector may name; nil for none. A tag's key
-// may itself hold the sign that ends a selector's key.
+// Needed leaves the tags that some selector may name; nil for none.
 func (i Interests) Needed(tags map[string]string) map[string]string {
 	var needed map[string]string
 	for key, value := range tags {
-		first, _, _ := strings.Cut(key, "=")
-		if _, asked := slices.BinarySearch(i.keys, first); !asked {
+		if _, asked := slices.BinarySearch(i.keys, key); !asked {
 			continue
 		}
 		if needed == nil {

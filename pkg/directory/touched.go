@@ -78,7 +78,7 @@ func tagSelectors(a *Account) []grant.Principal {
 	var names []string
 	for _, v := range a.Views() {
 		for key, value := range v.Tags {
-			names = append(names, "tag:"+key+"="+value)
+			names = append(names, "tag:"+grant.TagName(key, value))
 		}
 	}
 	slices.Sort(names)

@@ -70,7 +70,7 @@ func (g *Grants) Naming(ctx context.Context, principals []grant.Principal) ([]st
 				return nil, unread(g.table, "look up principal "+form, err)
 			}
 			for _, item := range items {
-				if key := tables.GrantsLayout.Of(item); !tables.Reserved(key.Sort) {
+				if key := tables.GrantsLayout.Of(item); key != tables.SentinelKey() {
 					gateways = append(gateways, key.Partition)
 				}
 			}

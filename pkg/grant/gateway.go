@@ -15,7 +15,11 @@ type Gateway struct {
 
 // The form of a gateway's ARN:
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_bedrock-agentcore.html
-var gatewayARN = lazy(`^arn:(aws|aws-[a-z-]+):bedrock-agentcore:([a-z]{2}(?:-[a-z]+)+-\d):(\d{12}):gateway/([0-9a-zA-Z](?:-?[0-9a-zA-Z]){0,119})$`)
+// Regions of newer partitions begin with more than two letters (eusc-de-east-1),
+// so the form is wider than the names that are known today.
+var gatewayARN = lazy(`^arn:(aws(?:-[a-z]+)*):bedrock-agentcore:([a-z]{2,8}(?:-[a-z]+)+-[1-9]\d?):(\d{12}):gateway/([0-9a-zA-Z](?:-?[0-9a-zA-Z]){0,119})$`)
+
+const gatewayHint = "write arn:aws:bedrock-agentcore:REGION:ACCOUNT:gateway/ID, or * for every managed gateway"
 
 // ParseGateway reads a gateway's ARN. It fails with CodeInvalidGateway.
 func ParseGateway(arn string) (Gateway, error) {
@@ -24,7 +28,7 @@ func ParseGateway(arn string) (Gateway, error) {
 		return Gateway{}, &Error{
 			Code: CodeInvalidGateway,
 			Op:   "read gateway " + quote(arn),
-			Hint: "write arn:aws:bedrock-agentcore:REGION:ACCOUNT:gateway/ID, or * for every managed gateway",
+			Hint: gatewayHint,
 		}
 	}
 	return Gateway{partition: part[1], region: part[2], account: part[3], id: part[4]}, nil

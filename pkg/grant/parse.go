@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/netip"
 	"slices"
 	"sort"
 	"strings"
@@ -17,6 +16,16 @@ import (
 // lists, as encoding/json would decode them into any. Whatever else a table can
 // hold is passed on as it is and refused here.
 type Attributes map[string]any
+
+// reservedPrefix begins the names of attributes that AWS adds to items, such as
+// those of the replication of global tables of version 2017.11.29. They say
+// nothing about access: they are ignored, and an attribute whose name an admin
+// misspelt never begins so.
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/globaltables_HowItWorks.html
+const reservedPrefix = "aws:"
+
+// ReservedAttribute tells whether AWS, and not an admin, wrote the attribute.
+func ReservedAttribute(name string) bool { return strings.HasPrefix(name, reservedPrefix) }
 
 // The attributes of the grants table.
 const (
@@ -51,7 +60,7 @@ func Parse(attributes Attributes) Row {
 func parse(attributes Attributes) (*Grant, *Error) {
 	r := reader{attributes: attributes}
 	r.onlyKnown()
-	r.key()
+	gateway := r.key()
 	g := &Grant{
 		Principal:   r.principal(),
 		Role:        r.role(),
@@ -66,7 +75,28 @@ func parse(attributes Attributes) (*Grant, *Error) {
 	if r.fault == nil {
 		r.fault = g.settle(follow, followSet)
 	}
+	if r.fault == nil && gateway != (Gateway{}) {
+		r.fault = g.liveWith(gateway)
+	}
 	return g, r.fault
+}
+
+// liveWith holds the principal against the gateway of the row. No principal can
+// call a gateway of another partition. Within its own, an account is the same by
+// its id and by its root's ARN. A row for every gateway meets gateways of any
+// partition, so there the ARN says more than the id.
+func (g *Grant) liveWith(gateway Gateway) *Error {
+	switch partition := g.Principal.partition; {
+	case partition != "" && partition != gateway.partition:
+		return &Error{
+			Code: CodeOtherPartition, Op: "read principal " + quote(g.Principal.String()),
+			Hint: "the principal is in partition " + partition + " and the gateway in " + gateway.partition +
+				", and no call crosses partitions: write a principal of arn:" + gateway.partition,
+		}
+	case g.Principal.kind == KindAccount:
+		g.Principal.partition = ""
+	}
+	return nil
 }
 
 // settle checks what the attributes mean together and fills what follows from
@@ -111,7 +141,7 @@ var knownAttributes = []string{
 func (r *reader) onlyKnown() {
 	var unknown []string
 	for name := range r.attributes {
-		if !slices.Contains(knownAttributes, name) {
+		if !slices.Contains(knownAttributes, name) && !ReservedAttribute(name) {
 			unknown = append(unknown, name)
 		}
 	}
@@ -122,15 +152,19 @@ func (r *reader) onlyKnown() {
 	}
 }
 
-func (r *reader) key() {
-	if gateway := r.text(AttrGateway); gateway != EveryGateway {
-		if _, err := ParseGateway(gateway); err != nil {
-			r.fail(CodeInvalidGateway, "read gateway "+quote(gateway), "write arn:aws:bedrock-agentcore:REGION:ACCOUNT:gateway/ID, or * for every managed gateway")
+// key checks the row's key. The gateway is the zero one for every gateway.
+func (r *reader) key() Gateway {
+	var gateway Gateway
+	if text := r.text(AttrGateway); text != EveryGateway {
+		var err error
+		if gateway, err = ParseGateway(text); err != nil {
+			r.fail(CodeInvalidGateway, "read gateway "+quote(text), gatewayHint)
 		}
 	}
 	if id := r.text(AttrGrant); !freeID().MatchString(id) {
-		r.fail(CodeInvalidID, "read grant "+quote(id), "a grant's id is 1 to 256 printable characters and does not begin with #")
+		r.fail(CodeInvalidID, "read grant "+quote(id), "a grant's id is 1 to 256 printable characters and does not begin with #: write the row again under another id")
 	}
+	return gateway
 }
 
 // text reads an optional text attribute.
@@ -167,7 +201,7 @@ func (r *reader) role() string {
 	if !iamName().MatchString(role) && !iamPattern().MatchString(role) {
 		r.fail(CodeInvalidRole, "read role "+quote(role), "write a role's name or a pattern of names, with its path and without a leading slash, such as AgentRole or team/Agent*")
 	}
-	return role
+	return plainPattern(role)
 }
 
 func (r *reader) follow() (follow Follow, set bool) {
@@ -194,7 +228,7 @@ var (
 
 // expires reads an RFC 3339 time, or a date that means the end of that day in
 // UTC. What lies beyond lastExpiry ends then, and what lies before firstExpiry is
-// a slip of the pen.
+// taken for a mistake.
 func (r *reader) expires() time.Time {
 	if _, ok := r.attributes[AttrExpires]; !ok {
 		return time.Time{}
@@ -216,60 +250,6 @@ func (r *reader) expires() time.Time {
 	return time.Time{}
 }
 
-var (
-	vpceID = lazy(`^vpce-[0-9a-f]{8,17}$`)
-	vpcID  = lazy(`^vpc-[0-9a-f]{8,17}$`)
-)
-
-func (r *reader) conditions() Conditions {
-	value, ok := r.attributes[AttrConditions]
-	if !ok {
-		return Conditions{}
-	}
-	kinds, ok := value.(map[string]any)
-	if !ok || len(kinds) == 0 {
-		r.fail(CodeInvalidCondition, "read conditions", "conditions is a map of sourceVpce, sourceVpc and sourceIp to lists of strings; leave it out for none")
-		return Conditions{}
-	}
-	var c Conditions
-	for _, name := range sortedKeys(kinds) {
-		switch name {
-		case "sourceVpce":
-			c.SourceVPCE = r.conditionValues(name, kinds[name], vpceID().MatchString, "vpce-0123456789abcdef0")
-		case "sourceVpc":
-			c.SourceVPC = r.conditionValues(name, kinds[name], vpcID().MatchString, "vpc-0123456789abcdef0")
-		case "sourceIp":
-			c.SourceIP = r.conditionValues(name, kinds[name], isAddressOrRange, "198.51.100.7 or 203.0.113.0/24")
-		default:
-			r.fail(CodeInvalidCondition, "read conditions "+quote(name), "the conditions are sourceVpce, sourceVpc and sourceIp")
-		}
-	}
-	return c
-}
-
-func (r *reader) conditionValues(name string, value any, valid func(string) bool, example string) []string {
-	values, ok := textList(value)
-	if !ok || len(values) == 0 {
-		r.fail(CodeInvalidCondition, "read conditions "+name, "write a list of one or more strings, such as "+example)
-		return nil
-	}
-	for _, v := range values {
-		if !valid(v) {
-			r.fail(CodeInvalidCondition, "read conditions "+name+" "+quote(v), "write values such as "+example)
-			return nil
-		}
-	}
-	return values
-}
-
-func isAddressOrRange(s string) bool {
-	if address, err := netip.ParseAddr(s); err == nil {
-		return address.Zone() == ""
-	}
-	prefix, err := netip.ParsePrefix(s)
-	return err == nil && prefix == prefix.Masked() && prefix.Bits() > 0
-}
-
 func (r *reader) exclude() Exclusion {
 	value, ok := r.attributes[AttrExclude]
 	if !ok {
@@ -288,7 +268,7 @@ func (r *reader) exclude() Exclusion {
 		case unitID().MatchString(id):
 			e.Units = append(e.Units, id)
 		default:
-			r.fail(CodeInvalidExclude, "read exclude "+quote(id), "write 12-digit account ids and OU ids such as ou-abcd-11112222")
+			r.fail(CodeInvalidExclude, "read exclude "+quote(id), excludeHint(id))
 			return Exclusion{}
 		}
 	}
@@ -324,9 +304,15 @@ func sortedKeys(m map[string]any) []string {
 
 // revision is a digest of everything that the admin wrote, faults included.
 func revision(attributes Attributes) string {
-	text, err := json.Marshal(attributes)
+	written := make(Attributes, len(attributes))
+	for name, value := range attributes {
+		if !ReservedAttribute(name) {
+			written[name] = value
+		}
+	}
+	text, err := json.Marshal(written)
 	if err != nil {
-		text = fmt.Append(nil, attributes) // a kind that JSON lacks: the row is at fault in any case
+		text = fmt.Append(nil, written) // a kind that JSON lacks: the row is at fault in any case
 	}
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:8])

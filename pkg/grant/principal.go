@@ -28,20 +28,19 @@ type Principal struct {
 	kind      Kind
 	partition string // of an ARN; empty where the gateway's own partition is meant
 	account   string // 12 digits, of account, role and user
-	name      string // "role/path/Name", "user/Name", a unit's or organization's id, "Key=Value"
+	name      string // "role/path/Name", "user/Name", a unit's or organization's id, a TagName
 }
 
 var (
 	accountID      = lazy(`^\d{12}$`)
 	unitID         = lazy(`^ou-[0-9a-z]{4,32}-[0-9a-z]{8,32}$`) // https://docs.aws.amazon.com/organizations/latest/APIReference/API_OrganizationalUnit.html
 	organizationID = lazy(`^o-[a-z0-9]{10,32}$`)                // https://docs.aws.amazon.com/organizations/latest/APIReference/API_Organization.html
-	iamARN         = lazy(`^arn:(aws|aws-[a-z-]+):(iam|sts)::([^:]*):(.*)$`)
+	iamARN         = lazy(`^arn:(aws(?:-[a-z]+)*):(iam|sts)::([^:]*):(.*)$`)
 	// IAM names and paths: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 	// A path may hold more than a name, "$" among it; only what a name may hold
 	// is taken, so that no ARN can smuggle a policy variable into a condition.
 	iamName    = lazy(`^(?:[\w+=,.@-]+/)*[\w+=,.@-]{1,64}$`)
 	iamPattern = lazy(`^(?:[\w+=,.@*?-]+/)*[\w+=,.@*?-]{1,64}$`)
-	tagPart    = lazy(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$`) // https://docs.aws.amazon.com/organizations/latest/APIReference/API_Tag.html
 )
 
 // ParsePrincipal reads the principal attribute of a grant. It fails with
@@ -68,21 +67,9 @@ func ParsePrincipal(text string) (Principal, error) {
 		return Principal{kind: KindOrganization, name: text}, nil
 	case strings.HasPrefix(text, "tag:"):
 		return parseTag(text)
-	case text == "*" || strings.Contains(text, "*"):
-		return Principal{}, badPrincipal(text, "a gateway is never opened to everyone; name an account, a role, a role pattern within one account, an OU or the organization")
-	case strings.HasPrefix(text, "AROA"), strings.HasPrefix(text, "AIDA"):
-		return Principal{}, badPrincipal(text, "this is the unique id of a role or user; write its ARN")
 	default:
-		return Principal{}, badPrincipal(text, "write a 12-digit account id, a role or user ARN, ou-…, o-… or tag:Key=Value")
+		return Principal{}, badPrincipal(text, principalHint(text))
 	}
-}
-
-func parseTag(text string) (Principal, error) {
-	key, value, found := strings.Cut(strings.TrimPrefix(text, "tag:"), "=")
-	if !found || key == "" || len(key) > 128 || len(value) > 256 || !tagPart().MatchString(key) || !tagPart().MatchString(value) {
-		return Principal{}, badPrincipal(text, "an account tag is written tag:Key=Value")
-	}
-	return Principal{kind: KindTag, name: key + "=" + value}, nil
 }
 
 func parseARN(text string) (Principal, error) {
@@ -102,7 +89,7 @@ func parseARN(text string) (Principal, error) {
 	case resource == "root":
 		return Principal{kind: KindAccount, partition: partition, account: account}, nil
 	case kind == "role" && isPattern(name) && iamPattern().MatchString(name):
-		return Principal{kind: KindRolePattern, partition: partition, account: account, name: resource}, nil
+		return Principal{kind: KindRolePattern, partition: partition, account: account, name: plainPattern(resource)}, nil
 	case kind == "role" && !isPattern(name) && iamName().MatchString(name):
 		return Principal{kind: KindRole, partition: partition, account: account, name: resource}, nil
 	case kind == "user" && !isPattern(name) && iamName().MatchString(name):
@@ -114,22 +101,25 @@ func parseARN(text string) (Principal, error) {
 	}
 }
 
-// sessionPrincipal refuses the ARN of a session and offers the role behind it.
-// A session ARN leaves out the role's path, so the offer names what to check.
-func sessionPrincipal(text, partition, account, resource string) error {
-	hint := "this names one session; name the role or user behind it"
-	if rest, ok := strings.CutPrefix(resource, "assumed-role/"); ok {
-		role, _, _ := strings.Cut(rest, "/")
-		hint = "this names one session; write its role instead: arn:" + partition + ":iam::" + account + ":role/" + role + " (with the role's path, if it has one)"
-	}
-	return &Error{Code: CodeSessionPrincipal, Op: "read principal " + quote(text), Hint: hint}
-}
-
 func badPrincipal(text, hint string) error {
 	return &Error{Code: CodeInvalidPrincipal, Op: "read principal " + quote(text), Hint: hint}
 }
 
 func isPattern(s string) bool { return strings.ContainsAny(s, "*?") }
+
+var wildcards = lazy(`[*?]{2,}`)
+
+// plainPattern is the one spelling of a pattern: in a row of wildcards neither
+// their order counts nor more than one star.
+func plainPattern(pattern string) string {
+	return wildcards().ReplaceAllStringFunc(pattern, func(run string) string {
+		plain := strings.Repeat("?", strings.Count(run, "?"))
+		if strings.Contains(run, "*") {
+			plain += "*"
+		}
+		return plain
+	})
+}
 
 // Kind is what the principal names.
 func (p Principal) Kind() Kind { return p.kind }
@@ -149,7 +139,7 @@ func (p Principal) Account() string { return p.account }
 // gateway's own is meant.
 func (p Principal) Partition() string { return p.partition }
 
-// Name is the id of a unit or organization, and Key=Value of a tag.
+// Name is the id of a unit or organization, and the TagName of a tag.
 func (p Principal) Name() string { return p.name }
 
 // ARN is the full name of an account (its root), role, role pattern or user,

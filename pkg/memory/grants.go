@@ -52,7 +52,7 @@ func (g *Grants) Naming(ctx context.Context, principals []grant.Principal) (gate
 	err = g.table.read(ctx, "look up principals", func(v *view) error {
 		for key, item := range v.items {
 			principal, ok := item[grant.AttrPrincipal].(*types.AttributeValueMemberS)
-			if ok && !tables.Reserved(key.Sort) && forms[principal.Value] {
+			if ok && key != tables.SentinelKey() && forms[principal.Value] {
 				gateways = append(gateways, key.Partition)
 			}
 		}

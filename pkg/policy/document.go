@@ -32,9 +32,10 @@ type Document struct {
 	ID         string
 	Statements []Statement // nil: there is no such element
 
-	emptyID bool // the element is there, though it says nothing
-	unknown []member
-	learned atomic.Pointer[normalDocument]
+	emptyID  bool // the element is there, though it says nothing
+	unknown  []member
+	repeated *ParseError
+	learned  atomic.Pointer[normalDocument]
 }
 
 // WithStatements returns a document that has d's other elements and the given

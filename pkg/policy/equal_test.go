@@ -37,6 +37,7 @@ func TestDocumentsThatMeanTheSameAreEqual(t *testing.T) {
 		"Number":          {"A number may be text, and has many spellings.", statement(`,"Condition":{"NumericLessThan":{"k":10}}`), statement(`,"Condition":{"NumericLessThan":{"k":["10.0","+10"]}}`)},
 		"Date":            {"So has a point in time.", statement(`,"Condition":{"DateLessThan":{"k":"2026-01-01T01:00:00+01:00"}}`), statement(`,"Condition":{"DateLessThan":{"k":["2026-01-01","1767225600"]}}`)},
 		"Address":         {"So has an address range.", statement(`,"Condition":{"IpAddress":{"k":["10.1.2.3/8","2001:DB8::1"]}}`), statement(`,"Condition":{"IpAddress":{"k":["2001:db8:0::1/128","10.0.0.0/8"]}}`)},
+		"MappedAddress":   {"An IPv4-mapped address is the IPv4 address.", statement(`,"Condition":{"IpAddress":{"k":["::ffff:198.51.100.0/120","::FFFF:203.0.113.7"]}}`), statement(`,"Condition":{"IpAddress":{"k":["198.51.100.0/24","203.0.113.7/32"]}}`)},
 		"IgnoreCase":      {"Case is ignored where the operator ignores it.", statement(`,"Condition":{"StringEqualsIgnoreCase":{"k":"A"}}`), statement(`,"Condition":{"StringEqualsIgnoreCase":{"k":"a"}}`)},
 		"EmptyCondition":  {"A condition without entries is none.", statement(`,"Condition":{"Bool":{}}`), statement(``)},
 		"SameKeyTwice":    {"The same entry twice asks for nothing more.", statement(`,"Condition":{"Bool":{"k":true},"BOOL":{"K":"true"}}`), statement(`,"Condition":{"Bool":{"k":true}}`)},

@@ -151,6 +151,9 @@ func (g *generator) addressTest(wanted values) (string, values) {
 	if g.chance(3) && g.odd("every address") {
 		wanted[0] = pick(g.aside, "0.0.0.0/0", "::/0")
 	}
+	if g.chance(4) && g.odd("mapped address") {
+		wanted[0] = pick(g.aside, "::ffff:10.1.2.3", "::ffff:10.0.0.0/104", "::FFFF:c000:207/128")
+	}
 	if g.chance(2) && g.odd("wrong type") {
 		wanted = values{"10.0.0"}
 	}

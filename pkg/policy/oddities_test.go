@@ -110,6 +110,13 @@ var oddities = map[string]oddity{
 		context:  map[string][]string{"aws:SourceIp": {"10.1.2.3"}},
 		ours:     true,
 	},
+	"mapped address": {
+		why: "undocumented: IPv4-mapped addresses. Here they are the IPv4 addresses, so that a Deny for one is not lost; " +
+			"to the simulator they are IPv6",
+		elements: `"Resource":"*","Condition":{"IpAddress":{"aws:SourceIp":"::ffff:10.1.2.0/120"}}`,
+		context:  map[string][]string{"aws:SourceIp": {"10.1.2.3"}},
+		ours:     true,
+	},
 	"bare address": {
 		why: "an address of one family is outside of every address of the other, so that NotIpAddress holds, as it does in the " +
 			"simulator once the policy's address has a prefix length; without one neither operator holds there",

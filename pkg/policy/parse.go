@@ -41,11 +41,16 @@ func (e *ParseError) in(where string) *ParseError {
 // Parse reads a policy document. The error, if any, is a *ParseError.
 //
 // Whatever IAM's grammar allows is kept, and so are elements that it does not
-// know. Refused are text that is not exactly one JSON object, a name that comes
-// twice in an object, values of the wrong type, an unknown Version or Effect,
-// an element together with its Not… twin, known elements in the wrong case, and
-// documents of absurd size or depth. That required elements are there is not
-// checked: it depends on what the policy is for.
+// know. Refused are text that is not exactly one JSON object, values of the wrong
+// type, an unknown Version or Effect, an element together with its Not… twin,
+// known elements in the wrong case, and documents of absurd size or depth. That
+// required elements are there is not checked: it depends on what the policy is
+// for.
+//
+// Of a name that comes twice in an object the last value counts, and a statement
+// with such a name keeps its bytes; Repeated says where. Refused is Statement
+// twice: to write the document again would be to drop the statements of the
+// first, on an assumption about which of the two counts.
 //
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
 func Parse(text []byte) (*Document, error) {
@@ -58,7 +63,18 @@ func Parse(text []byte) (*Document, error) {
 	if err != nil {
 		return nil, err
 	}
+	document.repeated = p.repeated
 	return document, nil
+}
+
+// Repeated is an error, a *ParseError, that says where a name came twice in one
+// object of the text that the document was parsed from, or nil. Some readers of
+// JSON refuse such a text.
+func (d *Document) Repeated() error {
+	if d == nil || d.repeated == nil {
+		return nil
+	}
+	return d.repeated
 }
 
 type parser struct{ scanner }
@@ -86,6 +102,9 @@ func (p *parser) documentMember(d *Document, name string) (err *ParseError) {
 		d.ID, err = p.string()
 		d.emptyID = d.ID == ""
 	case "Statement":
+		if d.Statements != nil {
+			return p.fail(repeats(name))
+		}
 		d.Statements, err = p.statements()
 	default:
 		err = p.unknown(&d.unknown, name, "Version", "Id", "Statement")
@@ -118,7 +137,14 @@ func (p *parser) unknown(members *[]member, name string, known ...string) *Parse
 	if err := p.skip(1); err != nil {
 		return err
 	}
-	*members = append(*members, member{name, p.since(start, spaces)})
+	value := p.since(start, spaces)
+	for i := range *members {
+		if (*members)[i].name == name {
+			(*members)[i].value = value
+			return nil
+		}
+	}
+	*members = append(*members, member{name, value})
 	return nil
 }
 

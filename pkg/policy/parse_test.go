@@ -140,10 +140,7 @@ func TestAMalformedDocumentIsRefusedWithWhatAndWhere(t *testing.T) {
 		"Surrogate":       {"Half a character.", `{"Id":"\ud83d\u0041"}`, `line 1, column 8 at Id: not a valid escape`},
 		"UTF8":            {"Not text.", "{\"Id\":\"\xff\"}", `line 1, column 8 at Id: the string is not valid UTF-8`},
 		"UTF8Escaped":     {"Nor with an escape in it.", "{\"Id\":\"\\n\xff\"}", `line 1, column 8 at Id: the string is not valid UTF-8`},
-		"DuplicateName":   {"Readers disagree about which of the two counts.", `{"Id":"a","Id":"b"}`, `line 1, column 11: the name "Id" comes twice in one object`},
-		"DuplicateEscape": {"Also when spelled differently.", `{"Statement":{"Effect":"Allow","\u0045ffect":"Deny"}}`, `line 1, column 32 at Statement: the name "Effect" comes twice in one object`},
-		"DuplicateKey":    {"In conditions too.", `{"Statement":{"Condition":{"Bool":{"a":"b","a":"c"}}}}`, `line 1, column 44 at Statement.Condition.Bool: the name "a" comes twice in one object`},
-		"DuplicateDeep":   {"And in what is not known.", `{"New":[{"a":1,"a":2}]}`, `line 1, column 16 at New: the name "a" comes twice in one object`},
+		"TwoStatements":   {"Writing the document again would drop the statements of the first.", `{"Statement":[],"Statement":[]}`, `line 1, column 29 at Statement: the name "Statement" comes twice in one object`},
 		"Version":         {"An unknown version could mean anything.", `{"Version":"2020-01-01"}`, `line 1, column 12 at Version: "2020-01-01" is neither "2012-10-17" nor "2008-10-17"`},
 		"VersionType":     {"Wrong type.", `{"Version":2012}`, `line 1, column 12 at Version: expected a string, found a number`},
 		"Effect":          {"The effect is case-sensitive.", "{\"Statement\":[{},\n {\"Effect\":\"allow\"}]}", `line 2, column 12 at Statement[1].Effect: "allow" is neither "Allow" nor "Deny"`},
@@ -194,15 +191,44 @@ func TestAnAbsurdlyLargeDocumentIsRefused(t *testing.T) {
 	}
 }
 
+func TestOfANameThatComesTwiceTheLastValueCounts(t *testing.T) {
+	for name, tc := range map[string]struct{ reason, text, means, where string }{
+		"Name":      {"An element of the document.", `{"Id":"a","Id":"b"}`, `{"Id":"b"}`, `line 1, column 11: the name "Id" comes twice in one object`},
+		"Emptied":   {"Also if the last says nothing.", `{"Id":"a","Id":""}`, `{"Id":""}`, `line 1, column 11: the name "Id" comes twice in one object`},
+		"Escape":    {"Also when spelled differently.", `{"Statement":{"Effect":"Allow","\u0045ffect":"Deny"}}`, `{"Statement":{"Effect":"Deny"}}`, `line 1, column 32: the name "Effect" comes twice in one object`},
+		"Principal": {"A kind of principal.", `{"Statement":{"Principal":{"AWS":"*","AWS":"111122223333"}}}`, `{"Statement":{"Principal":{"AWS":"111122223333"}}}`, `line 1, column 38: the name "AWS" comes twice in one object`},
+		"Operator":  {"An operator, with all of its keys.", `{"Statement":{"Condition":{"Bool":{"a":true},"Bool":{"b":true}}}}`, `{"Statement":{"Condition":{"Bool":{"b":true}}}}`, `line 1, column 46: the name "Bool" comes twice in one object`},
+		"Key":       {"A key of a condition.", `{"Statement":{"Condition":{"Bool":{"a":true,"a":false}}}}`, `{"Statement":{"Condition":{"Bool":{"a":"false"}}}}`, `line 1, column 45: the name "a" comes twice in one object`},
+		"Unknown":   {"An element that is not known.", `{"New":1,"New":2}`, `{"New":2}`, `line 1, column 10: the name "New" comes twice in one object`},
+		"Deep":      {"And within one.", `{"New":[{"a":1,"a":2}]}`, `{"New":[{"a":2}]}`, `line 1, column 16: the name "a" comes twice in one object`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d, means := mustParse(t, tc.text), mustParse(t, tc.means)
+			if !policy.Equal(d, means) || len(policy.Diff(d, means)) > 0 {
+				t.Errorf("%s\n%s\nis not read as\n%s", tc.reason, d, means)
+			}
+			if err := d.Repeated(); err == nil || err.Error() != "policy document: "+tc.where {
+				t.Errorf("%s\nRepeated: %v", tc.reason, err)
+			}
+			if err := means.Repeated(); err != nil {
+				t.Errorf("%s has each name once: %v", means, err)
+			}
+			if len(d.Statements) > 0 && !strings.Contains(tc.text, d.Statements[0].String()) {
+				t.Errorf("%s\nthe statement lost its bytes: %s", tc.reason, d.Statements[0])
+			}
+		})
+	}
+}
+
 func TestManyNamesInOneObjectAreAllChecked(t *testing.T) {
 	var text strings.Builder
 	for i := range 40 {
 		text.WriteString(`"k` + strings.Repeat("x", i) + `":1,`)
 	}
-	if _, err := policy.Parse([]byte(`{` + text.String() + `"last":1}`)); err != nil {
+	if err := mustParse(t, `{`+text.String()+`"last":1}`).Repeated(); err != nil {
 		t.Error(err)
 	}
-	if _, err := policy.Parse([]byte(`{` + text.String() + `"kxxx":1}`)); err == nil {
+	if mustParse(t, `{`+text.String()+`"kxxx":1}`).Repeated() == nil {
 		t.Error("a name that comes twice went unnoticed")
 	}
 }

@@ -18,6 +18,8 @@ type scanner struct {
 	text   string
 	pos    int
 	spaces int // insignificant whitespace passed so far
+
+	repeated *ParseError // the first name that came twice in one object
 }
 
 // next passes whitespace and returns the byte that follows, 0 at the end.
@@ -81,8 +83,8 @@ func (s *scanner) found() string {
 }
 
 // object reads an object and hands each member's name to member, which reads
-// the value. A name that comes twice is an error: JSON readers disagree about
-// which of the two counts.
+// the value. Of a name that comes twice the last value counts, as in the readers
+// that AWS is built with; member must let it replace the first.
 func (s *scanner) object(member func(name string) *ParseError) *ParseError {
 	if !s.accept('{') {
 		return s.expected("an object")
@@ -98,8 +100,8 @@ func (s *scanner) object(member func(name string) *ParseError) *ParseError {
 		if err != nil {
 			return err
 		}
-		if !seen.add(name) {
-			return s.failAt(start, "the name "+strconv.Quote(name)+" comes twice in one object")
+		if !seen.add(name) && s.repeated == nil {
+			s.repeated = s.failAt(start, repeats(name))
 		}
 		if !s.accept(':') {
 			return s.expected("':'")
@@ -114,6 +116,10 @@ func (s *scanner) object(member func(name string) *ParseError) *ParseError {
 			return s.expected("',' or '}'")
 		}
 	}
+}
+
+func repeats(name string) string {
+	return "the name " + strconv.Quote(name) + " comes twice in one object"
 }
 
 // list reads a list and calls item for each of its values.

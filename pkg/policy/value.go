@@ -71,8 +71,19 @@ func parseDate(text string) (time.Time, bool) {
 }
 
 // parsePrefix reads an address range; an address alone is the range of itself.
+//
+// AWS documents that values are in CIDR notation and that aws:SourceIp holds the
+// caller's IPv4 or IPv6 address. It says nothing of IPv4-mapped addresses
+// (::ffff:198.51.100.7, RFC 4291 section 2.5.5.2). It is assumed that such an
+// address, wherever it stands, is the IPv4 address, so that a Deny for it is not
+// lost, and that a range of IPv6 holds no IPv4 address.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html#Conditions_IPAddress
 func parsePrefix(text string) (netip.Prefix, bool) {
 	if prefix, err := netip.ParsePrefix(text); err == nil {
+		const mapped = 96 // bits that all mapped addresses share
+		if prefix.Addr().Is4In6() && prefix.Bits() >= mapped {
+			prefix = netip.PrefixFrom(prefix.Addr().Unmap(), prefix.Bits()-mapped)
+		}
 		return prefix.Masked(), true
 	}
 	address, ok := parseAddress(text)

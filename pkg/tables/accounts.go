@@ -53,7 +53,7 @@ func Memberships(a directory.Account) []Key {
 			partitions = append(partitions, "ORG#"+view.Organization)
 		}
 		for key, value := range view.Tags {
-			partitions = append(partitions, "TAG#"+key+"="+value)
+			partitions = append(partitions, "TAG#"+grant.TagName(key, value))
 		}
 	}
 	slices.Sort(partitions)

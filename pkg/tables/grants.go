@@ -28,18 +28,20 @@ func Sentinel() Item {
 	return item
 }
 
-// Rows reads items of the grants table, sorted by key. Those whose id begins with
-// "#" are the product's own and no rows. It fails with CodeNoSentinel where the
-// sentinel is not among them.
+// Rows reads items of the grants table, sorted by key. The sentinel is no row; any
+// other whose id begins with "#" is one, and Invalid, so that its author can see
+// why it lets nobody in. It fails with CodeNoSentinel where the sentinel is not
+// among them.
 func Rows(table string, items []Item) ([]grant.Row, error) {
 	rows := make([]grant.Row, 0, len(items))
 	proven := false
 	for _, item := range items {
 		key := GrantsLayout.Of(item)
-		proven = proven || key == SentinelKey()
-		if !Reserved(key.Sort) {
-			rows = append(rows, grant.Parse(PlainMap(item)))
+		if key == SentinelKey() {
+			proven = true
+			continue
 		}
+		rows = append(rows, grant.Parse(PlainMap(item)))
 	}
 	if !proven {
 		return nil, NoSentinel(table)
@@ -49,9 +51,6 @@ func Rows(table string, items []Item) ([]grant.Row, error) {
 	})
 	return rows, nil
 }
-
-// Reserved tells whether an id is the product's own, and names no row.
-func Reserved(id string) bool { return strings.HasPrefix(id, "#") }
 
 // partitions are those in which an account may have been written as a root ARN.
 var partitions = []string{"aws", "aws-cn", "aws-us-gov"}

@@ -88,8 +88,7 @@ func keysOf(rows []grant.Row) []string {
 func withoutSentinel(t *testing.T, table GrantsTable) {
 	putRows(t, table,
 		row(alpha.ARN(), "one", grant.AttrPrincipal, "444455556666"),
-		row(grant.EveryGateway, "#other"),
-		row(alpha.ARN(), grant.SentinelID), // in the wrong partition
+		row(beta.ARN(), grant.SentinelID), // in the wrong partition
 	)
 	check := func(rows []grant.Row, err error) {
 		t.Helper()
@@ -102,12 +101,15 @@ func withoutSentinel(t *testing.T, table GrantsTable) {
 
 	must(t, table.PutSentinel(t.Context()))
 	must(t, table.PutSentinel(t.Context())) // as each deployment does
-	rows, err := table.ForGateway(t.Context(), beta)
+	rows, err := table.ForGateway(t.Context(), alpha)
 	must(t, err)
-	same(t, "rows of a gateway without any", []string{}, keysOf(rows))
-	rows, err = table.ForGateway(t.Context(), alpha)
+	same(t, "rows besides the sentinel", []string{"one"}, keysOf(rows))
+	rows, err = table.ForGateway(t.Context(), beta)
 	must(t, err)
-	same(t, "rows besides the product's own", []string{"one"}, keysOf(rows))
+	same(t, "rows where a sentinel means nothing", []string{grant.SentinelID}, keysOf(rows))
+	if rows[0].Fault == nil || rows[0].Fault.Code != grant.CodeInvalidID {
+		t.Errorf("a sentinel in the wrong partition: want code %s, got %+v", grant.CodeInvalidID, rows[0])
+	}
 }
 
 func ownRowsAndCommonOnes(t *testing.T, table GrantsTable) {
@@ -115,7 +117,6 @@ func ownRowsAndCommonOnes(t *testing.T, table GrantsTable) {
 	withSentinel(t, table,
 		row(alpha.ARN(), "b", principal...), row(alpha.ARN(), "a", principal...),
 		row(beta.ARN(), "c", principal...), row(grant.EveryGateway, "d", principal...),
-		row(grant.EveryGateway, "#settings", principal...), row(beta.ARN(), "#settings", principal...),
 	)
 	rows, err := table.ForGateway(t.Context(), alpha)
 	must(t, err)
@@ -158,12 +159,15 @@ func faultsStandAlone(t *testing.T, table GrantsTable) {
 	principal := []any{grant.AttrPrincipal, "444455556666"}
 	want := map[string]grant.Code{
 		"good": "", "no principal": grant.CodeNoPrincipal, "misspelt": grant.CodeUnknownAttribute, "numbers": grant.CodeInvalidExclude,
-		"deep": grant.CodeInvalidCondition, "session": grant.CodeSessionPrincipal,
+		"deep": grant.CodeInvalidCondition, "session": grant.CodeSessionPrincipal, "#reserved": grant.CodeInvalidID, "#other": grant.CodeInvalidID,
+		"replicated": "",
 	}
 	withSentinel(t, table,
 		row(alpha.ARN(), "good", principal...),
 		row(alpha.ARN(), "no principal"),
 		row(alpha.ARN(), "misspelt", append(principal, "condition", "x")...),
+		row(alpha.ARN(), "#reserved", principal...), row(grant.EveryGateway, "#other", principal...),
+		row(alpha.ARN(), "replicated", append(principal, "aws:rep:updatetime", json.Number("1795165201.260001"))...),
 		row(alpha.ARN(), "session", grant.AttrPrincipal, "arn:aws:sts::444455556666:assumed-role/Agent/me"),
 		row(alpha.ARN(), "numbers", grant.AttrPrincipal, "ou-abcd-11112222", grant.AttrExclude, []any{json.Number("444455556666")}),
 		row(alpha.ARN(), "deep", append(principal, grant.AttrConditions, map[string]any{"sourceIp": []any{map[string]any{"M": nil}}})...),
@@ -334,7 +338,7 @@ func principalsAreFound(t *testing.T, table GrantsTable) {
 		row(beta.ARN(), "root", grant.AttrPrincipal, "arn:aws:iam::444455556666:root"),
 		row(grant.EveryGateway, "unit", grant.AttrPrincipal, "ou-abcd-11112222"),
 		row(grant.EveryGateway, "direct", grant.AttrPrincipal, "ou-abcd-11112222/direct"),
-		row(beta.ARN(), "tag", grant.AttrPrincipal, "tag:team=a=b"), row(alpha.ARN(), "#own", grant.AttrPrincipal, "tag:team=a=b"),
+		row(beta.ARN(), "tag", grant.AttrPrincipal, "tag:team=a=b"), row(alpha.ARN(), "other", grant.AttrPrincipal, "tag:team%3Da=b"),
 		row(beta.ARN(), "role", grant.AttrPrincipal, "arn:aws:iam::444455556666:role/Agent"),
 		row(alpha.ARN(), "bad", grant.AttrPrincipal, "arn:aws:iam::777788889999:root", "misspelt", "x"),
 	)

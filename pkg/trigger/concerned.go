@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/gateway-grants/gateway-grants/pkg/directory"
@@ -42,8 +41,8 @@ func (b *batch) parse(raw []byte) (change, error) {
 	}
 }
 
-// reserved begins the ids of the product's own rows, which are no grants.
-const reserved = "#"
+// sentinel is the row that proves a read. It is no grant.
+var sentinel = grant.Key{Gateway: grant.EveryGateway, ID: grant.SentinelID}
 
 // grantChange is what a change of a row means. One for a gateway that is no ARN
 // is an error: the row is Invalid and lets nobody in anywhere.
@@ -58,7 +57,7 @@ func grantChange(r record) (change, error) {
 		at:       r.created(),
 	}
 	switch {
-	case strings.HasPrefix(key.ID, reserved):
+	case key == sentinel, r.sameGrant():
 		return c, nil
 	case key.Gateway == grant.EveryGateway:
 		c.everywhere = true

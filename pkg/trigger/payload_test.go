@@ -31,7 +31,10 @@ var payloads = map[string]struct {
 }{
 	"dynamodb-stream-grant-inserted": {"a row is for one gateway", "table-changes", outcome{Reconciled: []string{storyARN}, Cause: "grant team-b added"}},
 	"dynamodb-stream-grant-modified": {"a row is for one gateway", "table-changes", outcome{Reconciled: []string{storyARN}, Cause: "grant team-b changed"}},
-	"dynamodb-stream-grant-removed":  {"a row is for one gateway", "table-changes", outcome{Reconciled: []string{storyARN}, Cause: "grant team-b removed"}},
+	"dynamodb-stream-grant-replicated": {
+		"only attributes that AWS adds changed", "table-changes", outcome{},
+	},
+	"dynamodb-stream-grant-removed": {"a row is for one gateway", "table-changes", outcome{Reconciled: []string{storyARN}, Cause: "grant team-b removed"}},
 	"dynamodb-stream-grant-for-every-gateway": {
 		"it takes a sweep to find them", "table-changes", outcome{Requested: []string{"*"}},
 	},

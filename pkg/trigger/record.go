@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"time"
 
@@ -69,6 +70,31 @@ func (r record) grantKey() (grant.Key, error) {
 	}
 	id, err := r.key(grant.AttrGrant)
 	return grant.Key{Gateway: gateway, ID: id}, err
+}
+
+// sameGrant tells whether the row says after the change what it said before:
+// only attributes that AWS adds are new, changed or gone. Where an image is
+// missing, it may have changed.
+func (r record) sameGrant() bool {
+	before, knownBefore := r.Change.Old.written()
+	after, knownAfter := r.Change.New.written()
+	return knownBefore && knownAfter && reflect.DeepEqual(before, after)
+}
+
+// written is what an admin wrote of a row, as JSON has it.
+func (i image) written() (attributes map[string]any, known bool) {
+	attributes = make(map[string]any, len(i))
+	for name, raw := range i {
+		if grant.ReservedAttribute(name) {
+			continue
+		}
+		var value any
+		if json.Unmarshal(raw, &value) != nil {
+			return nil, false
+		}
+		attributes[name] = value
+	}
+	return attributes, len(i) > 0
 }
 
 func (r record) key(name string) (string, error) {

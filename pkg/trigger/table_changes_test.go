@@ -33,8 +33,32 @@ func TestAChangeConcernsTheGatewaysThatItMayChange(t *testing.T) {
 			batch:  batchOf(recordOf(1, "*", "a")), requested: []string{"*"},
 		},
 		"the sentinel": {
-			reason: "rows of the product's own are no grants",
-			batch:  batchOf(recordOf(1, "*", "#meta"), recordOf(2, arn(1), "#note")),
+			reason: "it is no grant",
+			batch:  batchOf(recordOf(1, "*", "#meta")),
+		},
+		"a row whose id is reserved": {
+			reason: "its author wants to see why it lets nobody in",
+			batch:  batchOf(recordOf(1, arn(1), "#note")), reconciled: arns(1),
+		},
+		"only attributes of AWS's": {
+			reason: "replication says nothing about access",
+			batch: batchOf(
+				imagesOf(1, arn(1), plainRow, `"aws:rep:updatetime":{"N":"1795165201.260001"},`+plainRow),
+				imagesOf(2, arn(2), `"aws:rep:updatetime":{"N":"1"},`+plainRow, `"aws:rep:updatetime":{"N":"2"},`+plainRow),
+				imagesOf(3, arn(3), `"aws:rep:deleting":{"BOOL":false},`+plainRow, plainRow),
+			),
+		},
+		"an attribute of AWS's and one of the admin's": {
+			reason: "the admin's counts",
+			batch: batchOf(
+				imagesOf(1, arn(1), plainRow, `"aws:rep:deleting":{"BOOL":false},"principal":{"S":"555566667777"}`),
+				imagesOf(2, arn(2), plainRow, `"awsrep":{"S":"x"},`+plainRow),
+			),
+			reconciled: arns(1, 2),
+		},
+		"images that are missing": {
+			reason: "what changed is not known, as with a stream of keys only",
+			batch:  batchOf(imagesOf(1, arn(1), "", ""), imagesOf(2, arn(2), "", plainRow), imagesOf(3, arn(3), plainRow, "")), reconciled: arns(1, 2, 3),
 		},
 		"an account moved": {
 			reason: "grants for the unit, for what it keeps, and directly in it",

@@ -291,6 +291,22 @@ func recordOf(sequence int, gateway, id string) string {
 		"dynamodb":{"SequenceNumber":"%d","Keys":{"gateway":{"S":%q},"grant":{"S":%q}}}}`, sequence, gateway, id)
 }
 
+// plainRow is what a row says besides its key.
+const plainRow = `"principal":{"S":"444455556666"}`
+
+// imagesOf is a record of a changed row with what it said before and after; an
+// image of nothing is missing.
+func imagesOf(sequence int, gateway, before, after string) string {
+	image := func(name, attributes string) string {
+		if attributes == "" {
+			return ""
+		}
+		return fmt.Sprintf(`,%q:{"gateway":{"S":%q},"grant":{"S":"a"},%s}`, name, gateway, attributes)
+	}
+	return fmt.Sprintf(`{"eventName":"MODIFY","eventSourceARN":"arn:aws:dynamodb:us-east-1:111122223333:table/gateway-grants/stream/x",
+		"dynamodb":{"SequenceNumber":"%d","Keys":{"gateway":{"S":%q},"grant":{"S":"a"}}%s}}`, sequence, gateway, image("OldImage", before)+image("NewImage", after))
+}
+
 // accountRecord is a record of the accounts table's stream.
 func accountRecord(sequence int, id, before, after string) string {
 	images := ""

@@ -52,6 +52,9 @@ func (s *Service) readPolicy(g Gateway, text string) (*storedPolicy, error) {
 	if err != nil {
 		return nil, &Error{Code: Validation, Reason: CannotParse, Message: err.Error()}
 	}
+	if err := document.Repeated(); err != nil {
+		return nil, &Error{Code: Validation, Reason: CannotParse, Message: err.Error()}
+	}
 	if err := s.checkStatements(g, document, text); err != nil {
 		return nil, err
 	}
