@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/gateway-grants/gateway-grants/pkg/trigger"
+	"github.com/gateway-grants/gateway-grants/pkg/handler"
 )
 
 const (
@@ -200,8 +200,8 @@ func TestTheStreamsHandOnWhatTableChangesReads(t *testing.T) {
 
 func TestEverySweepHasItsSchedule(t *testing.T) {
 	want := map[string]string{
-		trigger.SweepDue: "Sweep", trigger.SweepGateways: "Sweep",
-		trigger.SweepOrganization: "Organization", trigger.SweepRechecks: "Organization",
+		handler.SweepDue: "Sweep", handler.SweepGateways: "Sweep",
+		handler.SweepOrganization: "Organization", handler.SweepRechecks: "Organization",
 	}
 	for id, schedule := range read(t, "../template.yaml").of("AWS::Scheduler::Schedule") {
 		target := schedule.Properties["Target"]

@@ -23,7 +23,7 @@ var arrows = map[string][]string{
 	"pkg/plan":      {"pkg/directory", "pkg/grant", "pkg/policy"},
 	"pkg/reconcile": {"pkg/plan", "pkg/directory", "pkg/grant", "pkg/policy"},
 	"pkg/dirsync":   {"pkg/directory", "pkg/grant"},
-	"pkg/trigger":   {"pkg/reconcile", "pkg/dirsync", "pkg/plan", "pkg/directory", "pkg/grant"},
+	"pkg/handler":   {"pkg/reconcile", "pkg/dirsync", "pkg/plan", "pkg/directory", "pkg/grant"},
 
 	"pkg/reconcile/simulation": {}, // all of it is in its tests
 
@@ -35,7 +35,7 @@ var arrows = map[string][]string{
 	"pkg/noticetest":    {},
 	"pkg/agentcore":     {"pkg/reconcile", "pkg/plan", "pkg/grant", "pkg/policy"},
 	"pkg/organizations": {"pkg/dirsync", "pkg/directory", "pkg/grant"},
-	"pkg/bus":           {"pkg/reconcile", "pkg/trigger", "pkg/plan", "pkg/grant"},
+	"pkg/bus":           {"pkg/reconcile", "pkg/handler", "pkg/plan", "pkg/grant"},
 	"pkg/mcpclient":     {},
 
 	// The stand-in must not agree with the product by sharing its code.

@@ -4,11 +4,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/bedrockagentcorecontrol/types"
 
-	"github.com/gateway-grants/gateway-grants/pkg/trigger"
+	"github.com/gateway-grants/gateway-grants/pkg/handler"
 )
 
 // toolDefinition declares a tool of ours to AgentCore.
-func toolDefinition(tool trigger.Tool) types.ToolDefinition {
+func toolDefinition(tool handler.Tool) types.ToolDefinition {
 	schema := schemaDefinition(tool.InputSchema)
 	return types.ToolDefinition{
 		Name:        aws.String(tool.Name),
@@ -17,7 +17,7 @@ func toolDefinition(tool trigger.Tool) types.ToolDefinition {
 	}
 }
 
-func schemaDefinition(schema trigger.Schema) types.SchemaDefinition {
+func schemaDefinition(schema handler.Schema) types.SchemaDefinition {
 	definition := types.SchemaDefinition{Type: types.SchemaType(schema.Type), Required: schema.Required}
 	if schema.Description != "" {
 		definition.Description = aws.String(schema.Description)

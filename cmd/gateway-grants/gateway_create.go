@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gateway-grants/gateway-grants/pkg/agentcore"
-	"github.com/gateway-grants/gateway-grants/pkg/trigger"
+	"github.com/gateway-grants/gateway-grants/pkg/handler"
 )
 
 type createFlags struct {
@@ -99,7 +99,7 @@ func (p *program) createGateway(ctx context.Context, flags createFlags) error {
 	if err := p.recordGateway(config); err != nil {
 		return err
 	}
-	target, created, err := setup.Target(ctx, gateway.ID, agentcore.TargetSpec{Name: flags.target, LambdaARN: flags.lambdaARN, Tools: []types.ToolDefinition{toolDefinition(trigger.EchoTool())}})
+	target, created, err := setup.Target(ctx, gateway.ID, agentcore.TargetSpec{Name: flags.target, LambdaARN: flags.lambdaARN, Tools: []types.ToolDefinition{toolDefinition(handler.EchoTool())}})
 	waiting.end()
 	if err != nil {
 		return err

@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go/logging"
 
-	"github.com/gateway-grants/gateway-grants/pkg/trigger"
+	"github.com/gateway-grants/gateway-grants/pkg/handler"
 )
 
 // session is how a command acts in AWS: as whom, and where.
@@ -33,7 +33,7 @@ func (p *program) session(ctx context.Context) (*session, error) {
 	options := []func(*config.LoadOptions) error{
 		config.WithLogger(logging.Nop{}), // what goes wrong is said once, by the error of the call
 		// A put from here is the product's own when CloudTrail tells of it.
-		config.WithAppID(trigger.AppID),
+		config.WithAppID(handler.AppID),
 	}
 	if p.settings.profile != "" {
 		options = append(options, config.WithSharedConfigProfile(p.settings.profile))

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/gateway-grants/gateway-grants/pkg/trigger"
+	"github.com/gateway-grants/gateway-grants/pkg/handler"
 )
 
 // What the command line writes must be known as the product's own when
@@ -35,7 +35,7 @@ func TestCallsFromHereCarryTheProductsName(t *testing.T) {
 	if _, err := s.identity(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if len(agents) != 1 || !slices.Contains(strings.Fields(agents[0]), "app/"+trigger.AppID) {
-		t.Errorf("the user agents %q do not say app/%s", agents, trigger.AppID)
+	if len(agents) != 1 || !slices.Contains(strings.Fields(agents[0]), "app/"+handler.AppID) {
+		t.Errorf("the user agents %q do not say app/%s", agents, handler.AppID)
 	}
 }

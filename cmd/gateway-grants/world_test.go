@@ -19,6 +19,7 @@ import (
 
 	"github.com/gateway-grants/gateway-grants/pkg/agentcore"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/handler"
 	"github.com/gateway-grants/gateway-grants/pkg/memory"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
 	"github.com/gateway-grants/gateway-grants/pkg/policy"
@@ -30,7 +31,6 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/model"
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/sigv4"
 	"github.com/gateway-grants/gateway-grants/pkg/tables"
-	"github.com/gateway-grants/gateway-grants/pkg/trigger"
 )
 
 const (
@@ -111,7 +111,7 @@ func (w *world) serve() {
 		GatewayURL: func(id string) string { return server.URL + gateway.Path(id) },
 	})
 	functions := &lambda.Registry{}
-	functions.Register(echoARN, lambda.NewInProcess(lambda.Settings{ARN: echoARN}, awslambda.NewHandler(trigger.Echo)))
+	functions.Register(echoARN, lambda.NewInProcess(lambda.Settings{ARN: echoARN}, awslambda.NewHandler(handler.Echo)))
 	verifier, decider := &sigv4.Verifier{Keys: w.directory, Now: w.now}, iam.Decider{Policies: w.directory}
 	calls := gateway.New(gateway.Config{
 		Gateways: w.model, Verifier: verifier, Decider: decider, Principals: w.directory, Functions: functions, Region: region,

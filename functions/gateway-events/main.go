@@ -10,16 +10,16 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/agentcore"
 	"github.com/gateway-grants/gateway-grants/pkg/bus"
 	"github.com/gateway-grants/gateway-grants/pkg/dynamo"
+	"github.com/gateway-grants/gateway-grants/pkg/handler"
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
-	"github.com/gateway-grants/gateway-grants/pkg/trigger"
 )
 
-func main() { boot.Run(handler) }
+func main() { boot.Run(compose) }
 
-func handler(f boot.Function) any {
+func compose(f boot.Function) any {
 	tables, limits := f.Tables(), f.Limits()
 	client := dynamodb.NewFromConfig(f.AWS)
-	events := &trigger.GatewayEvents{
+	events := &handler.GatewayEvents{
 		Reconciler: reconcile.New(reconcile.Dependencies{
 			Gateways:  agentcore.New(f.AWS, agentcore.Deployment(f.Reach())),
 			Grants:    dynamo.NewGrants(client, tables.Grants),

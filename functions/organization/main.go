@@ -17,13 +17,13 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/bus"
 	"github.com/gateway-grants/gateway-grants/pkg/dirsync"
 	"github.com/gateway-grants/gateway-grants/pkg/dynamo"
+	"github.com/gateway-grants/gateway-grants/pkg/handler"
 	"github.com/gateway-grants/gateway-grants/pkg/organizations"
-	"github.com/gateway-grants/gateway-grants/pkg/trigger"
 )
 
-func main() { boot.Run(handler) }
+func main() { boot.Run(compose) }
 
-func handler(f boot.Function) any {
+func compose(f boot.Function) any {
 	// The client keeps to Organizations' rates by itself, and asks again where
 	// they were used up; tries of the SDK's own would not be counted.
 	client := sdk.NewFromConfig(f.AWS, func(o *sdk.Options) {
@@ -32,7 +32,7 @@ func handler(f boot.Function) any {
 		})
 	})
 	tables, store := f.Tables(), dynamodb.NewFromConfig(f.AWS)
-	organization := &trigger.Organization{
+	organization := &handler.Organization{
 		Directory: dirsync.New(
 			organizations.New(client, organizations.SystemClock()),
 			dynamo.NewAccounts(store, tables.Accounts), dynamo.NewGrants(store, tables.Grants), f.Now,

@@ -10,13 +10,13 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/agentcore"
 	"github.com/gateway-grants/gateway-grants/pkg/bus"
 	"github.com/gateway-grants/gateway-grants/pkg/dynamo"
-	"github.com/gateway-grants/gateway-grants/pkg/trigger"
+	"github.com/gateway-grants/gateway-grants/pkg/handler"
 )
 
-func main() { boot.Run(handler) }
+func main() { boot.Run(compose) }
 
-func handler(f boot.Function) any {
-	sweep := &trigger.Sweep{
+func compose(f boot.Function) any {
+	sweep := &handler.Sweep{
 		States:   dynamo.NewStates(dynamodb.NewFromConfig(f.AWS), f.Tables().States),
 		Gateways: agentcore.New(f.AWS, agentcore.Deployment(f.Reach())),
 		Requests: bus.New(eventbridge.NewFromConfig(f.AWS), f.Bus(), bus.Wait),

@@ -10,19 +10,19 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/agentcore"
 	"github.com/gateway-grants/gateway-grants/pkg/bus"
 	"github.com/gateway-grants/gateway-grants/pkg/dynamo"
+	"github.com/gateway-grants/gateway-grants/pkg/handler"
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
-	"github.com/gateway-grants/gateway-grants/pkg/trigger"
 )
 
-func main() { boot.Run(handler) }
+func main() { boot.Run(compose) }
 
-func handler(f boot.Function) any {
+func compose(f boot.Function) any {
 	tables, limits := f.Tables(), f.Limits()
 	client := dynamodb.NewFromConfig(f.AWS)
 	gateways := agentcore.New(f.AWS, agentcore.Deployment(f.Reach()))
 	grants := dynamo.NewGrants(client, tables.Grants)
 	events := bus.New(eventbridge.NewFromConfig(f.AWS), f.Bus(), bus.Wait)
-	changes := &trigger.TableChanges{
+	changes := &handler.TableChanges{
 		Reconciler: reconcile.New(reconcile.Dependencies{
 			Gateways: gateways, Grants: grants,
 			Directory: dynamo.NewAccounts(client, tables.Accounts), States: dynamo.NewStates(client, tables.States),

@@ -14,9 +14,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/handler"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
-	"github.com/gateway-grants/gateway-grants/pkg/trigger"
 )
 
 // API is the part of the SDK's client that is used.
@@ -35,7 +35,7 @@ type Bus struct {
 type Sleep func(ctx context.Context, d time.Duration) error
 
 var (
-	_ trigger.Requests  = (*Bus)(nil)
+	_ handler.Requests  = (*Bus)(nil)
 	_ reconcile.Notices = (*Bus)(nil)
 )
 
@@ -56,16 +56,16 @@ func Wait(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// Request publishes requests to reconcile. It fails with *trigger.UnsentError, which
+// Request publishes requests to reconcile. It fails with *handler.UnsentError, which
 // names those that were not published; all others were.
-func (b *Bus) Request(ctx context.Context, requests []trigger.Request) error {
+func (b *Bus) Request(ctx context.Context, requests []handler.Request) error {
 	outcomes := make([]error, len(requests))
 	entries := make([]*types.PutEventsRequestEntry, len(requests))
 	for i, request := range requests {
-		entries[i], outcomes[i] = b.entry(trigger.ReconcileRequested, request.Scope(), request)
+		entries[i], outcomes[i] = b.entry(handler.ReconcileRequested, request.Scope(), request)
 	}
 	b.put(ctx, entries, outcomes)
-	failure := &trigger.UnsentError{Err: errors.Join(distinct(outcomes)...)}
+	failure := &handler.UnsentError{Err: errors.Join(distinct(outcomes)...)}
 	for i, err := range outcomes {
 		if err != nil {
 			failure.Requests = append(failure.Requests, requests[i])
@@ -124,7 +124,7 @@ func (b *Bus) entry(detailType, gateway string, detail any) (*types.PutEventsReq
 	}
 	entry := &types.PutEventsRequestEntry{
 		EventBusName: &b.name,
-		Source:       aws.String(trigger.Source),
+		Source:       aws.String(handler.Source),
 		DetailType:   &detailType,
 		Detail:       aws.String(string(raw)),
 	}

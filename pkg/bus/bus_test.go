@@ -17,15 +17,15 @@ import (
 
 	"github.com/gateway-grants/gateway-grants/pkg/bus"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/handler"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
-	"github.com/gateway-grants/gateway-grants/pkg/trigger"
 )
 
 var at = time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC)
 
 func TestARequestBecomesAnEvent(t *testing.T) {
 	w := newWorld()
-	if err := w.bus.Request(t.Context(), []trigger.Request{{Gateway: gateway(t, 0), Cause: "grant team-b added", At: at}}); err != nil {
+	if err := w.bus.Request(t.Context(), []handler.Request{{Gateway: gateway(t, 0), Cause: "grant team-b added", At: at}}); err != nil {
 		t.Fatal(err)
 	}
 	want := []types.PutEventsRequestEntry{{
@@ -67,9 +67,9 @@ func TestCallsStayWithinWhatEventBridgeTakes(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld()
-			var requests []trigger.Request
+			var requests []handler.Request
 			for i, cause := range c.causes {
-				requests = append(requests, trigger.Request{Gateway: gateway(t, i), Cause: cause, At: at})
+				requests = append(requests, handler.Request{Gateway: gateway(t, i), Cause: cause, At: at})
 			}
 			if err := w.bus.Request(t.Context(), requests); err != nil {
 				t.Fatal(err)
@@ -126,7 +126,7 @@ func TestWhatCannotBePublishedIsNamed(t *testing.T) {
 				return ""
 			}
 			err := w.bus.Request(t.Context(), requests(t, 4))
-			var unsent *trigger.UnsentError
+			var unsent *handler.UnsentError
 			if !errors.As(err, &unsent) || len(unsent.Requests) != 1 || unsent.Requests[0].Gateway != gateway(t, 2) {
 				t.Fatalf("%s: got %v, want the third named", c.reason, err)
 			}
@@ -150,7 +150,7 @@ func TestACallThatFailsFailsAllItsEntries(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld()
 			w.err = c.err
-			var unsent *trigger.UnsentError
+			var unsent *handler.UnsentError
 			if err := w.bus.Request(t.Context(), requests(t, 3)); !errors.As(err, &unsent) || len(unsent.Requests) != 3 {
 				t.Errorf("%s: got %v, want all three named", c.reason, err)
 			}
@@ -174,7 +174,7 @@ func TestNobodyWaitsBeyondTheContext(t *testing.T) {
 	w.answer = func(int, types.PutEventsRequestEntry) string { return "ThrottlingException" }
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	var unsent *trigger.UnsentError
+	var unsent *handler.UnsentError
 	if err := w.bus.Request(ctx, requests(t, 1)); !errors.As(err, &unsent) || len(w.calls) != 1 {
 		t.Errorf("got %v after %d calls, want it named after one", err, len(w.calls))
 	}
@@ -207,12 +207,12 @@ func TestANoticeThatCannotBeAnEventKeepsNoOtherBack(t *testing.T) {
 }
 
 func TestARequestSurvivesItsEvent(t *testing.T) {
-	want := trigger.Request{Gateway: gateway(t, 0), Cause: "sweep: due", At: at}
+	want := handler.Request{Gateway: gateway(t, 0), Cause: "sweep: due", At: at}
 	raw, err := json.Marshal(want)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var got trigger.Request
+	var got handler.Request
 	if err := json.Unmarshal(raw, &got); err != nil || got != want {
 		t.Errorf("got %+v, %v, want %+v", got, err, want)
 	}
@@ -266,11 +266,11 @@ func gateway(t *testing.T, n int) grant.Gateway {
 	return g
 }
 
-func requests(t *testing.T, n int) []trigger.Request {
+func requests(t *testing.T, n int) []handler.Request {
 	t.Helper()
-	made := make([]trigger.Request, n)
+	made := make([]handler.Request, n)
 	for i := range made {
-		made[i] = trigger.Request{Gateway: gateway(t, i), Cause: "sweep: gateways", At: at}
+		made[i] = handler.Request{Gateway: gateway(t, i), Cause: "sweep: gateways", At: at}
 	}
 	return made
 }

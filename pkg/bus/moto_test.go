@@ -14,8 +14,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gateway-grants/gateway-grants/pkg/bus"
+	"github.com/gateway-grants/gateway-grants/pkg/handler"
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/cloud/cloudtest"
-	"github.com/gateway-grants/gateway-grants/pkg/trigger"
 )
 
 func TestRequestsComeOutOfABusOnMoto(t *testing.T) {
@@ -38,7 +38,7 @@ func TestRequestsComeOutOfABusOnMoto(t *testing.T) {
 			var event struct {
 				Source     string          `json:"source"`
 				DetailType string          `json:"detail-type"`
-				Detail     trigger.Request `json:"detail"`
+				Detail     handler.Request `json:"detail"`
 			}
 			if err := json.Unmarshal([]byte(*message.Body), &event); err != nil || event.Source != "gateway-grants" || event.DetailType != "Reconcile Requested" {
 				t.Fatalf("%v: %s", err, *message.Body)
@@ -66,7 +66,7 @@ func subscribe(t *testing.T, events *eventbridge.Client, queues *sqs.Client) (ur
 	described, err := queues.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: queue.QueueUrl, AttributeNames: []sqstypes.QueueAttributeName{"QueueArn"}})
 	check(t, err)
 	_, err = events.PutRule(ctx, &eventbridge.PutRuleInput{
-		Name: aws.String("all"), EventBusName: made.EventBusArn, EventPattern: aws.String(fmt.Sprintf(`{"source":[%q]}`, trigger.Source)),
+		Name: aws.String("all"), EventBusName: made.EventBusArn, EventPattern: aws.String(fmt.Sprintf(`{"source":[%q]}`, handler.Source)),
 	})
 	check(t, err)
 	_, err = events.PutTargets(ctx, &eventbridge.PutTargetsInput{

@@ -6,9 +6,9 @@ import (
 	"testing"
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/handler"
 	"github.com/gateway-grants/gateway-grants/pkg/noticetest"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
-	"github.com/gateway-grants/gateway-grants/pkg/trigger"
 )
 
 func TestWhatIsPublishedIsAsItsSchemaSays(t *testing.T) {
@@ -26,7 +26,7 @@ func TestWhatIsPublishedIsAsItsSchemaSays(t *testing.T) {
 	}
 	w := newWorld()
 	arn := gateway(t, 0).ARN()
-	requests := []trigger.Request{{Gateway: gateway(t, 0), Cause: "grant team-b added", At: at}, {Gateway: gateway(t, 1)}, {Every: true, Cause: "grant b added", At: at}}
+	requests := []handler.Request{{Gateway: gateway(t, 0), Cause: "grant team-b added", At: at}, {Gateway: gateway(t, 1)}, {Every: true, Cause: "grant b added", At: at}}
 	if err := w.bus.Request(t.Context(), requests); err != nil {
 		t.Fatal(err)
 	}

@@ -19,19 +19,19 @@ import (
 
 	"github.com/gateway-grants/gateway-grants/pkg/dirsync"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/handler"
 	"github.com/gateway-grants/gateway-grants/pkg/memory"
 	"github.com/gateway-grants/gateway-grants/pkg/organizations"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/cloud/cloudtest"
-	"github.com/gateway-grants/gateway-grants/pkg/trigger"
 )
 
 // flow is an organization on moto, the directory, and what reads its stream.
 type flow struct {
 	t        *testing.T
 	client   *sdk.Client
-	handler  *trigger.Organization
+	handler  *handler.Organization
 	grants   *memory.Grants
 	now      time.Time
 	concerns map[string]bool // gateways that were to be reconciled since the last look
@@ -47,11 +47,11 @@ func newFlow(t *testing.T) *flow {
 	accounts, grants := memory.NewAccounts(memory.Config{}), memory.NewGrants(memory.Config{})
 	check(t, grants.PutSentinel(t.Context()))
 	log, clock := slog.New(slog.DiscardHandler), func() time.Time { return f.now }
-	f.handler = &trigger.Organization{
+	f.handler = &handler.Organization{
 		Directory: dirsync.New(organizations.New(f.client, organizations.SystemClock()), accounts, grants, clock),
 		Notices:   f, Now: clock, Log: log, Metrics: f,
 	}
-	changes := &trigger.TableChanges{
+	changes := &handler.TableChanges{
 		Reconciler: f, Grants: grants, Requests: f, GrantsTable: "gateway-grants", AccountsTable: "gateway-grants-accounts",
 		Now: clock, Log: log, Metrics: f,
 	}
@@ -83,7 +83,7 @@ func (f *flow) Reconcile(_ context.Context, gateway grant.Gateway, _ reconcile.C
 	return reconcile.Result{}, nil
 }
 
-func (f *flow) Request(_ context.Context, asked []trigger.Request) error {
+func (f *flow) Request(_ context.Context, asked []handler.Request) error {
 	for _, request := range asked {
 		f.concerns[request.Gateway.ARN()] = true
 	}

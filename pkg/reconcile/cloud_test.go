@@ -11,13 +11,13 @@ import (
 	"time"
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/handler"
 	"github.com/gateway-grants/gateway-grants/pkg/memory"
 	"github.com/gateway-grants/gateway-grants/pkg/noticetest"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
 	"github.com/gateway-grants/gateway-grants/pkg/policy"
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/model"
-	"github.com/gateway-grants/gateway-grants/pkg/trigger"
 )
 
 var owner = model.Caller{Account: "111122223333"}
@@ -130,7 +130,7 @@ type notices struct {
 
 func (n *notices) Publish(_ context.Context, published []plan.Notice) error {
 	for _, notice := range published {
-		n.schemas.Check(n.t, trigger.Source, string(notice.Type), notice.Detail)
+		n.schemas.Check(n.t, handler.Source, string(notice.Type), notice.Detail)
 	}
 	n.published = append(n.published, published...)
 	return nil

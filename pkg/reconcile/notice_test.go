@@ -13,9 +13,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/gateway-grants/gateway-grants/pkg/handler"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
-	"github.com/gateway-grants/gateway-grants/pkg/trigger"
 )
 
 // Each type of notice by what brings it about. Whatever is published on the way
@@ -64,7 +64,7 @@ var occasions = map[plan.NoticeType]func(*cloud){
 }
 
 func TestEveryNoticeIsAsItsSchemaSays(t *testing.T) {
-	published := map[plan.NoticeType]bool{plan.DeparturesHeld: true} // pkg/trigger publishes it, pkg/bus holds it to its schema
+	published := map[plan.NoticeType]bool{plan.DeparturesHeld: true} // pkg/handler publishes it, pkg/bus holds it to its schema
 	for wanted, occasion := range occasions {
 		c := newCloud(t)
 		occasion(c)
@@ -82,7 +82,7 @@ func TestEveryNoticeIsAsItsSchemaSays(t *testing.T) {
 	}
 	documented := []plan.NoticeType{}
 	for title := range newCloud(t).notices.schemas {
-		if title != trigger.ReconcileRequested { // pkg/bus publishes it
+		if title != handler.ReconcileRequested { // pkg/bus publishes it
 			documented = append(documented, plan.NoticeType(title))
 		}
 	}

@@ -7,11 +7,11 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gateway-grants/gateway-grants/pkg/handler"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/cloud"
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/lambda"
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/model"
-	"github.com/gateway-grants/gateway-grants/pkg/trigger"
 )
 
 // eventBus is EventBridge in memory: each event is delivered, after the call
@@ -40,10 +40,10 @@ func newEventBus() *eventBus {
 	return b
 }
 
-// Request is trigger.Requests.
-func (b *eventBus) Request(_ context.Context, requests []trigger.Request) error {
+// Request is handler.Requests.
+func (b *eventBus) Request(_ context.Context, requests []handler.Request) error {
 	for _, request := range requests {
-		event, err := envelope(trigger.Source, trigger.ReconcileRequested, request.At, request)
+		event, err := envelope(handler.Source, handler.ReconcileRequested, request.At, request)
 		if err != nil {
 			return err
 		}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/gateway-grants/gateway-grants/pkg/agentcore"
 	"github.com/gateway-grants/gateway-grants/pkg/dirsync"
+	"github.com/gateway-grants/gateway-grants/pkg/handler"
 	"github.com/gateway-grants/gateway-grants/pkg/memory"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
 	"github.com/gateway-grants/gateway-grants/pkg/policy"
@@ -29,7 +30,6 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/lambda"
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/model"
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/sigv4"
-	"github.com/gateway-grants/gateway-grants/pkg/trigger"
 )
 
 // Who plays: account A provides the tool and runs the product, account B uses
@@ -128,21 +128,21 @@ func (s *stage) product(log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	config.AppID = trigger.AppID
+	config.AppID = handler.AppID
 	gateways := agentcore.New(config, agentcore.Deployment{PolicyRate: 1000}) // nobody throttles here
 	reconciler := reconcile.New(reconcile.Dependencies{
 		Gateways: gateways, Grants: s.grants, Directory: s.accounts, States: s.states, Notices: s.bus, Now: time.Now, Log: log,
 	}, plan.DefaultLimits())
 	metrics := uncounted{}
 
-	s.bus.gatewayEvents = function("gateway-events", (&trigger.GatewayEvents{Reconciler: reconciler, Log: log, Metrics: metrics}).Handle)
-	s.bus.organization = function("organization", (&trigger.Organization{
+	s.bus.gatewayEvents = function("gateway-events", (&handler.GatewayEvents{Reconciler: reconciler, Log: log, Metrics: metrics}).Handle)
+	s.bus.organization = function("organization", (&handler.Organization{
 		Directory: dirsync.New(s.organization, s.accounts, s.grants, time.Now), Notices: s.bus, Now: time.Now, Log: log, Metrics: metrics,
 	}).Handle)
-	s.bus.sweep = function("sweep", (&trigger.Sweep{
+	s.bus.sweep = function("sweep", (&handler.Sweep{
 		States: s.states, Gateways: gateways, Requests: s.bus, Now: time.Now, Log: log, Metrics: metrics,
 	}).Handle)
-	tableChanges := function("table-changes", (&trigger.TableChanges{
+	tableChanges := function("table-changes", (&handler.TableChanges{
 		Reconciler: reconciler, Grants: s.grants, Requests: s.bus,
 		GrantsTable: "gateway-grants", AccountsTable: "gateway-grants-accounts", Now: time.Now, Log: log, Metrics: metrics,
 	}).Handle)

@@ -13,9 +13,9 @@ import (
 
 	"github.com/gateway-grants/gateway-grants/pkg/agentcore"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/handler"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
 	"github.com/gateway-grants/gateway-grants/pkg/policy"
-	"github.com/gateway-grants/gateway-grants/pkg/trigger"
 )
 
 // story is the play: who does what, and how it should end.
@@ -325,7 +325,7 @@ func (t *story) policy(ctx context.Context) (*policy.Document, error) {
 
 // echoTools is the tool schema of the target, as the seed has it.
 func echoTools() []types.ToolDefinition {
-	tool := trigger.EchoTool()
+	tool := handler.EchoTool()
 	message := tool.InputSchema.Properties["message"]
 	return []types.ToolDefinition{{
 		Name:        &tool.Name,

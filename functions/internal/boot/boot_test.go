@@ -14,8 +14,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/gateway-grants/gateway-grants/pkg/handler"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
-	"github.com/gateway-grants/gateway-grants/pkg/trigger"
 )
 
 func environmentOf(variables map[string]string) *Environment {
@@ -123,7 +123,7 @@ func TestEveryCallNamesTheProduct(t *testing.T) {
 	if _, err := dynamodb.NewFromConfig(loaded).ListTables(t.Context(), &dynamodb.ListTablesInput{}); err == nil {
 		t.Log("an empty answer passed for a list of tables") // what is answered does not matter here
 	}
-	if !slices.Contains(strings.Fields(agent), "app/"+trigger.AppID) {
+	if !slices.Contains(strings.Fields(agent), "app/"+handler.AppID) {
 		t.Errorf("the user agent is %q", agent)
 	}
 }

@@ -12,7 +12,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
-	"github.com/gateway-grants/gateway-grants/pkg/trigger"
+	"github.com/gateway-grants/gateway-grants/pkg/handler"
 )
 
 // namespace is where CloudWatch keeps the metrics.
@@ -29,7 +29,7 @@ type Metrics struct {
 	to io.Writer
 }
 
-var _ trigger.Metrics = (*Metrics)(nil)
+var _ handler.Metrics = (*Metrics)(nil)
 
 // NewMetrics writes the metrics of the function of that name.
 func NewMetrics(to io.Writer, function string, now func() time.Time) *Metrics {
@@ -72,7 +72,7 @@ func (m *Metrics) Emit(ctx context.Context, gateway string, values map[string]in
 	}
 	all := directive{Namespace: namespace, Dimensions: [][]string{{dimension}}}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
-		all.Metrics = append(all.Metrics, definition{Name: name, Unit: trigger.UnitOf(name)})
+		all.Metrics = append(all.Metrics, definition{Name: name, Unit: handler.UnitOf(name)})
 		line[name] = values[name]
 	}
 	line["_aws"] = metadata{Timestamp: m.now().UnixMilli(), CloudWatchMetrics: []directive{all}}

@@ -18,9 +18,9 @@ import (
 
 	"github.com/gateway-grants/gateway-grants/pkg/dirsync"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/handler"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
-	"github.com/gateway-grants/gateway-grants/pkg/trigger"
 )
 
 const gatewayARN = "arn:aws:bedrock-agentcore:us-east-1:111122223333:gateway/cross-account-test-abcde12345"
@@ -58,7 +58,7 @@ func (oneGateway) Walk(_ context.Context, _ func(grant.Gateway) bool, found func
 	found(gateway, true)
 	return errors.Join(err, errors.New("another owner's role cannot be assumed"))
 }
-func (oneGateway) Request(context.Context, []trigger.Request) error { return nil }
+func (oneGateway) Request(context.Context, []handler.Request) error { return nil }
 
 // everything has the handlers do whatever they measure, and returns what they
 // wrote.
@@ -69,7 +69,7 @@ func everything(t *testing.T) []byte {
 	now := func() time.Time { return asked }
 	metrics, log := NewMetrics(&out, "test", now), slog.New(slog.DiscardHandler)
 	events := func(o outcome, payload []byte) {
-		handler := trigger.GatewayEvents{Reconciler: o, Log: log, Metrics: metrics}
+		handler := handler.GatewayEvents{Reconciler: o, Log: log, Metrics: metrics}
 		if err := handler.Handle(t.Context(), payload); (err != nil) != (o.err != nil) {
 			t.Error(err)
 		}
@@ -90,8 +90,8 @@ func everything(t *testing.T) []byte {
 	events(outcome{}, []byte(`{}`))
 	events(outcome{}, payload(t, "cloudtrail-put-resource-policy-failed"))
 
-	organization := trigger.Organization{Directory: everyAccount{}, Log: log, Metrics: metrics}
-	sweep := trigger.Sweep{Gateways: oneGateway{}, Requests: oneGateway{}, Now: now, Log: log, Metrics: metrics}
+	organization := handler.Organization{Directory: everyAccount{}, Log: log, Metrics: metrics}
+	sweep := handler.Sweep{Gateways: oneGateway{}, Requests: oneGateway{}, Now: now, Log: log, Metrics: metrics}
 	if err := errors.Join(
 		organization.Handle(t.Context(), payload(t, "schedule-organization")),
 		organization.Handle(t.Context(), payload(t, "schedule-rechecks")),

@@ -13,7 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 
-	"github.com/gateway-grants/gateway-grants/pkg/trigger"
+	"github.com/gateway-grants/gateway-grants/pkg/handler"
 )
 
 // Function is what every function's main composes its handler from.
@@ -69,7 +69,7 @@ func limitMemory(megabytes int) {
 // every call carry the product's name, by which its own calls are known when
 // CloudTrail tells of them.
 func loadAWS(ctx context.Context) (aws.Config, error) {
-	loaded, err := config.LoadDefaultConfig(ctx, config.WithAppID(trigger.AppID))
+	loaded, err := config.LoadDefaultConfig(ctx, config.WithAppID(handler.AppID))
 	if err != nil {
 		return aws.Config{}, fmt.Errorf("load the AWS configuration: %w", err)
 	}

@@ -1,4 +1,4 @@
-package trigger_test
+package handler_test
 
 import (
 	"context"
@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/handler"
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/model"
-	"github.com/gateway-grants/gateway-grants/pkg/trigger"
 )
 
 // shared is a clock of several goroutines, which moves to the next moment that
@@ -172,7 +172,7 @@ func everywhere(b testing.TB, fleet int) everywhereMeasured {
 // instance is one of gateway-events, with a pace of its own, until there is
 // nothing to do any more.
 func (e *estate) instance(clock *shared, done <-chan struct{}) {
-	handler := &trigger.GatewayEvents{Reconciler: e.reconciler(e.gateways(policyRate / 2.0)), Log: e.log(), Metrics: uncounted{}}
+	events := &handler.GatewayEvents{Reconciler: e.reconciler(e.gateways(policyRate / 2.0)), Log: e.log(), Metrics: uncounted{}}
 	for {
 		next, ok := e.take()
 		if !ok {
@@ -186,7 +186,7 @@ func (e *estate) instance(clock *shared, done <-chan struct{}) {
 				continue
 			}
 		}
-		if err := handler.Handle(context.Background(), next.payload); err != nil {
+		if err := events.Handle(context.Background(), next.payload); err != nil {
 			e.t.Error(err)
 		}
 	}

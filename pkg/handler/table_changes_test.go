@@ -1,4 +1,4 @@
-package trigger_test
+package handler_test
 
 import (
 	"context"

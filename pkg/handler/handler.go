@@ -1,8 +1,8 @@
-// Package trigger holds the bodies of the Lambda functions: what arrives is
+// Package handler holds the bodies of the Lambda functions: what arrives is
 // read, gateways are reconciled or asked to be, and what cannot be understood
 // is logged once and let go. Nothing here decides about access, and no AWS
 // client is needed to link it.
-package trigger
+package handler
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-package trigger_test
+package handler_test
 
 import (
 	"bytes"
@@ -21,10 +21,10 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/directory"
 	"github.com/gateway-grants/gateway-grants/pkg/dirsync"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/handler"
 	"github.com/gateway-grants/gateway-grants/pkg/memory"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
-	"github.com/gateway-grants/gateway-grants/pkg/trigger"
 )
 
 const (
@@ -84,27 +84,27 @@ func (w *world) grant(t *testing.T, gateway, id, principal string) {
 	check(t, w.grants.Put(t.Context(), grant.Attributes{"gateway": gateway, "grant": id, "principal": principal}, true))
 }
 
-func (w *world) tableChanges() *trigger.TableChanges {
-	return &trigger.TableChanges{
+func (w *world) tableChanges() *handler.TableChanges {
+	return &handler.TableChanges{
 		Reconciler: &w.reconciler, Grants: w.grants, Requests: &w.requests,
 		GrantsTable: "gateway-grants", AccountsTable: "gateway-grants-accounts",
 		Now: func() time.Time { return at }, Log: w.logger(), Metrics: &w.metrics,
 	}
 }
 
-func (w *world) gatewayEvents() *trigger.GatewayEvents {
-	return &trigger.GatewayEvents{Reconciler: &w.reconciler, Log: w.logger(), Metrics: &w.metrics}
+func (w *world) gatewayEvents() *handler.GatewayEvents {
+	return &handler.GatewayEvents{Reconciler: &w.reconciler, Log: w.logger(), Metrics: &w.metrics}
 }
 
-func (w *world) organizationEvents() *trigger.Organization {
-	return &trigger.Organization{
+func (w *world) organizationEvents() *handler.Organization {
+	return &handler.Organization{
 		Directory: dirsync.New(w.organization, w.accounts, w.grants, w.time),
 		Notices:   &w.notices, Now: w.time, Log: w.logger(), Metrics: &w.metrics,
 	}
 }
 
-func (w *world) sweep() *trigger.Sweep {
-	return &trigger.Sweep{
+func (w *world) sweep() *handler.Sweep {
+	return &handler.Sweep{
 		States: &w.states, Gateways: &w.gateways, Requests: &w.requests,
 		Now: func() time.Time { return at }, Log: w.logger(), Metrics: &w.metrics,
 	}
@@ -215,16 +215,16 @@ func (s *states) Load(_ context.Context, gateway grant.Gateway) (plan.State, err
 
 // requests is a bus that loses what it is told to.
 type requests struct {
-	published []trigger.Request
+	published []handler.Request
 	loses     map[string]bool
 	err       error
 }
 
-func (r *requests) Request(ctx context.Context, asked []trigger.Request) error {
+func (r *requests) Request(ctx context.Context, asked []handler.Request) error {
 	if err := errors.Join(r.err, ctx.Err()); err != nil {
 		return err
 	}
-	lost := &trigger.UnsentError{Err: errors.New("ThrottlingException")}
+	lost := &handler.UnsentError{Err: errors.New("ThrottlingException")}
 	for _, request := range asked {
 		if r.loses[request.Scope()] {
 			lost.Requests = append(lost.Requests, request)
@@ -272,9 +272,9 @@ func invoke(ctx context.Context, handler any, payload []byte) ([]byte, error) {
 }
 
 // deliver hands a batch to table-changes and returns what it reports as failed.
-func deliver(t *testing.T, ctx context.Context, handler *trigger.TableChanges, payload []byte) []string { //nolint:revive // a test's t comes first
+func deliver(t *testing.T, ctx context.Context, changes *handler.TableChanges, payload []byte) []string { //nolint:revive // a test's t comes first
 	t.Helper()
-	answer, err := invoke(ctx, handler.Handle, payload)
+	answer, err := invoke(ctx, changes.Handle, payload)
 	check(t, err)
 	var response events.DynamoDBEventResponse
 	check(t, json.Unmarshal(answer, &response))

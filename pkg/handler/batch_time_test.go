@@ -1,4 +1,4 @@
-package trigger_test
+package handler_test
 
 import (
 	"context"
@@ -58,9 +58,9 @@ func TestWhatIsNotReconciledInTimeIsAskedFor(t *testing.T) {
 					ctx, cancel = context.WithTimeout(ctx, c.time)
 					defer cancel()
 				}
-				handler, started := w.tableChanges(), time.Now()
-				handler.Reserve = c.reserve
-				if failed := deliver(t, ctx, handler, batch); failed != nil {
+				changes, started := w.tableChanges(), time.Now()
+				changes.Reserve = c.reserve
+				if failed := deliver(t, ctx, changes, batch); failed != nil {
 					t.Errorf("%s: reported as failed: %v", c.reason, failed)
 				}
 				if took := time.Since(started); took != c.asked {

@@ -1,4 +1,4 @@
-package trigger_test
+package handler_test
 
 import (
 	"context"
@@ -13,9 +13,9 @@ import (
 
 	"github.com/gateway-grants/gateway-grants/pkg/directory"
 	"github.com/gateway-grants/gateway-grants/pkg/dirsync"
+	"github.com/gateway-grants/gateway-grants/pkg/handler"
 	"github.com/gateway-grants/gateway-grants/pkg/memory"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
-	"github.com/gateway-grants/gateway-grants/pkg/trigger"
 )
 
 func TestOnlyTheManagementAccountIsHeard(t *testing.T) {
@@ -64,7 +64,7 @@ func TestAnEventThatIsNotUnderstoodHasEveryAccountListed(t *testing.T) {
 			_, err := invoke(t.Context(), w.organizationEvents().Handle, []byte(sent))
 			check(t, err)
 		}
-		if got := w.changed(t); len(got) > 1 || w.metrics.counts[trigger.CountMalformed] != 3 {
+		if got := w.changed(t); len(got) > 1 || w.metrics.counts[handler.CountMalformed] != 3 {
 			t.Errorf("%s: at once the directory holds %v, counts are %v", sender, got, w.metrics.counts)
 		}
 		got := w.run(t, "organization", payload(t, "schedule-rechecks"))
@@ -79,20 +79,20 @@ func TestAnEventThatIsNotUnderstoodHasEveryAccountListed(t *testing.T) {
 
 func TestDeparturesThatAreHeldAreTold(t *testing.T) {
 	w := newWorld(t)
-	handler := w.organizationEvents()
-	handler.Directory = holding{handler.Directory}
-	_, err := invoke(t.Context(), handler.Handle, payload(t, "schedule-rechecks"))
+	organization := w.organizationEvents()
+	organization.Directory = holding{organization.Directory}
+	_, err := invoke(t.Context(), organization.Handle, payload(t, "schedule-rechecks"))
 	check(t, err)
 	want := notices{{Type: plan.DeparturesHeld, Gateway: "*", Detail: plan.DeparturesDetail{
 		Accounts: []string{member}, Held: 1, Since: at.Format(time.RFC3339),
 		Message: "more accounts than usual would lose access: they keep it until gateway-grants approve releases them",
 	}}}
-	if diff := cmp.Diff(want, w.notices); diff != "" || w.metrics.counts[trigger.CountHeld] != 7 {
+	if diff := cmp.Diff(want, w.notices); diff != "" || w.metrics.counts[handler.CountHeld] != 7 {
 		t.Errorf("counts are %v, -want +got\n%s", w.metrics.counts, diff)
 	}
 }
 
-type holding struct{ trigger.Directory }
+type holding struct{ handler.Directory }
 
 func (holding) Due(context.Context) (dirsync.Summary, error) {
 	return dirsync.Summary{Held: []string{member}, Holding: 7}, nil
@@ -116,12 +116,12 @@ func TestAReadingThatFailsIsTriedAgain(t *testing.T) {
 	for _, name := range []string{"organizations-move-account", "schedule-organization"} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
-			handler := w.organizationEvents()
-			handler.Directory = dirsync.New(throttled{w.organization}, w.accounts, w.grants, func() time.Time { return at })
-			if _, err := invoke(t.Context(), handler.Handle, payload(t, name)); err == nil {
+			organization := w.organizationEvents()
+			organization.Directory = dirsync.New(throttled{w.organization}, w.accounts, w.grants, func() time.Time { return at })
+			if _, err := invoke(t.Context(), organization.Handle, payload(t, name)); err == nil {
 				t.Error("no error, so nobody would try again")
 			}
-			if got := w.changed(t); len(got) > 0 || w.metrics.counts[trigger.CountUnrecorded] != 1 {
+			if got := w.changed(t); len(got) > 0 || w.metrics.counts[handler.CountUnrecorded] != 1 {
 				t.Errorf("the directory holds %v, counts are %v", got, w.metrics.counts)
 			}
 		})

@@ -1,4 +1,4 @@
-package trigger_test
+package handler_test
 
 import (
 	"context"
@@ -21,6 +21,7 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/agentcore"
 	"github.com/gateway-grants/gateway-grants/pkg/dirsync"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/handler"
 	"github.com/gateway-grants/gateway-grants/pkg/memory"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
 	"github.com/gateway-grants/gateway-grants/pkg/policy"
@@ -30,7 +31,6 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/iam"
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/model"
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/sigv4"
-	"github.com/gateway-grants/gateway-grants/pkg/trigger"
 )
 
 // estate is the whole product on the stand-in: real handlers, reconciler and SDK,
@@ -109,7 +109,7 @@ func newEstate(t testing.TB, c clock, rates map[model.RateGroup]int) *estate {
 	}))
 	t.Cleanup(e.server.Close)
 	e.config = aws.Config{
-		Region: "us-east-1", BaseEndpoint: aws.String(e.server.URL), AppID: trigger.AppID,
+		Region: "us-east-1", BaseEndpoint: aws.String(e.server.URL), AppID: handler.AppID,
 		Credentials: credentials.NewStaticCredentialsProvider(key.ID, key.Secret, ""),
 	}
 	config := memory.Config{Now: c.Now}
@@ -151,42 +151,42 @@ func (e *estate) reconciler(gateways *agentcore.Gateways) *reconcile.Reconciler 
 
 const plenty = 1000 // policy calls a second, where time is of no interest
 
-func (e *estate) gatewayEvents(gateways *agentcore.Gateways) *trigger.GatewayEvents {
-	return &trigger.GatewayEvents{Reconciler: e.reconciler(gateways), Log: e.log(), Metrics: &e.metrics}
+func (e *estate) gatewayEvents(gateways *agentcore.Gateways) *handler.GatewayEvents {
+	return &handler.GatewayEvents{Reconciler: e.reconciler(gateways), Log: e.log(), Metrics: &e.metrics}
 }
 
-func (e *estate) tableChanges() *trigger.TableChanges {
-	return &trigger.TableChanges{
+func (e *estate) tableChanges() *handler.TableChanges {
+	return &handler.TableChanges{
 		Reconciler: e.reconciler(e.gateways(plenty)), Grants: e.grants, Requests: e,
 		GrantsTable: "gateway-grants", AccountsTable: "gateway-grants-accounts", Now: e.clock.Now, Log: e.log(), Metrics: &e.metrics,
 	}
 }
 
-func (e *estate) organizationEvents() *trigger.Organization {
-	return &trigger.Organization{
+func (e *estate) organizationEvents() *handler.Organization {
+	return &handler.Organization{
 		Directory: dirsync.New(e.organization, e.accounts, e.grants, e.clock.Now), Notices: &notices{}, Now: e.clock.Now,
 		Log: e.log(), Metrics: &e.metrics,
 	}
 }
 
-func (e *estate) sweep() *trigger.Sweep {
-	return &trigger.Sweep{
+func (e *estate) sweep() *handler.Sweep {
+	return &handler.Sweep{
 		States: e.states, Gateways: e.gateways(plenty), Requests: e, Minutes: 60, Now: e.clock.Now, Log: e.log(), Metrics: &e.metrics,
 	}
 }
 
-// Request is trigger.Requests: requests are how sweeps work, so these are never lost.
-func (e *estate) Request(_ context.Context, requests []trigger.Request) error {
+// Request is handler.Requests: requests are how sweeps work, so these are never lost.
+func (e *estate) Request(_ context.Context, requests []handler.Request) error {
 	for _, request := range requests {
-		handler := e.gatewayEvents(e.gateways(plenty)).Handle
+		to := e.gatewayEvents(e.gateways(plenty)).Handle
 		if request.Every {
-			handler = e.sweep().Handle
+			to = e.sweep().Handle
 		}
 		detail, err := json.Marshal(request)
 		if err != nil {
 			return err
 		}
-		e.put(handler, envelope(trigger.Source, trigger.ReconcileRequested, detail))
+		e.put(to, envelope(handler.Source, handler.ReconcileRequested, detail))
 	}
 	return nil
 }
@@ -222,16 +222,16 @@ func (e *estate) streamed(batch events.DynamoDBEvent) {
 }
 
 // send is an event or stream record, which a deaf estate loses.
-func (e *estate) send(handler func(context.Context, json.RawMessage) error, payload json.RawMessage) {
+func (e *estate) send(to func(context.Context, json.RawMessage) error, payload json.RawMessage) {
 	if !e.deaf {
-		e.put(handler, payload)
+		e.put(to, payload)
 	}
 }
 
-func (e *estate) put(handler func(context.Context, json.RawMessage) error, payload json.RawMessage) {
+func (e *estate) put(to func(context.Context, json.RawMessage) error, payload json.RawMessage) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.queue = append(e.queue, delivery{handler, payload})
+	e.queue = append(e.queue, delivery{to, payload})
 }
 
 func (e *estate) take() (delivery, bool) {

@@ -1,4 +1,4 @@
-package trigger_test
+package handler_test
 
 import (
 	"context"
@@ -9,10 +9,10 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/gateway-grants/gateway-grants/pkg/trigger"
+	"github.com/gateway-grants/gateway-grants/pkg/handler"
 )
 
-var echo = trigger.Echo
+var echo = handler.Echo
 
 // echoContext is what the runtime makes of a client context.
 func echoContext(t *testing.T, raw []byte) context.Context {
@@ -57,7 +57,7 @@ func TestEchoAnswersByTheGatewaysContract(t *testing.T) {
 			if c.context != "" {
 				ctx = echoContext(t, []byte(c.context))
 			}
-			got, err := invoke(ctx, trigger.Echo, []byte(c.arguments))
+			got, err := invoke(ctx, handler.Echo, []byte(c.arguments))
 			if string(got) != c.want {
 				t.Errorf("%s: got %s, want %s", c.reason, got, c.want)
 			}
@@ -69,7 +69,7 @@ func TestEchoAnswersByTheGatewaysContract(t *testing.T) {
 }
 
 func TestTheEchoToolIsDeclaredAsTheStoryHasIt(t *testing.T) {
-	got, err := json.Marshal(trigger.EchoTool())
+	got, err := json.Marshal(handler.EchoTool())
 	check(t, err)
 	want := `{"name":"echo_message","description":"Echo back a message for testing","inputSchema":{"type":"object",` +
 		`"properties":{"message":{"type":"string","description":"The message to echo"}},"required":["message"]}}`

@@ -1,4 +1,4 @@
-package trigger_test
+package handler_test
 
 import (
 	"context"
@@ -10,8 +10,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/handler"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
-	"github.com/gateway-grants/gateway-grants/pkg/trigger"
 )
 
 // turmoil is everything that events speak of, each kind at least once, on an
@@ -111,7 +111,7 @@ func TestAGatewayThatLosesItsTagWhileWeHoldAccessThereIsAlarmed(t *testing.T) {
 		e.settle()
 		e.round()
 		e.deaf = deaf
-		alarmed := func(gateway grant.Gateway) bool { return e.metrics.of[gateway.ARN()][trigger.CountUnmanaged] > 0 }
+		alarmed := func(gateway grant.Gateway) bool { return e.metrics.of[gateway.ARN()][handler.CountUnmanaged] > 0 }
 		if alarmed(gateway) {
 			t.Fatal("alarmed too early")
 		}

@@ -1,4 +1,4 @@
-package trigger_test
+package handler_test
 
 import (
 	"encoding/json"
@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
-	"github.com/gateway-grants/gateway-grants/pkg/trigger"
+	"github.com/gateway-grants/gateway-grants/pkg/handler"
 )
 
 func TestASweepAsksForItsGateways(t *testing.T) {
@@ -19,7 +19,7 @@ func TestASweepAsksForItsGateways(t *testing.T) {
 	w.states.arns = []string{arn(7), "no ARN", arn(8)}
 	_, err := invoke(t.Context(), w.sweep().Handle, []byte(`{"sweep":"due"}`))
 	check(t, err)
-	want := []trigger.Request{
+	want := []handler.Request{
 		{Gateway: gateway(t, 7), Cause: "sweep: due", At: at},
 		{Gateway: gateway(t, 8), Cause: "sweep: due", At: at},
 	}
@@ -112,11 +112,11 @@ func TestAnOwnerThatCannotBeReachedKeepsNoOtherFromBeingAskedFor(t *testing.T) {
 func TestARequestForEveryGatewayKeepsItsCauseAndTime(t *testing.T) {
 	w := newWorld(t)
 	asked := at.Add(-time.Minute)
-	raw, err := json.Marshal(trigger.Request{Every: true, Cause: "grant a added", At: asked})
+	raw, err := json.Marshal(handler.Request{Every: true, Cause: "grant a added", At: asked})
 	check(t, err)
 	_, err = invoke(t.Context(), w.sweep().Handle, []byte(`{"source":"gateway-grants","detail-type":"Reconcile Requested","detail":`+string(raw)+`}`))
 	check(t, err)
-	want := []trigger.Request{
+	want := []handler.Request{
 		{Gateway: gateway(t, 1), Cause: "grant a added", At: asked}, {Gateway: gateway(t, 2), Cause: "grant a added", At: asked},
 	}
 	if diff := cmp.Diff(want, w.requests.published, cmp.Comparer(sameRequest)); diff != "" {
@@ -162,7 +162,7 @@ func TestASweepThatCannotAskFails(t *testing.T) {
 	}
 }
 
-func sameRequest(a, b trigger.Request) bool {
+func sameRequest(a, b handler.Request) bool {
 	return a.Gateway == b.Gateway && a.Every == b.Every && a.Cause == b.Cause && a.At.Equal(b.At)
 }
 

@@ -1,4 +1,4 @@
-package trigger_test
+package handler_test
 
 import (
 	"encoding/json"
@@ -149,9 +149,9 @@ func TestTheOrganizationsOwnEventsKeepTheDirectory(t *testing.T) {
 	w := newWorld(t)
 	w.run(t, "organization", payload(t, "schedule-organization"))
 	before := w.changed(t)
-	handler := w.organizationEvents()
+	organization := w.organizationEvents()
 	w.organization.Listen(func(event json.RawMessage) {
-		_, err := invoke(t.Context(), handler.Handle, event)
+		_, err := invoke(t.Context(), organization.Handle, event)
 		check(t, err)
 	})
 	place, err := w.organization.CreateUnit(w.organization.Root())

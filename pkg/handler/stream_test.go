@@ -1,4 +1,4 @@
-package trigger_test
+package handler_test
 
 import (
 	"encoding/json"
@@ -19,11 +19,11 @@ func TestTheTablesStreamsAreUnderstood(t *testing.T) {
 	w.grant(t, arn(3), "tag", "tag:env=prod")
 	w.grant(t, arn(4), "account", member)
 	w.grant(t, arn(5), "organization", "o-exampleorgid")
-	handler := w.tableChanges()
+	changes := w.tableChanges()
 	listen := func(event events.DynamoDBEvent) {
 		raw, err := json.Marshal(event)
 		check(t, err)
-		if failed := deliver(t, t.Context(), handler, raw); failed != nil {
+		if failed := deliver(t, t.Context(), changes, raw); failed != nil {
 			t.Errorf("reported as failed: %v", failed)
 		}
 	}
