@@ -29,6 +29,7 @@ const (
 	CodeSelectsNobody   Code = "SelectsNobody"       // the selector means no active account
 	CodeOutsideOrg      Code = "OutsideOrganization" // neither a member nor on the trusted list
 	CodeOtherPartition  Code = "OtherPartition"      // the principal lives in another AWS partition
+	CodeProofFailed     Code = "ProofFailed"         // what was compiled for it would not do what the grants say
 	CodeContested       Code = "Contested"           // somebody else keeps taking it out
 )
 

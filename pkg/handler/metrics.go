@@ -36,7 +36,7 @@ const (
 	CountRepaired   = "DriftRepaired"
 	CountUnmanaged  = "UnmanagedWithAccess" // gateways that are managed no more and still hold statements of ours
 
-	GrantsQuarantined  = "GrantsQuarantined" // live grants left out, or partly, because AWS refuses a principal
+	GrantsQuarantined  = "GrantsQuarantined" // live grants left out, or partly, because of a principal: AWS refuses it, it was deleted, or its statement fails its check
 	GrantsWithoutRoom  = "GrantsWithoutRoom" // the same because the policy is full
 	HeadroomBytes      = "HeadroomBytes"     // until the policy is full, as accounted
 	HeadroomStatements = "HeadroomStatements"
@@ -102,7 +102,7 @@ func measured(cause reconcile.Cause, result reconcile.Result) map[string]int {
 	values[GrantsQuarantined], values[GrantsWithoutRoom] = 0, 0
 	for _, status := range result.Plan.Status {
 		switch status.Reason {
-		case grant.CodeQuarantined, grant.CodeRecreated:
+		case grant.CodeQuarantined, grant.CodePolicyRefused, grant.CodeRecreated, grant.CodeProofFailed:
 			values[GrantsQuarantined]++
 		case grant.CodePolicyFull:
 			values[GrantsWithoutRoom]++

@@ -78,7 +78,7 @@ func BenchmarkCompileAndCompare(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				want := observed.WithStatements(d.compiler.compile(accesses)...)
+				want := observed.WithStatements(d.problem.compiler.compile(accesses)...)
 				if !policy.Equal(want, observed) {
 					b.Fatal("not the same policy")
 				}

@@ -77,11 +77,15 @@ type compiler struct {
 	partition string
 	limits    Limits
 	layout    layout
-	short     bool // write accounts as 12-digit ids, which means the same
+	short     bool               // write accounts as 12-digit ids, which means the same
+	kept      []policy.Statement // not nil: no layout has room, and these stay as they stand
 }
 
 // compile prints a set of accesses, the same set always as the same statements.
 func (c compiler) compile(accesses []access) []policy.Statement {
+	if c.kept != nil {
+		return c.shorten(accesses)
+	}
 	groups := make(map[group]*members)
 	var last group
 	var in *members

@@ -15,7 +15,23 @@ type reading struct {
 	principals map[string]bool // ARNs in Principal, accounts as their roots
 	shared     layout          // roles that many accounts share a statement for
 	leftovers  []string        // unique ids that deleted roles and users left behind
+	statements []ownStatement
 	strange    []policy.Statement
+}
+
+// ownStatement is a statement of ours, understood.
+type ownStatement struct {
+	statement policy.Statement
+	template  access   // from where, until when
+	names     []string // what it compares the caller's ARN with; nil for nothing
+	entries   []entry
+}
+
+// entry is a principal as the statement writes it, and what it lets in. The unique
+// id of a deleted role or user lets in no one.
+type entry struct {
+	written  string
+	accesses []access
 }
 
 // decompile reads statements of ours back into the accesses they mean. What it
@@ -24,13 +40,16 @@ type reading struct {
 func decompile(statements []policy.Statement, gateway, partition string) reading {
 	r := reading{accesses: make(map[access]bool), principals: make(map[string]bool), shared: make(layout)}
 	for _, s := range statements {
-		accesses, ok := r.statement(s, gateway, partition)
+		own, ok := r.statement(s, gateway, partition)
 		if !ok {
 			r.strange = append(r.strange, s)
 			continue
 		}
-		for _, a := range accesses {
-			r.accesses[a] = true
+		r.statements = append(r.statements, own)
+		for _, e := range own.entries {
+			for _, a := range e.accesses {
+				r.accesses[a] = true
+			}
 		}
 	}
 	return r
@@ -57,47 +76,53 @@ func onlyAWS(who *policy.Principals) bool {
 		len(who.Service)+len(who.Federated)+len(who.CanonicalUser)+len(who.Other) == 0
 }
 
-func (r *reading) statement(s policy.Statement, gateway, partition string) ([]access, bool) {
+func (r *reading) statement(s policy.Statement, gateway, partition string) (ownStatement, bool) {
 	if !formed(s, gateway) {
-		return nil, false
+		return ownStatement{}, false
 	}
 	template, names, ok := readConditions(s.Condition)
 	if !ok {
-		return nil, false
+		return ownStatement{}, false
 	}
 	for _, name := range names {
 		if parsed, _ := splitARN(name); parsed.account == "*" {
 			r.shared[sharing{template.where, parsed.resource}] = true
 		}
 	}
-	var accesses []access
+	own := ownStatement{statement: s, template: template, names: names}
 	for _, written := range s.Principal.AWS {
 		if IsUniqueID(written) {
 			r.leftovers = append(r.leftovers, written)
+			own.entries = append(own.entries, entry{written: written})
 			continue
 		}
 		who, known := fullARN(written, partition)
 		if !known {
-			return nil, false
+			return ownStatement{}, false
 		}
 		r.principals[who.String()] = true
-		if names == nil {
-			a := template
-			a.who = who.String()
-			accesses = append(accesses, a)
-			continue
+		accesses := own.letIn(who)
+		if len(accesses) == 0 {
+			return ownStatement{}, false
 		}
-		within := named(who, names)
-		if len(within) == 0 {
-			return nil, false
-		}
-		for _, name := range within {
-			a := template
-			a.who, a.named = name, true
-			accesses = append(accesses, a)
-		}
+		own.entries = append(own.entries, entry{written: written, accesses: accesses})
 	}
-	return accesses, true
+	return own, true
+}
+
+// letIn is what the statement means for one of its principals.
+func (s ownStatement) letIn(who arn) []access {
+	a := s.template
+	if s.names == nil {
+		a.who = who.String()
+		return []access{a}
+	}
+	var accesses []access
+	for _, name := range named(who, s.names) {
+		a.who, a.named = name, true
+		accesses = append(accesses, a)
+	}
+	return accesses
 }
 
 // fullARN reads a principal as it may stand in a policy.
@@ -148,7 +173,7 @@ func readConditions(c policy.Condition) (template access, names []string, ok boo
 			case testVPC:
 				template.where.vpc = joined(values)
 			case testIP:
-				template.where.ip = joined(values)
+				template.where.ip = joined(canonicalSources(values))
 			case testPrincipal:
 				names = values
 			case testTime:
@@ -173,7 +198,7 @@ var (
 )
 
 func joined(values []string) string {
-	return strings.Join(slices.Sorted(slices.Values(values)), ",")
+	return strings.Join(sortedSet(slices.Clone(values)), ",")
 }
 
 // readInstant reads the one moment of a condition on the time; the epoch is none,

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -12,6 +13,7 @@ import (
 // verdict is what was decided about accesses, ends aside.
 type verdict struct {
 	admitted  map[access]bool
+	unproved  map[access]error   // why what was compiled for them would not do what the grants say
 	refused   map[string]Refusal // by principal
 	contested time.Time          // until when nothing is put back; zero for not contested
 	now       time.Time
@@ -26,6 +28,8 @@ func (v verdict) against(a access) (grant.Code, string) {
 	switch {
 	case !v.contested.IsZero():
 		return grant.CodeContested, "somebody keeps taking it out of the policy; it is put back at " + v.contested.UTC().Format(time.RFC3339)
+	case v.unproved[a] != nil:
+		return grant.CodeProofFailed, unprovedMessage(a, v.unproved[a])
 	case v.planned[a]:
 		return v.failure.Code, v.failure.Error()
 	case !known || !refusal.holds(v.now):
@@ -37,6 +41,18 @@ func (v verdict) against(a access) (grant.Code, string) {
 	default:
 		return refusal.Code, "AWS does not know " + a.principal() + "; it is tried again at " + refusal.NextTry.UTC().Format(time.RFC3339)
 	}
+}
+
+// unprovedMessage names the access that the product cannot write rightly.
+func unprovedMessage(a access, why error) string {
+	if failure, ok := errors.AsType[*grant.Error](why); ok {
+		why = errors.New(failure.Hint)
+	}
+	who := a.who
+	if under := a.describe(); under != "" {
+		who += " (" + under + ")"
+	}
+	return fmt.Sprintf("the statement for %s fails its check and is not written, everything else is; write the grant's principal or conditions in another way. The check said: %v", who, why)
 }
 
 // changes says what becomes of each principal, and because of which grants.

@@ -1,24 +1,19 @@
 package plan
 
-import (
-	"cmp"
-	"slices"
-	"strings"
-
-	"github.com/gateway-grants/gateway-grants/pkg/policy"
-)
+import "slices"
 
 // maxGuards bounds how many different expiry times a policy carries itself. Each
 // costs up to a statement for every set of conditions; later expiries are ended
 // by the sweep alone until they are among the soonest.
 const maxGuards = 20
 
-// fitter admits accesses one by one while AWS's limits allow, keeping exact
-// count of the size without printing the policy anew each time.
+// fitter admits accesses one by one while there is room, keeping exact count of
+// the size without printing the whole policy each time.
 type fitter struct {
 	compiler compiler
+	room     room
 	size     Size // as accounted
-	written  int  // bytes as they would be sent
+	written  int  // bytes as they are sent
 	groups   map[group]*contents
 }
 
@@ -27,18 +22,20 @@ type contents struct{ principals, names map[string]bool }
 
 // newFitter starts from what must be in the policy in any case: its frame and
 // the foreign statements.
-func newFitter(c compiler, base *policy.Document, foreign []policy.Statement) *fitter {
-	frame := base.WithStatements(foreign...)
+func (p problem) newFitter(c compiler) *fitter {
+	frame := p.base.WithStatements(p.foreign...)
 	return &fitter{
 		compiler: c,
-		size:     measure(frame, c.limits.Accounting),
+		room:     c.room(p.base),
+		size:     c.meter().measure(frame),
 		written:  len(frame.Bytes()),
 		groups:   make(map[group]*contents),
 	}
 }
 
-// admit adds the access if the policy stays within the limits: a new one by its
-// accounted size, a standing one as long as AWS can take the document at all.
+// admit adds the access if there is room for it: a new one within the limits, a
+// standing one also where the policy is larger than they allow, as long as it
+// becomes no larger. The proof asks for the same.
 func (f *fitter) admit(a access, standing bool) bool {
 	g, principal := f.compiler.layout.group(a), f.compiler.principal(a)
 	in, size, written := f.groups[g], f.size, f.written
@@ -53,7 +50,7 @@ func (f *fitter) admit(a access, standing bool) bool {
 			size.Bytes += len(",")
 			written += len(",")
 		}
-		size.Bytes += len(first.Bytes()) + expansion(first, f.compiler.limits.Accounting)
+		size.Bytes += len(first.Bytes()) + f.compiler.meter().expansion(first)
 		written += len(first.Bytes())
 		size.Statements++
 	} else {
@@ -64,11 +61,10 @@ func (f *fitter) admit(a access, standing bool) bool {
 		size.Bytes += added
 		written += added
 		if !in.principals[principal] {
-			size.Bytes += expanded(principal, f.compiler.limits.Accounting)
+			size.Bytes += f.compiler.meter().expanded(principal)
 		}
 	}
-	limits := f.compiler.limits
-	if size.Statements > limits.MaxStatements || written > limits.MaxBytes || !standing && size.Bytes > limits.MaxBytes {
+	if !f.hasRoom(size, written, standing) {
 		return false
 	}
 	f.groups[g], f.size, f.written = in, size, written
@@ -77,6 +73,14 @@ func (f *fitter) admit(a access, standing bool) bool {
 		in.names[f.compiler.name(g, a)] = true
 	}
 	return true
+}
+
+func (f *fitter) hasRoom(size Size, written int, standing bool) bool {
+	limits := f.compiler.limits
+	if standing {
+		return size.Bytes <= f.room.size.Bytes && size.Statements <= f.room.size.Statements && written <= f.room.written
+	}
+	return size.Bytes <= limits.MaxBytes && size.Statements <= limits.MaxStatements // and so is what is written, which is never larger
 }
 
 // growth is by how many bytes a value lengthens a list that prints as a scalar
@@ -92,143 +96,13 @@ func growth(list map[string]bool, value string) int {
 	}
 }
 
-// measure is the size of a document under an accounting.
-func measure(document *policy.Document, accounting Accounting) Size {
-	size := Size{Bytes: len(document.Bytes()), Statements: len(document.Statements)}
-	for _, s := range document.Statements {
-		size.Bytes += expansion(s, accounting)
+// fit chooses the accesses that the policy has room for, in the order given, and
+// lets it carry the ends of those that expire soonest, as many as there is room for.
+func (p problem) fit(wanted map[access]int64, ordered []access, standing map[access]bool) []access {
+	if p.compiler.kept != nil {
+		return p.compiler.keptAccesses(ordered)
 	}
-	return size
-}
-
-// expansion is what a statement gains where AWS expands the account ids among
-// its principals to root ARNs before it measures.
-func expansion(s policy.Statement, accounting Accounting) int {
-	total := 0
-	for _, principals := range []*policy.Principals{s.Principal, s.NotPrincipal} {
-		if principals != nil {
-			for _, written := range principals.AWS {
-				total += expanded(written, accounting)
-			}
-		}
-	}
-	return total
-}
-
-func expanded(principal string, accounting Accounting) int {
-	if accounting == SubmittedSize || !isAccountID(principal) {
-		return 0
-	}
-	return len("arn:aws:iam::") + len(":root")
-}
-
-// byPrecedence orders accesses for admission: standing access first, which newer
-// grants never evict, then what lets in somebody who is in now, but in another way,
-// so that an edited grant waits behind none, then explicit ones before those of
-// selectors, then by name, so that the same grants always leave out the same
-// principals.
-func byPrecedence(accesses map[access]int64, standing map[access]bool, claims []claim) []access {
-	explicit := make(map[access]bool)
-	for _, c := range claims {
-		if !c.row.Grant.Principal.IsSelector() {
-			for _, a := range c.accesses {
-				explicit[a] = true
-			}
-		}
-	}
-	within := make(map[string][]string) // who is in, by account
-	for a := range standing {
-		parsed, _ := splitARN(a.who)
-		within[parsed.account] = append(within[parsed.account], a.who)
-	}
-	rank := func(a access) int {
-		parsed, _ := splitARN(a.who)
-		switch {
-		case standing[a]:
-			return 0
-		case slices.ContainsFunc(within[parsed.account], func(who string) bool { return overlap(who, a.who) }):
-			return 1
-		case explicit[a]:
-			return 2
-		default:
-			return 3
-		}
-	}
-	ordered := make([]access, 0, len(accesses))
-	ranks := make(map[access]int, len(accesses))
-	for a := range accesses {
-		ordered = append(ordered, a)
-		ranks[a] = rank(a)
-	}
-	slices.SortFunc(ordered, func(a, b access) int {
-		return cmp.Or(cmp.Compare(ranks[a], ranks[b]), compareAccess(a, b))
-	})
-	return ordered
-}
-
-// overlap tells whether one of two principals of an account is within the other.
-func overlap(a, b string) bool {
-	return a == b || covers(a, b) || covers(b, a)
-}
-
-func covers(wide, narrow string) bool {
-	return strings.HasSuffix(wide, ":root") || strings.ContainsAny(wide, "*?") && glob(wide, narrow)
-}
-
-func compareAccess(a, b access) int {
-	switch {
-	case a.who != b.who:
-		return strings.Compare(a.who, b.who)
-	case a.named != b.named && b.named:
-		return -1
-	case a.named != b.named:
-		return 1
-	}
-	return cmp.Or(
-		cmp.Compare(a.where.vpce, b.where.vpce),
-		cmp.Compare(a.where.vpc, b.where.vpc),
-		cmp.Compare(a.where.ip, b.where.ip),
-		cmp.Compare(a.until, b.until),
-	)
-}
-
-// suited chooses how to write the policy so that all standing access still fits:
-// which roles share a statement, and whether accounts are written as ids. What
-// is best for all that is wanted comes first; what stands now is a way that AWS
-// has taken already. Ids come last where they count as root ARNs, because AWS
-// may then refuse what is written so.
-func (c compiler) suited(wanted map[access]int64, said reading, base *policy.Document, foreign []policy.Statement) compiler {
-	forms := []bool{false, true}
-	if c.limits.Accounting == SubmittedSize {
-		forms = forms[1:]
-	}
-	best := layoutOf(wanted)
-	for _, c.short = range forms {
-		for _, c.layout = range []layout{best, said.shared} {
-			if c.holds(wanted, said, base, foreign) {
-				return c
-			}
-		}
-	}
-	c.layout = best
-	return c
-}
-
-// holds tells whether the standing part of what is wanted fits as it is written.
-func (c compiler) holds(wanted map[access]int64, said reading, base *policy.Document, foreign []policy.Statement) bool {
-	f := newFitter(c, base, foreign)
-	for a := range said.accesses {
-		if _, still := wanted[a.lasting()]; still && !f.admit(a.lasting(), true) {
-			return false
-		}
-	}
-	return true
-}
-
-// fit chooses the accesses that the policy has room for, and lets it carry the
-// ends of those that expire soonest, as many as there is room for.
-func fit(c compiler, base *policy.Document, foreign []policy.Statement, wanted map[access]int64, ordered []access, standing map[access]bool) map[access]bool {
-	f := newFitter(c, base, foreign)
+	f := p.newFitter(p.compiler)
 	admitted := make([]access, 0, len(ordered))
 	for _, a := range ordered {
 		if f.admit(a, standing[a]) {
@@ -237,14 +111,14 @@ func fit(c compiler, base *policy.Document, foreign []policy.Statement, wanted m
 	}
 	for guards := soonest(admitted, wanted, maxGuards); ; guards = guards[:len(guards)-1] {
 		guarded := withEnds(admitted, wanted, guards)
-		if len(guards) == 0 || fits(newFitter(c, base, foreign), guarded) {
+		if len(guards) == 0 || fits(p.newFitter(p.compiler), guarded) {
 			return guarded
 		}
 	}
 }
 
-func fits(f *fitter, accesses map[access]bool) bool {
-	for a := range accesses {
+func fits(f *fitter, accesses []access) bool {
+	for _, a := range accesses {
 		if !f.admit(a, false) {
 			return false
 		}
@@ -265,13 +139,14 @@ func soonest(accesses []access, ends map[access]int64, most int) []int64 {
 	return times[:min(len(times), most)]
 }
 
-func withEnds(accesses []access, ends map[access]int64, guards []int64) map[access]bool {
-	guarded := make(map[access]bool, len(accesses))
-	for _, a := range accesses {
+// withEnds lets the accesses whose ends are among the guards carry them.
+func withEnds(accesses []access, ends map[access]int64, guards []int64) []access {
+	guarded := make([]access, len(accesses))
+	for i, a := range accesses {
 		if _, carried := slices.BinarySearch(guards, ends[a]); carried && ends[a] != 0 {
 			a.until = ends[a]
 		}
-		guarded[a] = true
+		guarded[i] = a
 	}
 	return guarded
 }

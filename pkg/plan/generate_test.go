@@ -259,7 +259,7 @@ func genWorld(t *rapid.T) (World, Limits) {
 func genAccesses(t *rapid.T) map[access]bool {
 	w, limits := genWorld(t)
 	r := &resolver{world: w, limits: limits, standing: map[access]bool{}, selected: map[string][]string{}}
-	all := withEnds(slices.Collect(maps.Keys(ends(r.claims()))), ends(r.claims()), nil)
+	all := ends(r.claims())
 	guarded := make(map[access]bool, len(all))
 	for _, a := range slices.SortedFunc(maps.Keys(all), compareAccess) {
 		if chance(t, "guarded", 4) {

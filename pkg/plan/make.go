@@ -14,9 +14,12 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/policy"
 )
 
-// Make decides what the gateway's policy should be. It fails, with
-// CodeProofFailed, only if what it compiled does not do what the grants say.
-func Make(world World, limits Limits) (Plan, error) {
+// Make decides what the gateway's policy should be. What it cannot prove is left
+// out, as CodeProofFailed. It fails with that code only if not even the statements
+// of others, without ours, can be proved to stay as they are.
+func Make(world World, limits Limits) (Plan, error) { return makeWith(prove, world, limits) }
+
+func makeWith(prove prover, world World, limits Limits) (Plan, error) {
 	owned, foreign := split(world.Gateway.Policy, limits.Installation)
 	said := decompile(owned, world.Gateway.Gateway.ARN(), world.Gateway.Gateway.Partition())
 	if blocked := unfit(world.Gateway, limits); blocked != nil {
@@ -35,24 +38,28 @@ func Make(world World, limits Limits) (Plan, error) {
 		refusal, known := refused[a.principal()]
 		return known && refusal.holds(world.Now)
 	})
-	c := compiler{
-		resource:  world.Gateway.Gateway.ARN(),
-		partition: world.Gateway.Gateway.Partition(),
-		limits:    limits,
+	problem := problem{
+		compiler: compiler{
+			resource:  world.Gateway.Gateway.ARN(),
+			partition: world.Gateway.Gateway.Partition(),
+			limits:    limits,
+		},
+		base: world.Gateway.Policy, foreign: foreign, prove: prove,
 	}
-	c = c.suited(wanted, said, world.Gateway.Policy, foreign)
-	ordered := byPrecedence(wanted, standing, claims)
-	d := draft{world: world, compiler: c, base: world.Gateway.Policy, foreign: foreign, claims: claims, said: said}
-	d.admitted = fit(c, d.base, foreign, wanted, ordered, standing)
-	want, err := d.document(d.admitted)
+	problem.compiler = problem.chooseEncoding(wanted, said)
+	solved, err := problem.solve(problem.fit(wanted, byPrecedence(wanted, standing, claims), standing))
 	if err != nil {
 		return Plan{}, err
 	}
+	d := draft{world: world, problem: problem, admitted: setOf(solved.admitted), claims: claims, said: said}
+	d.verdict = verdict{admitted: lasting(d.admitted), unproved: solved.unproved, refused: refused, now: world.Now}
 
+	want := problem.unlessRespelled(solved.document, said)
 	plan := Plan{
 		Want:    want,
 		Write:   !policy.Equal(want, world.Gateway.Policy),
 		Hash:    hash(d.admitted, nil),
+		Size:    problem.compiler.meter().measure(want),
 		Refused: refused,
 		Due:     nextDue(claims, refused, world.Now),
 		Foreknown: Foreknown{
@@ -60,13 +67,9 @@ func Make(world World, limits Limits) (Plan, error) {
 			Announced:    announced(world, d.admitted, said.leftovers),
 			HadDirectory: world.Accounts.Availability() == directory.Known || recorded.Gateway.HadDirectory,
 		},
-	}
-	if want != nil {
-		plan.Size = measure(want, limits.Accounting)
+		draft: d,
 	}
 	plan.Drift = plan.Write && len(said.leftovers) == 0 && drifted(hash(said.accesses, said.strange), recorded.Gateway)
-	d.verdict = verdict{admitted: lasting(d.admitted), refused: refused, now: world.Now}
-	plan.draft = d
 	plan.Changes = changes(claims, standing, d.verdict, said)
 	if until := recorded.Gateway.ContestedUntil(); plan.Drift && world.Now.Before(until) && !plan.Revokes() {
 		plan.putOff(until, standing)
@@ -87,6 +90,7 @@ func leaveAlone(world World, limits Limits, blocked *grant.Error, said reading) 
 	plan := Plan{
 		Want:      world.Gateway.Policy,
 		Hash:      hash(said.accesses, said.strange),
+		Size:      meter{limits.Accounting, world.Gateway.Gateway.Partition()}.measure(world.Gateway.Policy),
 		Changes:   changes(claims, nil, verdict{}, reading{}),
 		Status:    statuses(world, claims, verdict{}),
 		Refused:   world.Gateway.Recorded.Gateway.Refused,
@@ -95,9 +99,6 @@ func leaveAlone(world World, limits Limits, blocked *grant.Error, said reading) 
 		Due:       nextDue(claims, nil, world.Now),
 		Foreknown: world.Gateway.Recorded.Gateway.Foreknown,
 		draft:     draft{claims: claims},
-	}
-	if world.Gateway.Policy != nil {
-		plan.Size = measure(world.Gateway.Policy, limits.Accounting)
 	}
 	return plan
 }

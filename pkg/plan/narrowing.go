@@ -24,6 +24,37 @@ func (n narrowing) lists() map[string]string {
 	return map[string]string{keyVPCE: n.vpce, keyVPC: n.vpc, keyIP: n.ip}
 }
 
+// canonicalSources spells addresses and ranges in the one way that grant.Parse does
+// so that a policy written in another spelling says the same.
+func canonicalSources(values []string) []string {
+	canonical := make([]string, len(values))
+	for i, value := range values {
+		canonical[i] = canonicalSource(value)
+	}
+	return canonical
+}
+
+// canonicalSource spells one address or range. An IPv4 address that is written as
+// an IPv6 one is the IPv4 address, and a range of one address is the address. What
+// is neither stays as it is.
+// https://www.rfc-editor.org/rfc/rfc4291#section-2.5.5.2
+func canonicalSource(value string) string {
+	if address, err := netip.ParseAddr(value); err == nil {
+		return address.Unmap().String()
+	}
+	prefix, err := netip.ParsePrefix(value)
+	if err != nil {
+		return value
+	}
+	if prefix.Addr().Is4In6() && prefix.Bits() >= 96 {
+		prefix = netip.PrefixFrom(prefix.Addr().Unmap(), prefix.Bits()-96)
+	}
+	if prefix.IsSingleIP() {
+		return prefix.Addr().String()
+	}
+	return prefix.Masked().String()
+}
+
 // example is the context of a call that meets the narrowing.
 func (n narrowing) example() map[string][]string {
 	context := make(map[string][]string)
@@ -35,6 +66,56 @@ func (n narrowing) example() map[string][]string {
 		}
 	}
 	return context
+}
+
+// places are values of each element that meet the narrowing, all that it lists, and
+// some just beside them that do not unless another of its values says so.
+func (n narrowing) places() map[string][]string {
+	all := make(map[string][]string)
+	for key, list := range n.lists() {
+		if list == "" {
+			continue
+		}
+		for value := range strings.SplitSeq(list, ",") {
+			all[key] = append(all[key], around(value)...)
+		}
+	}
+	return all
+}
+
+// around is the first and the last address of a range and the two beside it; what is
+// no range stands for itself, and has its longer neighbour beside it.
+func around(value string) []string {
+	prefix, err := netip.ParsePrefix(value)
+	if err != nil {
+		if address, err := netip.ParseAddr(value); err == nil {
+			return valid(address, address.Prev(), address.Next())
+		}
+		return []string{value, value + "0"}
+	}
+	first, last := prefix.Masked().Addr(), lastOf(prefix)
+	return valid(first, last, first.Prev(), last.Next())
+}
+
+// valid spells the addresses, but for those beyond the first or the last there is.
+func valid(addresses ...netip.Addr) []string {
+	var spelled []string
+	for _, address := range addresses {
+		if address.IsValid() {
+			spelled = append(spelled, address.String())
+		}
+	}
+	return spelled
+}
+
+// lastOf is the last address of a range: all bits behind its prefix are set.
+func lastOf(prefix netip.Prefix) netip.Addr {
+	bits := prefix.Masked().Addr().AsSlice()
+	for i := prefix.Bits(); i < 8*len(bits); i++ {
+		bits[i/8] |= 0x80 >> (i % 8)
+	}
+	last, _ := netip.AddrFromSlice(bits)
+	return last
 }
 
 // holds tells whether a call with this context meets the narrowing.

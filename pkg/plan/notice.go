@@ -89,6 +89,7 @@ var noticeOf = map[grant.Code]NoticeType{
 	grant.CodeQuarantined:   GrantQuarantined,
 	grant.CodePolicyRefused: GrantQuarantined,
 	grant.CodeRecreated:     GrantQuarantined,
+	grant.CodeProofFailed:   GrantQuarantined,
 }
 
 // expiringWithin is how long before its end a grant is told to end.
@@ -168,14 +169,12 @@ func (p Plan) Applied(first Plan, detail AppliedDetail) []Notice {
 // Interrupted tells of a search for bad principals that did not come to its end:
 // those of the detail that were let in are not by the policy in force.
 func (p Plan) Interrupted(inForce *policy.Document, detail AppliedDetail) []Notice {
-	c := p.draft.compiler
+	c := p.draft.problem.compiler
 	owned, _ := split(inForce, c.limits.Installation)
 	said := decompile(owned, c.resource, c.partition)
 	detail.PlanHash = hash(said.accesses, said.strange)
-	if inForce != nil {
-		size := measure(inForce, c.limits.Accounting)
-		detail.Bytes, detail.Statements = size.Bytes, size.Statements
-	}
+	size := c.meter().measure(inForce)
+	detail.Bytes, detail.Statements = size.Bytes, size.Statements
 	detail.Added, detail.Removed = []string{}, []string{}
 	return []Notice{{Type: PolicyApplied, Gateway: detail.Gateway, Detail: detail}}
 }

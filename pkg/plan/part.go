@@ -36,25 +36,27 @@ func (d draft) principals(standing bool) []string {
 
 // Part is the document of the plan with only the given principals in it, proved
 // as the whole is, and what names it; nil for no policy. Foreign statements are
-// always in it.
+// always in it. Of the principals, those that cannot be proved without the others
+// are left out of it.
 func (p Plan) Part(principals []string) (document *policy.Document, named string, err error) {
-	part := make(map[access]bool)
+	var part []access
 	for a := range p.draft.admitted {
 		if slices.Contains(principals, a.principal()) {
-			part[a] = true
+			part = append(part, a)
 		}
 	}
-	document, err = p.draft.document(part)
-	return document, hash(part, nil), err
+	slices.SortFunc(part, compareAccess)
+	solved, err := p.draft.problem.solve(part)
+	return solved.document, hash(setOf(solved.admitted), nil), err
 }
 
 // Stuck says where every row stands when the plan could not be carried out: who is
 // let in by the policy in force, and why nobody else is.
 func (p Plan) Stuck(inForce *policy.Document, refused map[string]Refusal, failure *grant.Error) map[grant.Key]grant.Status {
 	d := p.draft
-	owned, _ := split(inForce, d.compiler.limits.Installation)
+	owned, _ := split(inForce, d.problem.compiler.limits.Installation)
 	v := verdict{
-		admitted: lasting(decompile(owned, d.compiler.resource, d.compiler.partition).accesses),
+		admitted: lasting(decompile(owned, d.problem.compiler.resource, d.problem.compiler.partition).accesses),
 		refused:  refused, now: d.world.Now, planned: maps.Clone(d.verdict.admitted), failure: failure,
 	}
 	maps.DeleteFunc(v.planned, func(a access, _ bool) bool {
@@ -66,7 +68,7 @@ func (p Plan) Stuck(inForce *policy.Document, refused map[string]Refusal, failur
 
 // Owns tells whether a statement is one of this installation's.
 func (p Plan) Owns(s policy.Statement) bool {
-	return strings.HasPrefix(s.Sid, sidPrefix(p.draft.compiler.limits.Installation))
+	return strings.HasPrefix(s.Sid, sidPrefix(p.draft.problem.compiler.limits.Installation))
 }
 
 // Revokes tells whether the plan takes access from somebody.

@@ -60,7 +60,7 @@ func TestAPolicyNeverGoesOverItsLimits(t *testing.T) {
 		if written := len(p.Want.Bytes()); written > limits.MaxBytes || len(p.Want.Statements) > limits.MaxStatements {
 			t.Fatalf("%d bytes and %d statements, of %+v", written, len(p.Want.Statements), limits)
 		}
-		if p.Size != measure(p.Want, limits.Accounting) {
+		if p.Size != p.draft.problem.compiler.meter().measure(p.Want) {
 			t.Fatalf("it is said to have %+v", p.Size)
 		}
 		if p.Size.Bytes > limits.MaxBytes && slices.ContainsFunc(p.Changes, func(c Change) bool { return c.Verb == Add }) {
@@ -96,9 +96,9 @@ func TestWhoeverIsLeftOutWouldNotFit(t *testing.T) {
 			}
 			more := maps.Clone(admitted)
 			more[a] = true
-			statements := p.draft.compiler.compile(slices.Collect(maps.Keys(more)))
-			document := w.Gateway.Policy.WithStatements(append(slices.Clone(p.draft.foreign), statements...)...)
-			if size := measure(document, limits.Accounting); size.Bytes <= limits.MaxBytes && size.Statements <= limits.MaxStatements {
+			statements := p.draft.problem.compiler.compile(slices.Collect(maps.Keys(more)))
+			document := w.Gateway.Policy.WithStatements(append(slices.Clone(p.draft.problem.foreign), statements...)...)
+			if size := p.draft.problem.compiler.meter().measure(document); size.Bytes <= limits.MaxBytes && size.Statements <= limits.MaxStatements {
 				t.Fatalf("%+v was left out, and with it there would be %+v of %d bytes and %d statements", a, size, limits.MaxBytes, limits.MaxStatements)
 			}
 		}
@@ -223,7 +223,7 @@ func TestACallerIsLetInExactlyIfAnAdmittedGrantSaysSo(t *testing.T) {
 			if rapid.Bool().Draw(t, "from a VPC") {
 				context[keyVPC], context[keyVPCE] = []string{"vpc-0123456789abcdef0"}, []string{"vpce-0123456789abcdef0"}
 			}
-			allowed := p.draft.compiler.decide(&policy.Document{Version: policy.Version2012, Statements: owned}, probe{caller: caller, context: context, now: w.Now.Unix()}).Allowed
+			allowed := p.draft.problem.compiler.decide(&policy.Document{Version: policy.Version2012, Statements: owned}, probe{caller: caller, context: context, now: w.Now.Unix()}).Allowed
 			var wholly, partly bool
 			for _, row := range w.Rows {
 				if lets(row, w, caller, context) {

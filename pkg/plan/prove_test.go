@@ -157,7 +157,7 @@ func TestNoChangedPolicyPassesItsProof(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w, limits := genWorld(t)
 		d := made(t, w, limits).draft
-		want, err := d.document(d.admitted)
+		want, err := d.problem.document(slices.Collect(maps.Keys(d.admitted)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -167,11 +167,11 @@ func TestNoChangedPolicyPassesItsProof(t *testing.T) {
 				continue
 			}
 			placed[name]++
-			if err := prove(d.compiler, d.base, changed, d.foreign, d.admitted); grant.CodeOf(err) != CodeProofFailed {
+			if err := prove(d.problem, changed, d.admitted); grant.CodeOf(err) != grant.CodeProofFailed {
 				t.Fatalf("%s, and it passes: %v\n%v\n%v", name, err, want, changed)
 			}
 		}
-		if want != nil && prove(d.compiler, d.base, nil, d.foreign, d.admitted) == nil {
+		if want != nil && prove(d.problem, nil, d.admitted) == nil {
 			t.Fatal("its deletion passes")
 		}
 	})
