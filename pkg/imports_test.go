@@ -41,6 +41,8 @@ var arrows = map[string][]string{
 	// The stand-in must not agree with the product by sharing its code.
 	"pkg/sandbox/": {"pkg/policy", "pkg/sandbox/"},
 
+	"pkg/settings": {"pkg/plan", "pkg/grant"}, // parses what mains are given
+
 	"infra": {}, // tests only
 
 	"functions/":          {"functions/internal/boot", "pkg/"},

@@ -15,6 +15,7 @@ import (
 
 	"github.com/gateway-grants/gateway-grants/pkg/directory"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/settings"
 )
 
 func (p *program) approveCommand() *cobra.Command {
@@ -38,8 +39,8 @@ changed meanwhile stays held. It takes effect within about a minute.`,
 		},
 	}
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "approve what is shown without asking")
-	p.grantsTableFlag(cmd)
-	p.accountsTableFlag(cmd)
+	settingFlag(cmd, settings.GrantsTable)
+	settingFlag(cmd, settings.AccountsTable)
 	return cmd
 }
 

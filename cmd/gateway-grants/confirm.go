@@ -12,6 +12,7 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
+	"github.com/gateway-grants/gateway-grants/pkg/settings"
 )
 
 func (p *program) confirmCommand() *cobra.Command {
@@ -32,7 +33,7 @@ A principal that AWS did not know (Quarantined) is tried again by the same means
 			return p.confirm(cmd.Context(), strings.Join(args[:len(args)-1], ""), args[len(args)-1])
 		},
 	}
-	p.stateTableFlag(cmd)
+	settingFlag(cmd, settings.StateTable)
 	p.configFlag(cmd)
 	return cmd
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/settings"
 	"github.com/gateway-grants/gateway-grants/pkg/tables"
 )
 
@@ -52,7 +53,7 @@ is given. See the help of gateway-grants for GATEWAY and PRINCIPAL.`,
 	set.StringVar(&flags.reason, "reason", "", "why, in your own words")
 	set.BoolVar(&flags.replace, "replace", false, "write over another row of the same id")
 	completeWith(cmd, "follow", "identity", "name")
-	p.grantsTableFlag(cmd)
+	settingFlag(cmd, settings.GrantsTable)
 	p.configFlag(cmd)
 	return cmd
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
+	"github.com/gateway-grants/gateway-grants/pkg/settings"
 )
 
 func (p *program) listCommand() *cobra.Command {
@@ -32,8 +33,8 @@ nothing is recorded yet about the row as it is now.`,
 			return p.list(cmd.Context(), strings.Join(args, ""))
 		},
 	}
-	p.grantsTableFlag(cmd)
-	p.stateTableFlag(cmd)
+	settingFlag(cmd, settings.GrantsTable)
+	settingFlag(cmd, settings.StateTable)
 	return cmd
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
+	"github.com/gateway-grants/gateway-grants/pkg/settings"
 	"github.com/gateway-grants/gateway-grants/pkg/tables"
 )
 
@@ -139,7 +140,7 @@ func TestAnEmptyTableIsSaidToBeEmpty(t *testing.T) {
 
 func TestATableThatCannotProveItselfIsNotEmpty(t *testing.T) {
 	w := newWorld(t)
-	got := w.with(func(aws.Config, tables.Names) opened {
+	got := w.with(func(aws.Config, settings.Tables) opened {
 		return opened{grants: failingGrants{}, states: w.states}
 	}, "list")
 	if got.code != exitFailed || got.out != "" || !strings.Contains(got.err, "gateway * grant #meta is missing") {
@@ -149,7 +150,7 @@ func TestATableThatCannotProveItselfIsNotEmpty(t *testing.T) {
 
 func TestGrantsAreListedEvenIfTheirStatusesCannotBeRead(t *testing.T) {
 	w := listed(t)
-	got := w.with(func(aws.Config, tables.Names) opened {
+	got := w.with(func(aws.Config, settings.Tables) opened {
 		return opened{grants: w.grants, states: failingStates{}}
 	}, "list", "tools-abcdefghij")
 	if got.code != exitDone || strings.Count(got.out, "\n") != 8 || !strings.Contains(got.out, "a-admitted    444455556666 role/AgentRole  2099-02-01T00:00:00Z  Pending\n") {

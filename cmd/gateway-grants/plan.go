@@ -23,7 +23,6 @@ type unplanned struct{ error }
 func (u unplanned) Unwrap() error { return u.error }
 
 func (p *program) planCommand() *cobra.Command {
-	var flags deployment
 	cmd := &cobra.Command{
 		Use:   "plan [GATEWAY...]",
 		Short: "Show what a reconcile would change, without doing it",
@@ -39,14 +38,17 @@ on stderr, and every other one is planned all the same.`,
   gateway-grants plan '*' --output json`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			err := p.plan(cmd.Context(), args, flags.read(cmd))
+			d, err := readDeployment(cmd)
+			if err == nil {
+				err = p.plan(cmd.Context(), args, d)
+			}
 			if err != nil && !errors.Is(err, errChanges) {
 				return unplanned{err}
 			}
 			return err
 		},
 	}
-	p.deploymentFlags(cmd, &flags)
+	p.deploymentFlags(cmd)
 	return cmd
 }
 
@@ -66,21 +68,17 @@ type planned struct {
 	PlanHash      string        `json:"planHash"`
 }
 
-func (p *program) plan(ctx context.Context, names []string, flags deployment) error {
-	limits, err := flags.limits()
-	if err != nil {
-		return err
-	}
+func (p *program) plan(ctx context.Context, names []string, d deployment) error {
 	s, err := p.session(ctx)
 	if err != nil {
 		return err
 	}
-	gateways := flags.gateways(s.config)
+	gateways := d.gateways(s.config)
 	concerned, err := p.named(ctx, names, s, gateways)
 	if err != nil {
 		return err
 	}
-	run := planning{program: p, reconciler: p.reconciler(s.config, gateways, limits, flags.bus), limits: limits, texts: []planned{}}
+	run := planning{program: p, reconciler: p.reconciler(s.config, gateways, d), limits: d.limits, texts: []planned{}}
 	for _, gateway := range concerned {
 		if ctx.Err() == nil {
 			run.one(ctx, gateway)

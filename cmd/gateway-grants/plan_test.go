@@ -15,7 +15,7 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
-	"github.com/gateway-grants/gateway-grants/pkg/tables"
+	"github.com/gateway-grants/gateway-grants/pkg/settings"
 )
 
 func TestAPlanSaysWhatAReconcileWouldDoAndDoesNothing(t *testing.T) {
@@ -100,7 +100,7 @@ func (s statesBut) Load(ctx context.Context, gateway grant.Gateway) (plan.State,
 
 func (w *world) failing(failing map[string]error, args ...string) said {
 	w.t.Helper()
-	return w.with(func(aws.Config, tables.Names) opened {
+	return w.with(func(aws.Config, settings.Tables) opened {
 		return opened{grants: w.grants, states: statesBut{States: w.states, failing: failing}, directory: w.accounts}
 	}, args...)
 }
@@ -154,7 +154,7 @@ func TestAnInterruptedPlanSaysSoOnceAndShowsWhatItHas(t *testing.T) {
 	p := &program{
 		in: strings.NewReader(""), out: &out, err: &err, clock: agentcore.SystemClock(),
 		notices: func(aws.Config, string) reconcile.Notices { return w.bus },
-		open: func(aws.Config, tables.Names) opened {
+		open: func(aws.Config, settings.Tables) opened {
 			return opened{grants: w.grants, directory: w.accounts, states: statesBut{States: w.states, before: func() {
 				if readings++; readings == 2 {
 					interrupt()

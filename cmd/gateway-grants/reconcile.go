@@ -15,7 +15,6 @@ import (
 )
 
 func (p *program) reconcileCommand() *cobra.Command {
-	var flags deployment
 	cmd := &cobra.Command{
 		Use:   "reconcile [GATEWAY]",
 		Short: "Make a gateway's policy what its grants say: now, from here",
@@ -28,18 +27,18 @@ With '*' every managed gateway is reconciled, one after the other.`,
   gateway-grants reconcile tools-abcdefghij --output json`,
 		Args: between(0, 1, "an optional GATEWAY"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.reconcile(cmd.Context(), strings.Join(args, ""), flags.read(cmd))
+			d, err := readDeployment(cmd)
+			if err != nil {
+				return err
+			}
+			return p.reconcile(cmd.Context(), strings.Join(args, ""), d)
 		},
 	}
-	p.deploymentFlags(cmd, &flags)
+	p.deploymentFlags(cmd)
 	return cmd
 }
 
-func (p *program) reconcile(ctx context.Context, name string, flags deployment) error {
-	limits, err := flags.limits()
-	if err != nil {
-		return err
-	}
+func (p *program) reconcile(ctx context.Context, name string, d deployment) error {
 	s, err := p.session(ctx)
 	if err != nil {
 		return err
@@ -52,19 +51,19 @@ func (p *program) reconcile(ctx context.Context, name string, flags deployment) 
 	if err != nil {
 		return err
 	}
-	if !where.every && where.gateway.Account() != who.Account && flags.role == "" {
-		return refuse("gateway %s belongs to account %s and you are in %s: choose the right --profile, or name the --owner-role-name to assume there", where, where.gateway.Account(), who.Account)
+	if !where.every && where.gateway.Account() != who.Account && d.reach.Role == "" {
+		return refuse("gateway %s belongs to account %s and you are in %s: choose the right --profile, or name the role to assume there with --owner-role-name and --owner-accounts", where, where.gateway.Account(), who.Account)
 	}
-	gateways := flags.gateways(s.config)
+	gateways := d.gateways(s.config)
 	concerned, err := managed(ctx, where, gateways)
 	if err != nil {
 		return err
 	}
 	run := reconciling{
 		program:    p,
-		reconciler: p.reconciler(s.config, gateways, limits, flags.bus),
+		reconciler: p.reconciler(s.config, gateways, d),
 		cause:      reconcile.Cause{Text: "command line", By: who.ARN, RequestedAt: p.now()},
-		trustKnown: flags.trustKnown,
+		trustGiven: d.trustGiven,
 		texts:      []reconciled{},
 	}
 	if len(concerned) == 0 && !p.settings.json() {
@@ -81,7 +80,7 @@ type reconciling struct {
 	*program
 	reconciler *reconcile.Reconciler
 	cause      reconcile.Cause
-	trustKnown bool
+	trustGiven bool
 	unsettled  bool
 	texts      []reconciled // for JSON
 }
@@ -117,11 +116,10 @@ func (r *reconciling) one(ctx context.Context, gateway grant.Gateway) error {
 	return nil
 }
 
-// checkTrust refuses to end the access of accounts outside the organization for
-// no better reason than that nobody said here which of them the deployment
-// trusts.
+// checkTrust refuses to end the access of accounts outside the organization where
+// the command line was not given the accounts that the deployment trusts.
 func (r *reconciling) checkTrust(ctx context.Context, gateway grant.Gateway) error {
-	if r.trustKnown {
+	if r.trustGiven {
 		return nil
 	}
 	decided, err := r.reconciler.Plan(ctx, gateway)

@@ -175,10 +175,12 @@ func TestNobodyLosesAccessBecauseTheCommandLineWasNotToldWhomTheDeploymentTrusts
 	if got.code != exitNo || !strings.Contains(got.err, "TRUSTED_ACCOUNTS") || w.policyText(config.GatewayARN) != let {
 		t.Errorf("untold: exit %d\n%s\npolicy %s", got.code, got.err, w.policyText(config.GatewayARN))
 	}
-	t.Setenv("TRUSTED_ACCOUNTS", "999900001111,"+accountB)
-	w.done("reconcile")
-	if w.policyText(config.GatewayARN) != let {
-		t.Errorf("told by the variable: policy %s", w.policyText(config.GatewayARN))
+	for _, variable := range []string{"999900001111," + accountB, " 999900001111 , " + accountB + " "} {
+		t.Setenv("TRUSTED_ACCOUNTS", variable)
+		w.done("reconcile")
+		if w.policyText(config.GatewayARN) != let {
+			t.Errorf("TRUSTED_ACCOUNTS=%q: policy %s", variable, w.policyText(config.GatewayARN))
+		}
 	}
 	w.done("reconcile", "--trusted-accounts", "")
 	if text := w.policyText(config.GatewayARN); text != "" {
@@ -192,8 +194,8 @@ func TestAReconcileThatCannotBeRightIsRefused(t *testing.T) {
 		args   []string
 		says   string
 	}{
-		{"in somebody else's account", []string{"reconcile", gatewayARN, "--profile", "account-b"}, "gateway tools-abcdefghij belongs to account 111122223333 and you are in 444455556666: choose the right --profile, or name the --owner-role-name to assume there"},
-		{"an accounting that there is not", []string{"reconcile", gatewayARN, "--size-accounting", "guessed"}, "--size-accounting guessed is unknown: write expanded or submitted"},
+		{"in somebody else's account", []string{"reconcile", gatewayARN, "--profile", "account-b"}, "gateway tools-abcdefghij belongs to account 111122223333 and you are in 444455556666: choose the right --profile, or name the role to assume there with --owner-role-name and --owner-accounts"},
+		{"an accounting that there is not", []string{"reconcile", gatewayARN, "--size-accounting", "guessed"}, `read the settings: --size-accounting: "guessed" is not valid: write expanded or submitted (InvalidSettings)`},
 		{"two gateways", []string{"reconcile", gatewayARN, gatewayARN}, "reconcile takes an optional GATEWAY, and was given 2 arguments: see gateway-grants reconcile --help"},
 	}
 	for _, test := range tests {

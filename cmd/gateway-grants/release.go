@@ -17,7 +17,6 @@ import (
 )
 
 func (p *program) releaseCommand() *cobra.Command {
-	var flags deployment
 	r := releasing{program: p}
 	cmd := &cobra.Command{
 		Use:   "release --all",
@@ -38,7 +37,11 @@ With --dry-run nothing changes, and the exit code is 1 if anybody is let in. Wit
 			if !r.all {
 				return usage(cmd, "release takes --all: to end single grants, revoke them")
 			}
-			return r.run(cmd.Context(), flags)
+			d, err := readDeployment(cmd)
+			if err != nil {
+				return err
+			}
+			return r.run(cmd.Context(), d)
 		},
 	}
 	set := cmd.Flags()
@@ -46,7 +49,7 @@ With --dry-run nothing changes, and the exit code is 1 if anybody is let in. Wit
 	set.BoolVar(&r.keep, "keep", false, "leave whom was let in, knowingly")
 	set.BoolVar(&r.dryRun, "dry-run", false, "only show whom this would take access from")
 	cmd.MarkFlagsMutuallyExclusive("keep", "dry-run")
-	p.deploymentFlags(cmd, &flags)
+	p.deploymentFlags(cmd)
 	return cmd
 }
 
@@ -68,17 +71,13 @@ type releasedText struct {
 	Principals []string `json:"principals"` // of our statements, as they were found
 }
 
-func (r *releasing) run(ctx context.Context, flags deployment) error {
-	limits, err := flags.limits()
-	if err != nil {
-		return err
-	}
+func (r *releasing) run(ctx context.Context, d deployment) error {
 	s, err := r.session(ctx)
 	if err != nil {
 		return err
 	}
-	gateways := flags.gateways(s.config)
-	r.gateways, r.installation, r.texts = gateways, limits.Installation, []releasedText{}
+	gateways := d.gateways(s.config)
+	r.gateways, r.installation, r.texts = gateways, d.limits.Installation, []releasedText{}
 	if !r.keep && !r.dryRun {
 		// With the grants proved no more, no reconcile decides anything.
 		sentinel := tables.SentinelKey()

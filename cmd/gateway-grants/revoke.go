@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/settings"
 )
 
 func (p *program) revokeCommand() *cobra.Command {
@@ -33,7 +34,7 @@ principal are named.`,
 		},
 	}
 	cmd.Flags().StringVar(&role, "role", "", "the role that the principal was narrowed to")
-	p.grantsTableFlag(cmd)
+	settingFlag(cmd, settings.GrantsTable)
 	p.configFlag(cmd)
 	return cmd
 }

@@ -7,16 +7,16 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/gateway-grants/gateway-grants/pkg/tables"
+	"github.com/gateway-grants/gateway-grants/pkg/settings"
 )
 
-// settings are what flags and the environment say, for any command.
-type settings struct {
+// options are what flags and the environment say, for any command.
+type options struct {
 	profile, region string
 	output          string
 	noColor         bool
 	config          string // the file that gateway create writes
-	tables          tables.Names
+	tables          settings.Tables
 }
 
 const (
@@ -24,7 +24,7 @@ const (
 	outputJSON  = "json"
 )
 
-func (s settings) json() bool { return s.output == outputJSON }
+func (o options) json() bool { return o.output == outputJSON }
 
 func (p *program) rootCommand() *cobra.Command {
 	root := &cobra.Command{
@@ -56,11 +56,11 @@ Exit codes: 0 done, 1 no (bad input, call denied, policy not settled), 2 failed.
 		SilenceUsage:  true,
 		Args:          onlySubcommands,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-		PersistentPreRunE: func(*cobra.Command, []string) error {
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
 			if p.settings.output != outputTable && !p.settings.json() {
 				return refuse("--output %s is unknown: write %s or %s", p.settings.output, outputTable, outputJSON)
 			}
-			return nil
+			return p.readTables(cmd)
 		},
 	}
 	flags := root.PersistentFlags()
@@ -113,21 +113,6 @@ func counted(n int, what string) string {
 	return fmt.Sprint(n, " ", what, "s")
 }
 
-// The tables are named by flag, by the variable that the functions read too, or
-// by default.
-
-func (p *program) grantsTableFlag(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&p.settings.tables.Grants, "grants-table", setting("GRANTS_TABLE", tables.DefaultNames().Grants), "name of the grants table ($GRANTS_TABLE)")
-}
-
-func (p *program) accountsTableFlag(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&p.settings.tables.Accounts, "accounts-table", setting("ACCOUNTS_TABLE", tables.DefaultNames().Accounts), "name of the accounts table ($ACCOUNTS_TABLE)")
-}
-
-func (p *program) stateTableFlag(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&p.settings.tables.States, "state-table", setting("STATE_TABLE", tables.DefaultNames().States), "name of the state table ($STATE_TABLE)")
-}
-
 // configFlag lets a command read or write the file that describes a gateway.
 func (p *program) configFlag(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&p.settings.config, "config", "gateway_config.json", "file that describes the gateway")
@@ -136,19 +121,12 @@ func (p *program) configFlag(cmd *cobra.Command) {
 	}
 }
 
-func setting(variable, otherwise string) string {
-	if value := os.Getenv(variable); value != "" {
+// variable is an environment variable, or otherwise if it is unset or empty.
+func variable(name, otherwise string) string {
+	if value := os.Getenv(name); value != "" {
 		return value
 	}
 	return otherwise
-}
-
-// listSetting is a comma-separated list.
-func listSetting(variable string) []string {
-	if value := os.Getenv(variable); value != "" {
-		return strings.Split(value, ",")
-	}
-	return nil
 }
 
 func completeWith(cmd *cobra.Command, flag string, values ...string) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gateway-grants/gateway-grants/pkg/agentcore"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/settings"
 )
 
 // What a run ends with.
@@ -28,7 +29,7 @@ type program struct {
 	in       io.Reader
 	out, err io.Writer
 	clock    agentcore.Clock
-	settings settings
+	settings options
 	region   string // in use, once it is known
 	open     openTables
 	notices  openNotices
@@ -72,7 +73,7 @@ func isNo(err error) bool {
 		return true
 	}
 	code := grant.CodeOf(err)
-	return code == grant.CodeWrongAuthorizer || code == agentcore.CodeOtherTarget
+	return code == settings.CodeInvalid || code == grant.CodeWrongAuthorizer || code == agentcore.CodeOtherTarget
 }
 
 func (p *program) now() time.Time { return p.clock.Now() }

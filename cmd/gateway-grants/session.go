@@ -66,7 +66,7 @@ func (p *program) profileName(source string) string {
 	case source == config.CredentialsSourceName:
 		return "(environment)"
 	default:
-		return setting("AWS_PROFILE", setting("AWS_DEFAULT_PROFILE", "default"))
+		return variable("AWS_PROFILE", variable("AWS_DEFAULT_PROFILE", "default"))
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/dynamo"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
-	"github.com/gateway-grants/gateway-grants/pkg/tables"
+	"github.com/gateway-grants/gateway-grants/pkg/settings"
 )
 
 // grantsTable is the grants table as an admin uses it.
@@ -46,12 +46,12 @@ type directoryTable interface {
 }
 
 // openTables opens tables of the given names.
-type openTables func(config aws.Config, names tables.Names) opened
+type openTables func(config aws.Config, names settings.Tables) opened
 
 // openNotices reaches the bus of the given name.
 type openNotices func(config aws.Config, bus string) reconcile.Notices
 
-func openDynamo(config aws.Config, names tables.Names) opened {
+func openDynamo(config aws.Config, names settings.Tables) opened {
 	client := dynamodb.NewFromConfig(config)
 	return opened{
 		grants:    dynamo.NewGrants(client, names.Grants),

@@ -30,7 +30,7 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/lambda"
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/model"
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/sigv4"
-	"github.com/gateway-grants/gateway-grants/pkg/tables"
+	"github.com/gateway-grants/gateway-grants/pkg/settings"
 )
 
 const (
@@ -229,7 +229,7 @@ type said struct {
 // run runs the command line in the world.
 func (w *world) run(args ...string) said {
 	w.t.Helper()
-	return w.with(func(aws.Config, tables.Names) opened {
+	return w.with(func(aws.Config, settings.Tables) opened {
 		return opened{grants: w.grants, states: w.states, directory: w.accounts}
 	}, args...)
 }

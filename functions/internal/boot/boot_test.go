@@ -3,6 +3,7 @@ package boot
 import (
 	"bytes"
 	"encoding/json"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -15,69 +16,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gateway-grants/gateway-grants/pkg/handler"
-	"github.com/gateway-grants/gateway-grants/pkg/plan"
 )
-
-func environmentOf(variables map[string]string) *Environment {
-	return &Environment{lookup: func(name string) (string, bool) { value, ok := variables[name]; return value, ok }}
-}
-
-func TestAnEnvironmentThatSaysNothingMeansTheDefaults(t *testing.T) {
-	e := environmentOf(nil)
-	want := Tables{Grants: "gateway-grants", Accounts: "gateway-grants-accounts", States: "gateway-grants-state"}
-	if diff := cmp.Diff(want, e.Tables()); diff != "" {
-		t.Errorf("-want +got\n%s", diff)
-	}
-	if diff := cmp.Diff(plan.DefaultLimits(), e.Limits()); diff != "" || e.Bus() != "gateway-grants" {
-		t.Errorf("bus %s, -want +got\n%s", e.Bus(), diff)
-	}
-	if err := e.Err(); err != nil {
-		t.Error(err)
-	}
-}
-
-func TestAnEnvironmentIsReadIntoLimits(t *testing.T) {
-	e := environmentOf(map[string]string{
-		"TRUSTED_ACCOUNTS": " 777788889999, 999999999999,,777788889999", "OWNER_ACCOUNTS": "111122223333",
-		"GATEWAY_REGIONS": "us-east-1,us-gov-west-1", "SIZE_ACCOUNTING": "submitted", "INSTALLATION_ID": "dev2",
-		"EVENT_BUS": "arn:aws:events:us-east-1:111122223333:event-bus/x", "GRANTS_TABLE": "g", "ACCOUNTS_TABLE": "a", "STATE_TABLE": "s",
-	})
-	want := plan.DefaultLimits()
-	want.Trusted, want.Owners = []string{"777788889999", "999999999999"}, []string{"111122223333"}
-	want.Regions, want.Accounting, want.Installation = []string{"us-east-1", "us-gov-west-1"}, plan.SubmittedSize, "dev2"
-	if diff := cmp.Diff(want, e.Limits()); diff != "" {
-		t.Errorf("-want +got\n%s", diff)
-	}
-	if diff := cmp.Diff(Tables{"g", "a", "s"}, e.Tables()); diff != "" || e.Bus() != "arn:aws:events:us-east-1:111122223333:event-bus/x" {
-		t.Errorf("bus %s, -want +got\n%s", e.Bus(), diff)
-	}
-	if err := e.Err(); err != nil {
-		t.Error(err)
-	}
-}
-
-func TestEverythingWrongIsSaidAtOnce(t *testing.T) {
-	e := environmentOf(map[string]string{
-		"TRUSTED_ACCOUNTS": "11112222333", "OWNER_ACCOUNTS": "x", "GATEWAY_REGIONS": "everywhere",
-		"SIZE_ACCOUNTING": "guessed", "INSTALLATION_ID": "Not-This", "LOG_LEVEL": "LOUD",
-	})
-	e.Limits()
-	e.Log(&bytes.Buffer{})
-	err := e.Err()
-	if err == nil {
-		t.Fatal("no error")
-	}
-	for _, name := range []string{"TRUSTED_ACCOUNTS", "OWNER_ACCOUNTS", "GATEWAY_REGIONS", "SIZE_ACCOUNTING", "INSTALLATION_ID", "LOG_LEVEL"} {
-		if !strings.Contains(err.Error(), name) {
-			t.Errorf("%v does not name %s", err, name)
-		}
-	}
-}
 
 func TestALogLineBelongsToItsRequest(t *testing.T) {
 	var out bytes.Buffer
 	ctx := lambdacontext.NewContext(t.Context(), &lambdacontext.LambdaContext{AwsRequestID: "05be9129"})
-	log := environmentOf(map[string]string{"LOG_LEVEL": "warn"}).Log(&out)
+	log := newLog(&out, slog.LevelWarn)
 	log.InfoContext(ctx, "not of interest")
 	log.With("gateway", "gw").WithGroup("g").WarnContext(ctx, "of interest", "error", "x")
 

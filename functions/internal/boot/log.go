@@ -8,13 +8,9 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 )
 
-// Log writes one JSON object a line, each with the id of the request that it
-// belongs to. LOG_LEVEL is DEBUG, INFO (the default), WARN or ERROR.
-func (e *Environment) Log(to io.Writer) *slog.Logger {
-	var level slog.Level
-	if name := e.Or("LOG_LEVEL", "INFO"); level.UnmarshalText([]byte(name)) != nil {
-		e.fail("LOG_LEVEL", "is "+name+"; write DEBUG, INFO, WARN or ERROR")
-	}
+// newLog writes one JSON object a line, each with the id of the request that it
+// belongs to.
+func newLog(to io.Writer, level slog.Level) *slog.Logger {
 	return slog.New(requestHandler{slog.NewJSONHandler(to, &slog.HandlerOptions{Level: level})})
 }
 

@@ -1,3 +1,5 @@
+// Package boot is what the mains of the functions have in common: reading the
+// settings, logging, counting and starting.
 package boot
 
 import (
@@ -14,11 +16,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 
 	"github.com/gateway-grants/gateway-grants/pkg/handler"
+	"github.com/gateway-grants/gateway-grants/pkg/settings"
 )
 
 // Function is what every function's main composes its handler from.
 type Function struct {
-	*Environment
+	*settings.Reader // of the environment variables
 
 	AWS     aws.Config
 	Log     *slog.Logger
@@ -30,28 +33,28 @@ type Function struct {
 // process. A function that cannot start says why and ends with 1.
 func Run(compose func(Function) (handler any)) {
 	limitMemory(lambdacontext.MemoryLimitInMB)
-	handler, err := start(compose)
+	body, err := start(compose)
 	if err != nil {
 		slog.New(slog.NewJSONHandler(os.Stderr, nil)).Error("function cannot start", "error", err.Error())
 		os.Exit(1)
 	}
-	lambda.Start(handler)
+	lambda.Start(body)
 }
 
 func start(compose func(Function) any) (any, error) {
-	environment := NewEnvironment()
+	reader := settings.NewReader(settings.Variables(os.LookupEnv))
 	loaded, err := loadAWS(context.Background())
 	if err != nil {
 		return nil, err
 	}
-	handler := compose(Function{
-		Environment: environment,
-		AWS:         loaded,
-		Log:         environment.Log(os.Stdout),
-		Metrics:     NewMetrics(os.Stdout, lambdacontext.FunctionName, time.Now),
-		Now:         time.Now,
+	body := compose(Function{
+		Reader:  reader,
+		AWS:     loaded,
+		Log:     newLog(os.Stdout, reader.LogLevel()),
+		Metrics: NewMetrics(os.Stdout, lambdacontext.FunctionName, time.Now),
+		Now:     time.Now,
 	})
-	return handler, environment.Err()
+	return body, reader.Err()
 }
 
 // limitMemory has the garbage collector work harder before Lambda ends the
