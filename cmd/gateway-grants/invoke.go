@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"net/url"
 	"strings"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -22,18 +21,20 @@ type invokeFlags struct {
 func (p *program) invokeCommand() *cobra.Command {
 	var flags invokeFlags
 	cmd := &cobra.Command{
-		Use:   "invoke [URL]",
+		Use:   "invoke [URL | GATEWAY]",
 		Short: "Call a gateway as you are: list its tools, or call one",
 		Long: `Call a gateway as you are: list its tools, or call one.
 
 Prints who the caller is, then SUCCESS with the tools, or FAILED with the status and
-the body of the refusal, and exits with 1. URL is the gateway's, ending in /mcp; left
-out, it is that of gateway_config.json.`,
+the body of the refusal, and exits with 1. Name the gateway by its URL, with or without
+/mcp, by its host, its ARN, or its id in your Region; left out, it is that of
+gateway_config.json. At a custom domain the Region to sign for comes from --region.`,
 		Example: `  gateway-grants invoke --profile account-b
   gateway-grants invoke https://tools-abcdefghij.gateway.bedrock-agentcore.us-east-1.amazonaws.com/mcp
+  gateway-grants invoke https://mcp.example.com/mcp --region us-east-1
   gateway-grants invoke --tool echo-tools___echo_message --arg message=hello
   gateway-grants invoke --tool calc___add --arg a:=1 --arg b:=2`,
-		Args: between(0, 1, "an optional URL"),
+		Args: between(0, 1, "an optional URL, id or ARN"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return p.invoke(cmd.Context(), strings.Join(args, ""), flags)
 		},
@@ -46,7 +47,7 @@ out, it is that of gateway_config.json.`,
 	return cmd
 }
 
-func (p *program) invoke(ctx context.Context, gatewayURL string, flags invokeFlags) error {
+func (p *program) invoke(ctx context.Context, name string, flags invokeFlags) error {
 	if flags.json {
 		p.settings.output = outputJSON
 	}
@@ -54,10 +55,11 @@ func (p *program) invoke(ctx context.Context, gatewayURL string, flags invokeFla
 	if err != nil {
 		return err
 	}
-	if gatewayURL, err = p.gatewayURL(gatewayURL); err != nil {
+	s, err := p.session(ctx)
+	if err != nil {
 		return err
 	}
-	s, err := p.session(ctx)
+	at, err := p.endpoint(ctx, name, s)
 	if err != nil {
 		return err
 	}
@@ -65,9 +67,9 @@ func (p *program) invoke(ctx context.Context, gatewayURL string, flags invokeFla
 	if err != nil {
 		return err
 	}
-	call := invocation{Profile: s.profile, Account: who.Account, Caller: who.ARN, URL: gatewayURL, Tool: flags.tool}
+	call := invocation{Profile: s.profile, Account: who.Account, Caller: who.ARN, URL: at.URL, Tool: flags.tool}
 	p.sayCaller(call)
-	err = call.make(ctx, arguments, mcpclient.Options{Credentials: s.config.Credentials, Region: p.signingRegion(gatewayURL, s), Now: p.now})
+	err = call.make(ctx, arguments, mcpclient.Options{Credentials: s.config.Credentials, Region: at.Region, Now: p.now})
 	if refused, ok := errors.AsType[*mcpclient.RefusedError](err); ok {
 		call.Refused = &refusedText{Status: refused.Status, Body: refused.Body, Message: refused.Error(), Denied: refused.Denied()}
 		err = nil
@@ -76,35 +78,6 @@ func (p *program) invoke(ctx context.Context, gatewayURL string, flags invokeFla
 		return err
 	}
 	return p.sayInvoked(call)
-}
-
-// gatewayURL is the one given or that of the configuration file.
-func (p *program) gatewayURL(given string) (string, error) {
-	if given == "" {
-		config, err := readGatewayConfig(p.settings.config)
-		if err != nil {
-			return "", err
-		}
-		if config == nil {
-			return "", refuse("no URL is given and there is no %s: give the gateway's URL, which ends in /mcp", p.settings.config)
-		}
-		given = config.GatewayURL
-	}
-	parsed, err := url.Parse(given)
-	if err != nil || parsed.Host == "" || parsed.Scheme != "https" && parsed.Scheme != "http" {
-		return "", refuse("%q is not a gateway's URL: write https://ID.gateway.bedrock-agentcore.REGION.amazonaws.com/mcp", given)
-	}
-	return given, nil
-}
-
-// signingRegion is "" where the URL, being one that AWS gave, names the region
-// itself: the caller's own region may be another.
-func (p *program) signingRegion(gatewayURL string, s *session) string {
-	parsed, err := url.Parse(gatewayURL)
-	if err == nil && strings.Contains(parsed.Hostname(), ".amazonaws.com") {
-		return p.settings.region
-	}
-	return s.config.Region
 }
 
 // toolArguments reads name=text and name:=JSON.

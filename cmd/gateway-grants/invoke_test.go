@@ -62,8 +62,10 @@ func TestACallThatCannotBeMadeIsRefusedBeforeItIs(t *testing.T) {
 		args   []string
 		says   string
 	}{
-		{"no URL, and no file", nil, "no URL is given and there is no gateway_config.json: give the gateway's URL, which ends in /mcp"},
-		{"a name instead of a URL", []string{"tools-abcdefghij"}, "\"tools-abcdefghij\" is not a gateway's URL: write https://ID.gateway.bedrock-agentcore.REGION.amazonaws.com/mcp"},
+		{"no URL, and no file", nil, "no gateway is named and there is no gateway_config.json: give the gateway's URL, id or ARN"},
+		{"an ARN of something else", []string{"arn:aws:s3:::bucket"}, "\"arn:aws:s3:::bucket\" is not the ARN of a gateway: write arn:aws:bedrock-agentcore:REGION:ACCOUNT:gateway/ID"},
+		{"a scheme that no call has", []string{"ftp://mcp.example.com/mcp"}, "\"ftp://mcp.example.com/mcp\" is not a gateway's URL (its scheme is ftp, not https): write https://ID.gateway.bedrock-agentcore.REGION.amazonaws.com/mcp, or the gateway's id or ARN"},
+		{"a custom domain says no Region", []string{"https://mcp.example.com/mcp"}, "https://mcp.example.com/mcp does not say in which Region the gateway is, and the call has to be signed for it: add --region"},
 		{"arguments of no tool", []string{w.url, "--arg", "a=b"}, "--arg is for a tool: name it with --tool"},
 		{"an argument without a name", []string{w.url, "--tool", "x", "--arg", "hello"}, "--arg \"hello\" has no name: write name=text, or name:=JSON"},
 		{"an argument that is no JSON", []string{w.url, "--tool", "x", "--arg", "a:=hello"}, "--arg \"a:=hello\" is not JSON after := (invalid character 'h' looking for beginning of value): correct it, or write a=text"},

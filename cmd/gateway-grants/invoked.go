@@ -63,10 +63,19 @@ func hint(refused refusedText, i invocation) string {
 	case refused.Status == http.StatusBadRequest && i.Tool != "":
 		return "Hint: check the tool's name and arguments: gateway-grants invoke without --tool lists the tools."
 	case refused.Status == http.StatusNotFound:
-		return "Hint: there is no gateway at this URL: check it against gateway_url in gateway_config.json."
+		return notFoundHint(i.URL)
 	default:
 		return "Hint: the gateway did not answer the call; try again, and look at the gateway's logs if it stays so."
 	}
+}
+
+// notFoundHint tells a path that is not that of MCP from a gateway that is not
+// there.
+func notFoundHint(url string) string {
+	if !strings.HasSuffix(url, "/mcp") {
+		return "Hint: there is no gateway at this URL: a gateway speaks MCP at a path that ends in /mcp, so try " + strings.TrimSuffix(url, "/") + "/mcp."
+	}
+	return "Hint: there is no gateway at this URL: check it against gateway_url in gateway_config.json, or what its owner says."
 }
 
 // answerText is what a tool answered: its texts as they are, anything else as

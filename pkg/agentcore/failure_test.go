@@ -133,8 +133,9 @@ func TestEveryFailureOfAReadIsToldApart(t *testing.T) {
 		{"AWS failed", refuse(500, "InternalServerException", "oops"), reconcile.CodeUnknown, 3},
 		{"the connection ended", hangUp, reconcile.CodeUnknown, 3},
 		{"the ARN is refused", refuse(400, "ValidationException", "bad ARN"), reconcile.CodeUnknown, 1},
-		{"the document cannot be understood", say(200, `{"policy":"{\"Statement\": "}`), reconcile.CodeReadFailed, 1},
-		{"the document is another kind of JSON", say(200, `{"policy":"[]"}`), reconcile.CodeReadFailed, 1},
+		{"the document cannot be understood", say(200, `{"policy":"{\"Statement\": "}`), reconcile.CodeUnreadablePolicy, 1},
+		{"the document is another kind of JSON", say(200, `{"policy":"[]"}`), reconcile.CodeUnreadablePolicy, 1},
+		{"which statements count is not known", say(200, `{"policy":"{\"Statement\":[],\"Statement\":[]}"}`), reconcile.CodeUnreadablePolicy, 1},
 	}
 	for _, test := range tests {
 		t.Run(test.reason, func(t *testing.T) {

@@ -163,8 +163,8 @@ func isManaged(ctx context.Context, client Control, arn string) (managed, exists
 }
 
 // Policy reads the resource policy, nil for none. A document that cannot be
-// understood fails with reconcile.CodeReadFailed: taken for none, it would be
-// overwritten.
+// understood fails with reconcile.CodeUnreadablePolicy: taken for none, it would
+// be overwritten, and with it what others stated.
 func (g *Gateways) Policy(ctx context.Context, gateway grant.Gateway) (*policy.Document, error) {
 	op := "read the resource policy of " + gateway.ARN()
 	client, err := g.of(ctx, gateway)
@@ -190,7 +190,10 @@ func (g *Gateways) Policy(ctx context.Context, gateway grant.Gateway) (*policy.D
 	}
 	document, err := policy.Parse([]byte(text))
 	if err != nil {
-		return nil, &grant.Error{Code: reconcile.CodeReadFailed, Op: op, Hint: "it is left as it is until somebody corrects it", Err: err}
+		return nil, &grant.Error{
+			Code: reconcile.CodeUnreadablePolicy, Op: op,
+			Hint: "it is left as it is, revocations included, until an admin of the gateway corrects it or deletes it (aws bedrock-agentcore-control get-resource-policy shows it); the next sweep then puts the grants back", Err: err,
+		}
 	}
 	return document, nil
 }

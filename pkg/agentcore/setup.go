@@ -109,6 +109,15 @@ func (s Setup) Gateway(ctx context.Context, spec GatewaySpec) (SetUp, error) {
 	}, nil
 }
 
+// URL is where a gateway of the caller's is called, as AWS tells it.
+func (s Setup) URL(ctx context.Context, id string) (string, error) {
+	answer, err := s.Control.GetGateway(ctx, &control.GetGatewayInput{GatewayIdentifier: aws.String(id)})
+	if err != nil {
+		return "", fmt.Errorf("read gateway %s: %w", id, err)
+	}
+	return aws.ToString(answer.GatewayUrl), nil
+}
+
 // gatewayNamed is the id of the caller's gateway of that name, "" for none. A
 // name is unique within an account and region.
 // https://docs.aws.amazon.com/bedrock-agentcore-control/latest/APIReference/API_CreateGateway.html

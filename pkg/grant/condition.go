@@ -38,7 +38,8 @@ func (r *reader) conditions() Conditions {
 }
 
 // conditionValues reads one kind of condition: its values in their canonical
-// spelling, sorted, each once.
+// spelling, sorted, each once. Of a value that is none, canonical returns "" and
+// what is wrong with it, or nothing where the example says it all.
 func (r *reader) conditionValues(name string, value any, canonical func(string) (string, string), example string) []string {
 	values, ok := textList(value)
 	if !ok || len(values) == 0 {
@@ -47,7 +48,7 @@ func (r *reader) conditionValues(name string, value any, canonical func(string) 
 	}
 	for i, v := range values {
 		var wrong string
-		if values[i], wrong = canonical(v); wrong != "" {
+		if values[i], wrong = canonical(v); values[i] == "" {
 			r.fail(CodeInvalidCondition, "read conditions "+name+" "+quote(v), wrong+"write values such as "+example)
 			return nil
 		}
@@ -56,24 +57,16 @@ func (r *reader) conditionValues(name string, value any, canonical func(string) 
 	return slices.Compact(values)
 }
 
-// notOfTheForm begins a hint where the value's form says all that is wrong.
-const notOfTheForm = "this is none: "
-
 func idOf(form *regexp.Regexp) func(string) (string, string) {
-	return func(s string) (string, string) {
-		if !form.MatchString(s) {
-			return "", notOfTheForm
-		}
-		return s, ""
-	}
+	return func(s string) (string, string) { return form.FindString(s), "" }
 }
 
 // mapped holds every IPv4-mapped address:
 // https://www.rfc-editor.org/rfc/rfc4291#section-2.5.5.2
 var mapped = netip.MustParsePrefix("::ffff:0:0/96")
 
-// canonicalRange is the one spelling of an address or a range, or why it is
-// none. A caller's address has one form, so all spellings of a range let in the
+// canonicalRange is the one spelling of an address or a range, or "" and why it
+// is none. A caller's address has one form, so all spellings of a range let in the
 // same callers: a mapped address is the IPv4 address, case and zeros do not
 // count, and a range of one address is the address. AWS does not document whether
 // an IPv6 range that holds all mapped addresses lets in callers by IPv4, so that
@@ -87,7 +80,7 @@ func canonicalRange(s string) (canonical, wrong string) {
 	}
 	prefix, err := netip.ParsePrefix(s)
 	if err != nil {
-		return "", notOfTheForm
+		return "", ""
 	}
 	if prefix.Addr().Is6() && prefix.Overlaps(mapped) {
 		bits := prefix.Bits() - mapped.Bits()

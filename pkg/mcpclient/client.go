@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"regexp"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -102,9 +101,6 @@ func (c *Client) Call(ctx context.Context, tool string, arguments map[string]any
 // Close ends the connection.
 func (c *Client) Close() error { return c.session.Close() }
 
-// https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/gateway-using.html
-var awsHost = regexp.MustCompile(`^[^.]+\.gateway\.bedrock-agentcore\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?$`)
-
 func regionOf(gatewayURL, given string) (string, error) {
 	parsed, err := url.Parse(gatewayURL)
 	if err != nil || parsed.Host == "" {
@@ -113,8 +109,8 @@ func regionOf(gatewayURL, given string) (string, error) {
 	if given != "" {
 		return given, nil
 	}
-	if m := awsHost.FindStringSubmatch(parsed.Hostname()); m != nil {
-		return m[1], nil
+	if endpoint, err := ParseEndpoint(gatewayURL); err == nil && endpoint.Region != "" {
+		return endpoint.Region, nil
 	}
 	return "", fmt.Errorf("gateway URL %s names no AWS region: give the region to sign for", gatewayURL)
 }

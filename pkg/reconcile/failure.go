@@ -17,6 +17,7 @@ const (
 	CodeUnknownOutcome   grant.Code = "UnknownOutcome"        // the write may or may not have taken effect
 	CodeContended        grant.Code = "Contended"             // what was written was not what was read; given up for now
 	CodeReadFailed       grant.Code = "ReadFailed"            // something could not be read completely
+	CodeUnreadablePolicy grant.Code = "UnreadablePolicy"      // the gateway's policy is no policy document that can be understood
 	CodeUnknown          grant.Code = "Unknown"
 
 	CodeRecordedMeanwhile grant.Code = "RecordedMeanwhile" // the state is no longer the one loaded
