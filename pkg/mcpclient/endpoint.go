@@ -71,8 +71,8 @@ func ParseEndpoint(text string) (Endpoint, error) {
 	if path == "" {
 		path = mcpPath
 	}
-	found := awsHost.FindStringSubmatch(parsed.Hostname())
-	if found == nil || found[2] != suffixOf(found[1]) {
+	region := regionOfHost(parsed.Hostname())
+	if region == "" {
 		if isAWS(parsed.Hostname()) {
 			return Endpoint{}, errors.New("AWS serves no gateway at such a host")
 		}
@@ -86,7 +86,16 @@ func ParseEndpoint(text string) (Endpoint, error) {
 		return Endpoint{}, fmt.Errorf("its path is %s, and a gateway speaks MCP at %s", path, mcpPath)
 	}
 	parsed.Path, parsed.RawPath = path, ""
-	return Endpoint{URL: parsed.String(), Region: found[1]}, nil
+	return Endpoint{URL: parsed.String(), Region: region}, nil
+}
+
+// regionOfHost is the Region that a host of AWS's for gateways names, "" of any
+// other host.
+func regionOfHost(host string) string {
+	if found := awsHost.FindStringSubmatch(host); len(found) == 3 && found[2] == suffixOf(found[1]) {
+		return found[1]
+	}
+	return ""
 }
 
 // isAWS tells whether a host is AWS's. Those of VPC endpoints are left out: there

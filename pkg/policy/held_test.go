@@ -118,7 +118,7 @@ func TestHowFarAStatementReaches(t *testing.T) {
 		"the account":        {"an account is everyone in it", deny(`"Principal":{"AWS":"555566667777"}`), nil, policy.Always},
 		"the role":           {"the role itself", deny(`"Principal":{"AWS":"` + agent + `"}`), nil, policy.Always},
 		"another account":    {"it is about others", deny(`"Principal":{"AWS":"` + other + `"}`), nil, policy.Never},
-		"all but the role":   {"the role is spared, its session is not, and AWS asks for both", deny(`"NotPrincipal":{"AWS":["` + agent + `","555566667777","arn:aws:sts::555566667777:assumed-role/Agent/s1"]}`), nil, policy.Never},
+		"all but the role":   {"the role, its account and its session are spared", deny(`"NotPrincipal":{"AWS":["` + agent + `","555566667777","arn:aws:sts::555566667777:assumed-role/Agent/s1"]}`), nil, policy.Never},
 		"another gateway":    {"it is about another resource", `{"Statement":[{"Effect":"Deny",` + everyone + `,"Action":"` + invoke + `","Resource":"` + gatewayARN + `"}]}`, nil, policy.Never},
 		"an endpoint":        {"the call may come through it or not", deny(everyone + `,"Condition":{"StringNotEquals":{"aws:SourceVpce":"vpce-1"}}`), nil, policy.Sometimes},
 		"plain HTTP":         {"no gateway is called so", deny(everyone + `,"Condition":{"Bool":{"aws:SecureTransport":"false"}}`), nil, policy.Never},
