@@ -14,6 +14,7 @@ import (
 
 	"github.com/gateway-grants/gateway-grants/pkg/dynamo"
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/cloud"
+	"github.com/gateway-grants/gateway-grants/pkg/sandbox/delivery"
 	"github.com/gateway-grants/gateway-grants/pkg/tables"
 )
 
@@ -23,7 +24,7 @@ const bus = "gateway-grants"
 // deployment is what a deployed template would make in account A: tables whose
 // streams, rules whose events and schedules whose ticks reach our functions.
 type deployment struct {
-	streams    []*cloud.StreamMapping
+	streams    []*delivery.StreamMapping
 	deliveries []*cloud.Delivery
 	schedules  []*cloud.Schedule
 }
@@ -60,8 +61,9 @@ func (d *deployment) tables(ctx context.Context, config aws.Config, functions *r
 		if err != nil {
 			return fmt.Errorf("finding the stream of table %s: %w", name, err)
 		}
-		d.streams = append(d.streams, cloud.NewStreamMapping(streams, aws.ToString(table.Table.LatestStreamArn),
-			functions.processes["table-changes"], functionARN("table-changes"), cloud.StreamOptions{ReportBatchItemFailures: true}, log))
+		stream := &delivery.DynamoDBStream{Client: streams, ARN: aws.ToString(table.Table.LatestStreamArn)}
+		d.streams = append(d.streams, delivery.NewStreamMapping(stream, stream.ARN,
+			functions.processes["table-changes"], functionARN("table-changes"), delivery.StreamOptions{ReportBatchItemFailures: true}, log))
 	}
 	return nil
 }
@@ -72,7 +74,7 @@ func (d *deployment) events(ctx context.Context, moto *cloud.Moto, functions *ru
 	if _, err := client.CreateEventBus(ctx, &eventbridge.CreateEventBusInput{Name: aws.String(bus)}); err != nil {
 		return fmt.Errorf("making the event bus: %w", err)
 	}
-	delivery, err := cloud.NewDelivery(ctx, config, accountA, "gateway-events", []cloud.Rule{
+	gatewayEvents, err := cloud.NewDelivery(ctx, config, accountA, "gateway-events", []cloud.Rule{
 		{Name: "reconcile-requested", Bus: bus, Pattern: `{"source":["gateway-grants"],"detail-type":["Reconcile Requested"],"detail":{"gateway":[{"prefix":"arn:"}]}}`},
 		{Name: "gateway-touched", Bus: "default", Pattern: `{"source":["aws.bedrock-agentcore"],"detail-type":["AWS API Call via CloudTrail"]}`},
 	}, functions.processes["gateway-events"], log)
@@ -93,7 +95,7 @@ func (d *deployment) events(ctx context.Context, moto *cloud.Moto, functions *ru
 	if err != nil {
 		return err
 	}
-	d.deliveries = append(d.deliveries, delivery, everyGateway, accounts)
+	d.deliveries = append(d.deliveries, gatewayEvents, everyGateway, accounts)
 	return nil
 }
 

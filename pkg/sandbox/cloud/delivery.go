@@ -101,7 +101,7 @@ func (d *Delivery) Run(ctx context.Context) {
 		if err != nil {
 			if ctx.Err() == nil {
 				d.log.ErrorContext(ctx, "events cannot be read, will be tried again", "error", err)
-				pause(ctx, nil, retryAfter)
+				time.Sleep(retryAfter)
 			}
 			continue
 		}

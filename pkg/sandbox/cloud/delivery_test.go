@@ -182,3 +182,28 @@ func TestAScheduleInvokesAtOnceAndThenAtItsRate(t *testing.T) {
 		t.Errorf("the function got %s, want %s", got, want)
 	}
 }
+
+// handler is a function that keeps the payloads it was given, and answers them
+// as told.
+type handler struct {
+	answer func(call int, payload []byte) lambda.Result
+
+	mu       sync.Mutex
+	payloads [][]byte
+}
+
+func (h *handler) Invoke(_ context.Context, payload, _ []byte) (lambda.Result, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.payloads = append(h.payloads, payload)
+	if h.answer == nil {
+		return lambda.Result{Payload: []byte("null")}, nil
+	}
+	return h.answer(len(h.payloads), payload), nil
+}
+
+func (h *handler) given() [][]byte {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return append([][]byte(nil), h.payloads...)
+}

@@ -43,20 +43,22 @@ type AsyncSettings struct {
 	OnFailure string `json:"onFailure"`
 }
 
-// DeployedMapping is an event source mapping of a DynamoDB stream.
+// DeployedMapping is an event source mapping of a DynamoDB stream or an SQS queue.
 type DeployedMapping struct {
 	UUID                    string   `json:"uuid"`
 	Function                string   `json:"function"` // ARN
-	Stream                  string   `json:"stream"`   // ARN
+	Source                  string   `json:"source"`   // ARN of the stream or queue
 	Enabled                 bool     `json:"enabled"`
-	StartingPosition        string   `json:"startingPosition"`
+	StartingPosition        string   `json:"startingPosition"` // of a stream
 	BatchSize               int      `json:"batchSize"`
 	BisectOnError           bool     `json:"bisectOnError"`
 	ReportBatchItemFailures bool     `json:"reportBatchItemFailures"`
 	Retries                 int      `json:"retries"` // -1: without end
 	MaxAge                  int      `json:"maxAge"`  // seconds; -1: without end
 	OnFailure               string   `json:"onFailure"`
-	Filters                 []string `json:"filters"` // event patterns
+	Filters                 []string `json:"filters"`            // event patterns
+	MaximumConcurrency      int      `json:"maximumConcurrency"` // of a queue; 0: none set
+	BatchingWindow          int      `json:"batchingWindow"`     // seconds
 }
 
 // DeployedSchedule is a schedule of EventBridge Scheduler.
@@ -73,11 +75,11 @@ type DeployedSchedule struct {
 	DeadLetter string `json:"deadLetter"`
 }
 
-// RuleMatch is an event that a rule's pattern has picked for a function or for
+// RuleMatch is an event that a rule's pattern has picked for a function, a queue or
 // another event bus.
 type RuleMatch struct {
 	Rule       string          `json:"rule"`   // ARN
-	Target     string          `json:"target"` // the function's or the bus's ARN
+	Target     string          `json:"target"` // ARN of the function, queue or bus
 	Role       string          `json:"role"`   // ARN; what the target is reached as, "" for none
 	Event      json.RawMessage `json:"event"`
 	Retries    *int            `json:"retries"`

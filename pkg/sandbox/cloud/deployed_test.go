@@ -125,7 +125,7 @@ func TestWhatIsDeployedIsToldInFull(t *testing.T) {
 			Async: cloud.AsyncSettings{Retries: aws.Int(2), MaxAge: aws.Int(300), OnFailure: queueARN},
 		}},
 		Mappings: []cloud.DeployedMapping{{
-			UUID: *mapping.UUID, Function: workerARN, Stream: stream, Enabled: true, StartingPosition: "TRIM_HORIZON", BatchSize: 7,
+			UUID: *mapping.UUID, Function: workerARN, Source: stream, Enabled: true, StartingPosition: "TRIM_HORIZON", BatchSize: 7,
 			BisectOnError: true, ReportBatchItemFailures: true, Retries: 0, MaxAge: -1, OnFailure: queueARN, Filters: []string{`{"eventName":["INSERT"]}`},
 		}},
 		Schedules: []cloud.DeployedSchedule{{

@@ -42,7 +42,11 @@ func newForwarded(t *testing.T) *forwarded {
 	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		var match cloud.RuleMatch
 		err := json.NewDecoder(r.Body).Decode(&match)
-		if err == nil {
+		switch {
+		case err == nil && strings.HasPrefix(match.Target, "arn:aws:sqs:"):
+			f.hub.send(string(match.Event))
+			return
+		case err == nil:
 			err = forwarding.Forward(r.Context(), match)
 		}
 		f.forwards <- err
@@ -111,7 +115,11 @@ func TestAnEventIsForwardedIfBothSidesAgree(t *testing.T) {
 	if err := <-f.forwards; err != nil {
 		t.Fatalf("the hub's bus takes events of the management account: %v", err)
 	}
-	events := f.hub.next()
+	var events []map[string]any
+	eventually(t, "the event is on the hub's bus", func() bool {
+		events = append(events, f.hub.next()...)
+		return len(events) > 0
+	})
 	if len(events) != 1 || events[0]["account"] != management || events[0]["detail-type"] != "AWS Service Event via CloudTrail" ||
 		named(events[0], "serviceEventDetails", "createAccountStatus", "accountId") != id {
 		t.Errorf("want CreateAccountResult of %s about %s, got %v", management, id, events)

@@ -51,6 +51,13 @@ func listenTo(t *testing.T, w *world, account, bus, pattern string) *told {
 	return l
 }
 
+// send puts an event into the queue, where the test runs rules' targets itself.
+func (l *told) send(event string) {
+	if _, err := l.queue.SendMessage(l.t.Context(), &sqs.SendMessageInput{QueueUrl: l.url, MessageBody: &event}); err != nil {
+		l.t.Error(err)
+	}
+}
+
 // next are the events since the last look.
 func (l *told) next() []map[string]any {
 	l.t.Helper()

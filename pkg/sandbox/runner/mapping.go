@@ -2,14 +2,17 @@ package runner
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"reflect"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/cloud"
-	"github.com/gateway-grants/gateway-grants/pkg/sandbox/eventpattern"
+	"github.com/gateway-grants/gateway-grants/pkg/sandbox/delivery"
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/iam"
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/lambda"
 )
@@ -18,10 +21,13 @@ import (
 // settings change, and while it is disabled.
 type mapping struct {
 	deployed cloud.DeployedMapping
-	stream   *cloud.StreamMapping // that runs, or has run last
-	stop     context.CancelFunc   // nil while nothing runs
-	ended    chan struct{}        // closed when what was last started has ended
+	source   deliverer          // that runs, or has run last
+	stop     context.CancelFunc // nil while nothing runs
+	ended    chan struct{}      // closed when what was last started has ended
 }
+
+// deliverer delivers what comes from a stream or a queue until its context ends.
+type deliverer interface{ Run(ctx context.Context) }
 
 // runMappings runs each mapping on its own; the caller holds r.reading.
 func (r *Runner) runMappings(deployed []cloud.DeployedMapping) {
@@ -52,14 +58,12 @@ func (r *Runner) runMapping(d cloud.DeployedMapping) error {
 	if m != nil {
 		r.haltMapping(m)
 	}
-	options, err := r.streamOptions(d)
+	next, err := r.newSource(d)
 	if err != nil {
 		return err
 	}
-	reader := dynamodbstreams.NewFromConfig(r.config(parseARN(d.Stream).region, r.credentialsOf(d.Function)))
-	next := cloud.NewStreamMapping(reader, d.Stream, poller{r, d.Function}, d.Function, options, r.Log.With("function", d.Function))
 	if m == nil {
-		m = &mapping{stream: next, ended: make(chan struct{})}
+		m = &mapping{source: next, ended: make(chan struct{})}
 		close(m.ended)
 		r.mappings[d.UUID] = m
 	}
@@ -69,23 +73,26 @@ func (r *Runner) runMapping(d cloud.DeployedMapping) error {
 		return nil
 	}
 	ctx, cancel := context.WithCancel(r.running)
-	from, previous, ended := m.stream, m.ended, make(chan struct{})
-	m.stop, m.ended, m.stream = cancel, ended, next
-	r.mu.Lock()
-	r.streams[d.UUID] = next
-	r.mu.Unlock()
+	from, previous, ended := m.source, m.ended, make(chan struct{})
+	m.stop, m.ended, m.source = cancel, ended, next
+	stream, isStream := next.(*delivery.StreamMapping)
+	if isStream {
+		r.mu.Lock()
+		r.streams[d.UUID] = stream
+		r.mu.Unlock()
+	}
 	r.spawn(func() {
 		defer close(ended)
 		<-previous
-		if before.Stream == d.Stream {
-			next.TakeOver(from)
+		if last, ok := from.(*delivery.StreamMapping); ok && isStream && before.Source == d.Source {
+			stream.TakeOver(last)
 		}
 		next.Run(ctx)
 	})
 	return nil
 }
 
-// haltMapping stops a mapping when it has dealt with the batch that it is at.
+// haltMapping stops a mapping when it has dealt with what it is at.
 func (r *Runner) haltMapping(m *mapping) {
 	if m.stop == nil {
 		return
@@ -97,24 +104,43 @@ func (r *Runner) haltMapping(m *mapping) {
 	r.mu.Unlock()
 }
 
-func (r *Runner) streamOptions(d cloud.DeployedMapping) (cloud.StreamOptions, error) {
-	filter, err := filterOf(d.Filters)
+// newSource acts in the function's role, as Lambda's pollers do.
+// https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html
+func (r *Runner) newSource(d cloud.DeployedMapping) (deliverer, error) {
+	at := parseARN(d.Source)
+	config := r.config(at.region, r.credentialsOf(d.Function))
+	filter, err := delivery.ParseFilter(d.Filters)
 	if err != nil {
-		return cloud.StreamOptions{}, err
+		return nil, err
 	}
-	options := cloud.StreamOptions{
-		BatchSize: d.BatchSize, Filter: filter,
-		ReportBatchItemFailures: d.ReportBatchItemFailures, BisectOnError: d.BisectOnError,
+	log := r.Log.With("function", d.Function)
+	if at.service == "sqs" {
+		if d.BatchingWindow > 0 {
+			return nil, errors.New("the sandbox has no batching windows")
+		}
+		queue := &delivery.SQS{Client: sqs.NewFromConfig(config), URL: *queueURL(r.Endpoint, at), ARN: d.Source, Region: at.region}
+		return delivery.NewQueueMapping(queue, poller{r, d.Function}, delivery.QueueOptions{
+			BatchSize: d.BatchSize, MaximumConcurrency: d.MaximumConcurrency, Filter: filter, ReportBatchItemFailures: d.ReportBatchItemFailures,
+		}, log), nil
 	}
+	stream := &delivery.DynamoDBStream{Client: dynamodbstreams.NewFromConfig(config), ARN: d.Source}
 	switch d.StartingPosition {
 	case "TRIM_HORIZON":
 	case "LATEST":
-		options.FromLatest = true
+		stream.FromLatest = true
 	default:
-		return cloud.StreamOptions{}, fmt.Errorf("starting position %q is not one that DynamoDB streams have", d.StartingPosition)
+		return nil, fmt.Errorf("starting position %q is not one that DynamoDB streams have", d.StartingPosition)
+	}
+	return delivery.NewStreamMapping(stream, d.Source, poller{r, d.Function}, d.Function, r.streamOptions(d, filter), log), nil
+}
+
+func (r *Runner) streamOptions(d cloud.DeployedMapping, filter delivery.Filter) delivery.StreamOptions {
+	options := delivery.StreamOptions{
+		BatchSize: d.BatchSize, Filter: filter,
+		ReportBatchItemFailures: d.ReportBatchItemFailures, BisectOnError: d.BisectOnError,
 	}
 	if d.Retries >= 0 {
-		options.Retries = &d.Retries
+		options.Retries = aws.Int(d.Retries)
 	}
 	if d.MaxAge >= 0 {
 		options.MaxAge = time.Duration(d.MaxAge) * time.Second
@@ -124,31 +150,7 @@ func (r *Runner) streamOptions(d cloud.DeployedMapping) (cloud.StreamOptions, er
 			return r.send(ctx, r.credentialsOf(d.Function), d.OnFailure, string(message), nil)
 		}
 	}
-	return options, nil
-}
-
-// filterOf has a record pass that one pattern matches; without patterns all pass.
-// https://docs.aws.amazon.com/lambda/latest/dg/with-ddb-filtering.html
-func filterOf(filters []string) (func(record []byte) bool, error) {
-	if len(filters) == 0 {
-		return nil, nil
-	}
-	var patterns []eventpattern.Pattern
-	for _, filter := range filters {
-		pattern, err := eventpattern.Parse(filter)
-		if err != nil {
-			return nil, fmt.Errorf("filter %s: %w", filter, err)
-		}
-		patterns = append(patterns, pattern)
-	}
-	return func(record []byte) bool {
-		for _, pattern := range patterns {
-			if pattern.Matches(record) {
-				return true
-			}
-		}
-		return false
-	}, nil
+	return options
 }
 
 // credentialsOf are those of a function's role, as it is when they are asked for.

@@ -248,6 +248,7 @@ func TestDeployedFunctionsOnMoto(t *testing.T) {
 	})
 	t.Run("a mapping reads its stream in the function's role", func(t *testing.T) { readsItsStream(t, w) })
 	t.Run("a rule calls a function that permits it, or the event is kept", func(t *testing.T) { callsByRule(t, w) })
+	t.Run("a rule sends to a queue that permits it, and a mapping reads that in the function's role", func(t *testing.T) { callsByQueue(t, w) })
 	t.Run("a schedule calls a function in its own role", func(t *testing.T) { callsBySchedule(t, w) })
 }
 
@@ -356,6 +357,48 @@ func callsByRule(t *testing.T, w *town) {
 	w.Redeployed()
 	publish("in time")
 	eventually(t, "the event", func() bool { return strings.Contains(w.logged(t, "called"), "in time") })
+}
+
+func callsByQueue(t *testing.T, w *town) {
+	t.Helper()
+	code := archive(t, entry{"app.py", 0o644, []byte("import json\n" +
+		"def handler(event, context):\n    for r in event['Records']: print('got', json.loads(r['body'])['detail'], 'time', r['attributes']['ApproximateReceiveCount'])")})
+	arn := w.deploy(t, "queued", "python3.12", "app.handler", code, logging+`,"sqs:ReceiveMessage","sqs:DeleteMessage","sqs:GetQueueAttributes"`)
+	rule := "arn:aws:events:us-east-1:" + account + ":rule/queues"
+	queue := w.queue(t, "events", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"events.amazonaws.com"},"Action":"sqs:SendMessage",`+
+		`"Resource":"arn:aws:sqs:us-east-1:`+account+`:events","Condition":{"ArnEquals":{"aws:SourceArn":"`+rule+`"}}}]}`)
+	bus, functions := eventbridge.NewFromConfig(w.config), awslambda.NewFromConfig(w.config)
+	if _, err := bus.PutRule(t.Context(), &eventbridge.PutRuleInput{Name: aws.String("queues"), EventPattern: aws.String(`{"source":["queued"]}`)}); err != nil {
+		t.Fatal(err)
+	}
+	put, err := bus.PutTargets(t.Context(), &eventbridge.PutTargetsInput{Rule: aws.String("queues"), Targets: []eventtypes.Target{{Id: aws.String("queue"), Arn: &queue}}})
+	if err != nil || put.FailedEntryCount > 0 {
+		t.Fatal(err, put)
+	}
+	mapping := &awslambda.CreateEventSourceMappingInput{
+		FunctionName: &arn, EventSourceArn: &queue, BatchSize: aws.Int32(1), ScalingConfig: &types.ScalingConfig{MaximumConcurrency: aws.Int32(1)},
+	}
+	if _, err := functions.CreateEventSourceMapping(t.Context(), mapping); err == nil || !strings.Contains(err.Error(), "between 2 and 1000") {
+		t.Errorf("a maximum concurrency of one: want AWS's refusal, got %v", err)
+	}
+	mapping.ScalingConfig.MaximumConcurrency = aws.Int32(2)
+	if _, err := functions.CreateEventSourceMapping(t.Context(), mapping); err != nil {
+		t.Fatal(err)
+	}
+	w.Redeployed()
+	_, err = bus.PutEvents(t.Context(), &eventbridge.PutEventsInput{Entries: []eventtypes.PutEventsRequestEntry{{
+		Source: aws.String("queued"), DetailType: aws.String("Test"), Detail: aws.String(`{"n":1}`),
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the event, received once", func() bool { return strings.Contains(w.logged(t, "queued"), "got {'n': 1} time 1") })
+	for _, action := range []string{"GetQueueAttributes", "ReceiveMessage", "DeleteMessage"} {
+		eventually(t, action, func() bool { return w.did("assumed-role/queued/queued sqs:"+action, "true") })
+	}
+	if !w.did("events.amazonaws.com sqs:SendMessage "+queue, "true") {
+		t.Error("no decision on sqs:SendMessage of EventBridge")
+	}
 }
 
 func callsBySchedule(t *testing.T, w *town) {

@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	"github.com/aws/smithy-go"
 
 	"github.com/gateway-grants/gateway-grants/pkg/policy"
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/cloud"
@@ -23,8 +25,8 @@ import (
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html
 const maxMatch = 2 << 20
 
-// Events takes, as a POST of a cloud.RuleMatch each, what rules pick for
-// functions and for other event buses. It checks nobody: it is for moto alone.
+// Events takes, as a POST of a cloud.RuleMatch each, what rules pick for functions,
+// queues and other event buses. It checks no signature: it is for moto alone.
 func (r *Runner) Events() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
 		var match cloud.RuleMatch
@@ -33,7 +35,7 @@ func (r *Runner) Events() http.Handler {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
 		}
-		// Whoever published the event does not wait for its targets.
+		// The publisher of the event does not wait for its targets.
 		r.spawn(func() { r.deliver(r.running, match) })
 		w.WriteHeader(http.StatusAccepted)
 	})
@@ -97,7 +99,11 @@ func (r *Runner) lose(ctx context.Context, match cloud.RuleMatch, failed undeliv
 }
 
 func (r *Runner) hand(ctx context.Context, match cloud.RuleMatch) error {
-	if r.Forward == nil || parseARN(match.Target).service != "events" {
+	service := parseARN(match.Target).service
+	if service == "sqs" {
+		return r.sendFor(ctx, match, match.Target, nil)
+	}
+	if r.Forward == nil || service != "events" {
 		return r.invokeFor(ctx, match)
 	}
 	err := r.Forward(ctx, match)
@@ -144,25 +150,36 @@ func (r *Runner) eventsMay(action, resource string, document *policy.Document, r
 	return decision.Allowed
 }
 
-// bury sends the event to the target's dead-letter queue, if the queue's policy
-// lets EventBridge.
+// bury sends the event to the target's dead-letter queue.
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
 func (r *Runner) bury(ctx context.Context, match cloud.RuleMatch, failed undelivered) error {
-	queue := parseARN(match.DeadLetter)
-	config := r.Queues(queue.account, queue.region)
-	document, err := queuePolicy(ctx, config, queue)
-	if err != nil {
-		return err
-	}
-	if !r.eventsMay("sqs:SendMessage", match.DeadLetter, document, match.Rule) {
-		return errors.New("the queue's policy does not let events.amazonaws.com send to it for the rule")
-	}
 	attributes := map[string]string{
 		"RULE_ARN": match.Rule, "TARGET_ARN": match.Target,
 		"ERROR_CODE": failed.code, "ERROR_MESSAGE": failed.message, "RETRY_ATTEMPTS": strconv.Itoa(failed.retries),
 	}
 	if failed.exhausted != "" {
 		attributes["EXHAUSTED_RETRY_CONDITION"] = failed.exhausted
+	}
+	return r.sendFor(ctx, match, match.DeadLetter, attributes)
+}
+
+// sendFor sends the event to a queue, if the queue's policy lets EventBridge.
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html#eb-sqs-permissions
+func (r *Runner) sendFor(ctx context.Context, match cloud.RuleMatch, arn string, attributes map[string]string) error {
+	queue := parseARN(arn)
+	config := r.Queues(queue.account, queue.region)
+	document, err := queuePolicy(ctx, config, queue)
+	if missing := (smithy.APIError)(nil); errors.As(err, &missing) && strings.Contains(missing.ErrorCode(), "NonExistentQueue") {
+		return &undelivered{code: "NO_RESOURCE", message: "Queue not found: " + arn}
+	}
+	if err != nil {
+		return err
+	}
+	if !r.eventsMay("sqs:SendMessage", arn, document, match.Rule) {
+		return &undelivered{
+			code:    "NO_PERMISSIONS",
+			message: "The queue's policy does not let events.amazonaws.com send to " + arn + " for " + match.Rule,
+		}
 	}
 	return sendTo(ctx, config, aws.ToString(config.BaseEndpoint), queue, string(match.Event), attributes)
 }

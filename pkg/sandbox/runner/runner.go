@@ -19,6 +19,7 @@ import (
 
 	"github.com/gateway-grants/gateway-grants/pkg/policy"
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/cloud"
+	"github.com/gateway-grants/gateway-grants/pkg/sandbox/delivery"
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/iam"
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/lambda"
 )
@@ -79,8 +80,8 @@ type Runner struct {
 	refused   map[string]string    // what cannot be run, and why: each is said once
 
 	mu        sync.RWMutex
-	functions map[string]*function            // by ARN
-	streams   map[string]*cloud.StreamMapping // that are read, by the mapping's UUID
+	functions map[string]*function               // by ARN
+	streams   map[string]*delivery.StreamMapping // that are read, by the mapping's UUID
 	closed    bool
 
 	// What services do in roles, at the endpoint.
@@ -101,7 +102,7 @@ func New(options Options) *Runner {
 	r := &Runner{
 		Options: options, wake: make(chan struct{}, 1),
 		mappings: map[string]*mapping{}, schedules: map[string]*schedule{}, refused: map[string]string{},
-		functions: map[string]*function{}, streams: map[string]*cloud.StreamMapping{},
+		functions: map[string]*function{}, streams: map[string]*delivery.StreamMapping{},
 	}
 	r.send, r.invoke = r.sendToQueue, r.invokeLater
 	r.read.Store(-1)

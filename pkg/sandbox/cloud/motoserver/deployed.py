@@ -67,7 +67,7 @@ def _functions() -> Iterator[LambdaFunction]:
 def _mappings() -> Iterator[EventSourceMapping]:
     for backend in _everywhere(lambda_backends):
         for mapping in list(backend._event_source_mappings.values()):
-            if mapping._get_service_source_from_arn() == "dynamodb":
+            if mapping._get_service_source_from_arn() in ("dynamodb", "sqs"):
                 yield mapping
 
 
@@ -106,9 +106,9 @@ def _mapping(mapping: EventSourceMapping) -> dict[str, Any]:
     return {
         "uuid": mapping.uuid,
         "function": mapping.function_arn,
-        "stream": mapping.event_source_arn,
+        "source": mapping.event_source_arn,
         "enabled": bool(mapping.enabled),
-        "startingPosition": mapping.starting_position,
+        "startingPosition": mapping.starting_position or "",
         "batchSize": mapping.batch_size,
         "bisectOnError": bool(mapping.bisect_on_error),
         "reportBatchItemFailures": "ReportBatchItemFailures" in (mapping.function_response_types or []),
@@ -116,6 +116,8 @@ def _mapping(mapping: EventSourceMapping) -> dict[str, Any]:
         "maxAge": _bounded(mapping.max_record_age),
         "onFailure": _on_failure({"DestinationConfig": mapping.destination_config}),
         "filters": [f["Pattern"] for f in (mapping.filter_criteria or {}).get("Filters", [])],
+        "maximumConcurrency": int((mapping.scaling_config or {}).get("MaximumConcurrency") or 0),
+        "batchingWindow": int(mapping.max_batch_window or 0),
     }
 
 

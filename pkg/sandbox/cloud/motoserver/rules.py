@@ -1,9 +1,9 @@
-"""Hands the events that rules pick for functions and other buses to whoever runs these.
+"""Hands the events that rules pick for functions, queues and other buses to the runner.
 
 Moto matches events with the patterns of rules, but knows no function as a target, and
-asks nobody whether an event may go to a bus.
+checks no permission to send to a queue or a bus.
 Every match is posted, as RuleMatch in deployed.go, to the URL in $SANDBOX_EVENTS, by
-threads of our own: whoever puts an event does not wait. Without a URL, as before.
+threads of our own: the caller who puts an event does not wait. Without a URL, as before.
 """
 
 import copy
@@ -47,7 +47,7 @@ def install() -> None:
         for target in list(rule.targets):
             arn = parse_arn(target["Arn"])
             to_bus = arn.service == "events" and arn.resource_type == "event-bus"
-            if url and (arn.service == "lambda" or to_bus):
+            if url and (arn.service in ("lambda", "sqs") or to_bus):
                 matches.put(_match(rule, target, event))
             elif to_bus:
                 put(target["Arn"], event)

@@ -1,4 +1,4 @@
-package cloud_test
+package delivery_test
 
 import (
 	"context"
@@ -20,7 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams/types"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/gateway-grants/gateway-grants/pkg/sandbox/cloud"
+	"github.com/gateway-grants/gateway-grants/pkg/sandbox/delivery"
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/lambda"
 )
 
@@ -104,9 +104,13 @@ func filled(n int) *shard {
 	return s
 }
 
+func (s *shard) stream() *delivery.DynamoDBStream {
+	return &delivery.DynamoDBStream{Client: s, ARN: oneStream}
+}
+
 // mapped runs the mapping for so long and returns the keys of each batch that the
 // function got, which answers by what is in the batch.
-func mapped(t *testing.T, s *shard, options cloud.StreamOptions, within time.Duration, answer func(keys string) (lambda.Result, error)) []string {
+func mapped(t *testing.T, s delivery.Stream, options delivery.StreamOptions, within time.Duration, answer func(keys string) (lambda.Result, error)) []string {
 	t.Helper()
 	var batches []string
 	function := functionOf(func(payload []byte) (lambda.Result, error) {
@@ -116,7 +120,7 @@ func mapped(t *testing.T, s *shard, options cloud.StreamOptions, within time.Dur
 	})
 	ctx, cancel := context.WithTimeout(t.Context(), within)
 	defer cancel()
-	cloud.NewStreamMapping(s, oneStream, function, oneFunction, options, slog.New(slog.DiscardHandler)).Run(ctx)
+	delivery.NewStreamMapping(s, oneStream, function, oneFunction, options, slog.New(slog.DiscardHandler)).Run(ctx)
 	return batches
 }
 
@@ -152,70 +156,98 @@ func TestAMappingTriesAsItsSettingsSay(t *testing.T) {
 	cases := map[string]struct {
 		reason  string
 		records int
-		options cloud.StreamOptions
+		options delivery.StreamOptions
 		answer  func(string) (lambda.Result, error)
 		want    []string
 		lost    []string // condition, first, last, records, attempts, function error
 	}{
 		"all is well": {
-			"one batch, once", 3, cloud.StreamOptions{}, fine, []string{"0 1 2"}, nil,
+			"one batch, once", 3, delivery.StreamOptions{}, fine, []string{"0 1 2"}, nil,
 		},
 		"small batches": {
-			"no batch is larger than BatchSize", 5, cloud.StreamOptions{BatchSize: 2}, fine, []string{"0 1", "2 3", "4"}, nil,
+			"no batch is larger than BatchSize", 5, delivery.StreamOptions{BatchSize: 2}, fine, []string{"0 1", "2 3", "4"}, nil,
 		},
 		"filtered": {
 			"records that do not match are passed over", 6,
-			cloud.StreamOptions{BatchSize: 2, Filter: func(record []byte) bool { return !strings.Contains(string(record), `{"S":"3"}`) }}, fine,
+			delivery.StreamOptions{BatchSize: 2, Filter: filter(t, `{"dynamodb":{"Keys":{"id":{"S":[{"anything-but":"3"}]}}}}`)}, fine,
 			[]string{"0 1", "2", "4 5"}, nil,
 		},
 		"filtered altogether": {
 			"a batch that nothing is left of is no batch", 4,
-			cloud.StreamOptions{Filter: func([]byte) bool { return false }}, fine, nil, nil,
+			delivery.StreamOptions{Filter: filter(t, `{"eventName":["REMOVE"]}`)}, fine, nil, nil,
 		},
 		"no retries": {
-			"the whole batch is lost, and the next goes on", 3, cloud.StreamOptions{BatchSize: 2, Retries: aws.Int(0)}, failingWith("1"),
+			"the whole batch is lost, and the next goes on", 3, delivery.StreamOptions{BatchSize: 2, Retries: aws.Int(0)}, failingWith("1"),
 			[]string{"0 1", "2"}, []string{"RetryAttemptsExhausted 0-1 of 2 after 1 Unhandled"},
 		},
 		"two retries": {
-			"it is tried twice more", 2, cloud.StreamOptions{Retries: aws.Int(2)}, failingWith("0"),
+			"it is tried twice more", 2, delivery.StreamOptions{Retries: aws.Int(2)}, failingWith("0"),
 			[]string{"0 1", "0 1", "0 1"}, []string{"RetryAttemptsExhausted 0-1 of 2 after 3 Unhandled"},
 		},
 		"bisected": {
-			"splitting isolates the bad record and costs no retry", 5, cloud.StreamOptions{BisectOnError: true, Retries: aws.Int(1)}, failingWith("3"),
+			"splitting isolates the bad record and costs no retry", 5, delivery.StreamOptions{BisectOnError: true, Retries: aws.Int(1)}, failingWith("3"),
 			[]string{"0 1 2 3 4", "0 1", "2 3 4", "2", "3 4", "3", "3", "4"}, []string{"RetryAttemptsExhausted 3-3 of 1 after 2 Unhandled"},
 		},
 		"reported": {
-			"what the function reports is where it begins again", 4, cloud.StreamOptions{ReportBatchItemFailures: true, Retries: aws.Int(1)}, reporting("2"),
+			"what the function reports is where it begins again", 4, delivery.StreamOptions{ReportBatchItemFailures: true, Retries: aws.Int(1)}, reporting("2"),
 			[]string{"0 1 2 3", "2 3"}, []string{"RetryAttemptsExhausted 2-3 of 2 after 2 "},
 		},
 		"reported and bisected": {
 			"the batch is split where the function says", 4,
-			cloud.StreamOptions{ReportBatchItemFailures: true, BisectOnError: true, Retries: aws.Int(1)}, reporting("2"),
+			delivery.StreamOptions{ReportBatchItemFailures: true, BisectOnError: true, Retries: aws.Int(1)}, reporting("2"),
 			[]string{"0 1 2 3", "2 3"}, []string{"RetryAttemptsExhausted 2-3 of 2 after 2 "},
 		},
 		"reports that are not asked for": {
-			"without ReportBatchItemFailures an answer is success", 2, cloud.StreamOptions{Retries: aws.Int(0)}, reporting("0"),
+			"without ReportBatchItemFailures an answer is success", 2, delivery.StreamOptions{Retries: aws.Int(0)}, reporting("0"),
 			[]string{"0 1"}, nil,
 		},
 	}
-	for name, c := range cases {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				var lost []string
-				c.options.OnFailure = func(_ context.Context, message []byte) error {
-					lost = append(lost, summary(t, message))
-					return errors.New("no queue") // which changes nothing
-				}
-				got := mapped(t, filled(c.records), c.options, time.Hour, c.answer)
-				if diff := cmp.Diff(c.want, got); diff != "" {
-					t.Errorf("%s: batches (-want +got):\n%s", c.reason, diff)
-				}
-				if diff := cmp.Diff(c.lost, lost); diff != "" {
-					t.Errorf("%s: messages (-want +got):\n%s", c.reason, diff)
-				}
-			})
-		})
+	sources := map[string]func(records int) delivery.Stream{
+		"DynamoDB": func(records int) delivery.Stream { return filled(records).stream() },
+		"memory":   inMemory,
 	}
+	for name, c := range cases {
+		for source, stream := range sources {
+			t.Run(name+", from "+source, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					var lost []string
+					c.options.OnFailure = func(_ context.Context, message []byte) error {
+						lost = append(lost, summary(t, message))
+						return errors.New("no queue") // which changes nothing
+					}
+					got := mapped(t, stream(c.records), c.options, time.Hour, c.answer)
+					if diff := cmp.Diff(c.want, got); diff != "" {
+						t.Errorf("%s: batches (-want +got):\n%s", c.reason, diff)
+					}
+					if diff := cmp.Diff(c.lost, lost); diff != "" {
+						t.Errorf("%s: messages (-want +got):\n%s", c.reason, diff)
+					}
+				})
+			})
+		}
+	}
+}
+
+func filter(t *testing.T, pattern string) delivery.Filter {
+	t.Helper()
+	parsed, err := delivery.ParseFilter([]string{pattern})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parsed
+}
+
+// inMemory has so many records, as filled has.
+func inMemory(records int) delivery.Stream {
+	stream := delivery.NewMemoryStream(nil)
+	for n := range records {
+		id := strconv.Itoa(n)
+		stream.Append(delivery.Record{EventName: "INSERT", Change: events.DynamoDBStreamRecord{
+			SequenceNumber: id, ApproximateCreationDateTime: events.SecondsEpochTime{Time: time.Now()},
+			Keys: map[string]events.DynamoDBAttributeValue{"id": events.NewStringAttribute(id)},
+		}})
+	}
+	return stream
 }
 
 func summary(t *testing.T, message []byte) string {
@@ -242,11 +274,11 @@ func summary(t *testing.T, message []byte) string {
 func TestTheMessageAboutDiscardedRecordsIsLambdas(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var message []byte
-		options := cloud.StreamOptions{Retries: aws.Int(0), OnFailure: func(_ context.Context, m []byte) error {
+		options := delivery.StreamOptions{Retries: aws.Int(0), OnFailure: func(_ context.Context, m []byte) error {
 			message = m
 			return nil
 		}}
-		mapped(t, filled(2), options, time.Minute, failingWith("1"))
+		mapped(t, filled(2).stream(), options, time.Minute, failingWith("1"))
 		const want = `{"requestContext":{"requestId":"request","functionArn":"` + oneFunction + `","condition":"RetryAttemptsExhausted","approximateInvokeCount":1},` +
 			`"responseContext":{"statusCode":200,"executedVersion":"$LATEST","functionError":"Unhandled"},"version":"1.0","timestamp":"2000-01-01T00:00:00.000Z",` +
 			`"DDBStreamBatchInfo":{"shardId":"shard-1","startSequenceNumber":"0","endSequenceNumber":"1",` +
@@ -263,12 +295,12 @@ func TestRecordsThatAreTooOldAreDiscarded(t *testing.T) {
 		time.Sleep(50 * time.Minute)
 		s.write(time.Now())
 		var lost []string
-		options := cloud.StreamOptions{MaxAge: time.Hour, OnFailure: func(_ context.Context, message []byte) error {
+		options := delivery.StreamOptions{MaxAge: time.Hour, OnFailure: func(_ context.Context, message []byte) error {
 			lost = append(lost, summary(t, message))
 			return nil
 		}}
 		busy := func(string) (lambda.Result, error) { return lambda.Result{}, lambda.ErrThrottled }
-		got := mapped(t, s, options, 2*time.Hour, busy)
+		got := mapped(t, s.stream(), options, 2*time.Hour, busy)
 		// A function that cannot be invoked spends no retries, but time passes.
 		if diff := cmp.Diff([]string{"RecordAgeExceeded 0-0 of 1 after 0 ", "RecordAgeExceeded 1-1 of 1 after 0 "}, lost); diff != "" {
 			t.Errorf("messages (-want +got):\n%s", diff)
@@ -287,15 +319,17 @@ func TestAMappingBeginsWhereItIsToldAndGoesOnWhereItWas(t *testing.T) {
 			got = append(got, strings.Join(keysIn(t, payload), " "))
 			return fine("")
 		})
-		mapping := func(options cloud.StreamOptions) *cloud.StreamMapping {
-			return cloud.NewStreamMapping(s, oneStream, function, oneFunction, options, slog.New(slog.DiscardHandler))
+		mapping := func(stream *delivery.DynamoDBStream, options delivery.StreamOptions) *delivery.StreamMapping {
+			return delivery.NewStreamMapping(stream, oneStream, function, oneFunction, options, slog.New(slog.DiscardHandler))
 		}
-		run := func(m *cloud.StreamMapping) {
+		run := func(m *delivery.StreamMapping) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			m.Run(ctx)
 		}
-		first, second := mapping(cloud.StreamOptions{FromLatest: true}), mapping(cloud.StreamOptions{BatchSize: 1})
+		latest := s.stream()
+		latest.FromLatest = true
+		first, second := mapping(latest, delivery.StreamOptions{}), mapping(s.stream(), delivery.StreamOptions{BatchSize: 1})
 		go func() {
 			time.Sleep(20 * time.Second)
 			s.fail(3)

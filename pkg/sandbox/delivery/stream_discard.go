@@ -1,29 +1,22 @@
-package cloud
+package delivery
 
 import (
 	"context"
 	"encoding/json"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams/types"
 )
 
-// millis is how Lambda writes the times of its own messages.
-const millis = "2006-01-02T15:04:05.000Z"
-
-// failure is why records are given up on.
+// failure is why records are discarded.
 type failure struct {
 	condition string
 	attempts  int
 	last      attempt
 }
 
-// discard gives up on records. Where they are is sent to the mapping's on-failure
-// destination, what is in them is not. A message that cannot be sent is lost, as
-// Lambda's are.
+// discard skips records. The mapping's on-failure destination gets where they are, not
+// what is in them. A message that cannot be sent is lost, as Lambda's are.
 // https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
-func (m *StreamMapping) discard(ctx context.Context, records []types.Record, why failure) {
+func (m *StreamMapping) discard(ctx context.Context, records []Record, why failure) {
 	m.log.ErrorContext(ctx, "stream records discarded", "records", len(records), "condition", why.condition, "attempts", why.attempts, "error", why.last.err)
 	if m.options.OnFailure != nil {
 		message, _ := json.Marshal(m.discarded(records, why, time.Now())) // text, numbers and times always marshal
@@ -31,7 +24,7 @@ func (m *StreamMapping) discard(ctx context.Context, records []types.Record, why
 			m.log.ErrorContext(ctx, "message about discarded records lost", "message", string(message), "error", err)
 		}
 	}
-	m.done = sequence(&records[len(records)-1])
+	m.place.done = sequence(records[len(records)-1])
 }
 
 type discardedRecords struct {
@@ -65,26 +58,24 @@ type batchInfo struct {
 	Stream  string `json:"streamArn"`
 }
 
-func (m *StreamMapping) discarded(records []types.Record, why failure, now time.Time) discardedRecords {
-	first, last := &records[0], &records[len(records)-1]
-	arrived := func(r *types.Record) string {
-		return aws.ToTime(r.Dynamodb.ApproximateCreationDateTime).UTC().Format(time.RFC3339)
-	}
+func (m *StreamMapping) discarded(records []Record, why failure, now time.Time) discardedRecords {
+	first, last := records[0], records[len(records)-1]
+	arrived := func(r Record) string { return r.Change.ApproximateCreationDateTime.UTC().Format(time.RFC3339) }
 	message := discardedRecords{
 		RequestContext: requestContext{
 			RequestID: why.last.result.RequestID, FunctionARN: m.functionARN, Condition: why.condition, Attempts: why.attempts,
 		},
 		Version: "1.0", Timestamp: now.UTC().Format(millis),
 		Batch: batchInfo{
-			ShardID: m.shard, First: sequence(first), Last: sequence(last), FirstAt: arrived(first), LastAt: arrived(last),
-			Size: len(records), Stream: m.stream,
+			ShardID: m.place.shard, First: sequence(first), Last: sequence(last), FirstAt: arrived(first), LastAt: arrived(last),
+			Size: len(records), Stream: m.arn,
 		},
 	}
 	if why.last.failed {
 		message.ResponseContext = &responseContext{StatusCode: 200, Version: "$LATEST", FunctionError: why.last.result.FunctionError}
 	}
 	if message.RequestContext.RequestID == "" {
-		message.RequestContext.RequestID = newUUID()
+		message.RequestContext.RequestID = newID()
 	}
 	return message
 }

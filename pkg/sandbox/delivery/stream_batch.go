@@ -1,4 +1,4 @@
-package cloud
+package delivery
 
 import (
 	"context"
@@ -9,8 +9,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams/types"
 
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/lambda"
 )
@@ -25,7 +23,7 @@ import (
 // allows.
 // https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
 // https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html
-func (m *StreamMapping) settle(ctx context.Context, records []types.Record) {
+func (m *StreamMapping) settle(ctx context.Context, records []Record) {
 	failures, backoff := 0, firstBackoff
 	for {
 		if records = m.dropOld(ctx, records, failures); len(records) == 0 || ctx.Err() != nil {
@@ -33,7 +31,7 @@ func (m *StreamMapping) settle(ctx context.Context, records []types.Record) {
 		}
 		tried := m.invoke(ctx, records)
 		if tried.succeeded > 0 {
-			m.done = sequence(&records[tried.succeeded-1])
+			m.place.done = sequence(records[tried.succeeded-1])
 			records, failures, backoff = records[tried.succeeded:], 0, firstBackoff
 		}
 		if tried.err == nil || ctx.Err() != nil {
@@ -41,7 +39,7 @@ func (m *StreamMapping) settle(ctx context.Context, records []types.Record) {
 		}
 		// What the function says itself is where the batch is split, else its middle.
 		if tried.failed && m.options.BisectOnError && len(records) > 1 && !tried.reported {
-			m.log.ErrorContext(ctx, "stream batch failed, will be split", "error", tried.err, "records", len(records))
+			m.log.ErrorContext(ctx, "stream batch failed; splitting it", "error", tried.err, "records", len(records))
 			half := len(records) / 2
 			m.settle(ctx, records[:half])
 			m.settle(ctx, records[half:])
@@ -54,7 +52,7 @@ func (m *StreamMapping) settle(ctx context.Context, records []types.Record) {
 			m.discard(ctx, records, failure{condition: "RetryAttemptsExhausted", attempts: failures, last: tried})
 			return
 		}
-		m.log.ErrorContext(ctx, "stream batch failed, will be tried again", "error", tried.err, "after", backoff)
+		m.log.ErrorContext(ctx, "stream batch failed; retrying", "error", tried.err, "after", backoff)
 		pause(ctx, nil, backoff)
 		backoff = min(2*backoff, lastBackoff)
 	}
@@ -62,14 +60,14 @@ func (m *StreamMapping) settle(ctx context.Context, records []types.Record) {
 
 // dropOld gives up on records that are older than the mapping allows, and returns
 // the others.
-func (m *StreamMapping) dropOld(ctx context.Context, records []types.Record, failures int) []types.Record {
+func (m *StreamMapping) dropOld(ctx context.Context, records []Record, failures int) []Record {
 	if m.options.MaxAge <= 0 {
 		return records
 	}
 	oldest := time.Now().Add(-m.options.MaxAge)
 	// They come in the order in which they were written.
 	old := 0
-	for old < len(records) && aws.ToTime(records[old].Dynamodb.ApproximateCreationDateTime).Before(oldest) {
+	for old < len(records) && records[old].Change.ApproximateCreationDateTime.Before(oldest) {
 		old++
 	}
 	if old > 0 {
@@ -87,10 +85,10 @@ type attempt struct {
 	result    lambda.Result
 }
 
-func (m *StreamMapping) invoke(ctx context.Context, records []types.Record) attempt {
-	payload, err := streamEvent(m.stream, records)
+func (m *StreamMapping) invoke(ctx context.Context, records []Record) attempt {
+	payload, err := json.Marshal(events.DynamoDBEvent{Records: records})
 	if err != nil {
-		return attempt{err: err}
+		return attempt{err: fmt.Errorf("writing a stream event: %w", err)}
 	}
 	result, err := m.function.Invoke(ctx, payload, nil)
 	if err != nil {
@@ -109,26 +107,23 @@ func (m *StreamMapping) invoke(ctx context.Context, records []types.Record) atte
 	return tried
 }
 
-// checkpoint reads a function's answer as Lambda does: no failures, null or
-// nothing at all is success; the lowest sequence number that failed is where to
-// begin again; what cannot be read, or names no record, fails the batch.
-func checkpoint(answer []byte, records []types.Record) (succeeded int, reported bool, err error) {
-	var response events.DynamoDBEventResponse
-	if len(answer) > 0 {
-		if err := json.Unmarshal(answer, &response); err != nil {
-			return 0, false, fmt.Errorf("the function's answer is not a batch response: %w", err)
-		}
+// checkpoint is where the function's answer says that the batch is to begin again: at
+// the lowest sequence number that failed.
+func checkpoint(answer []byte, records []Record) (succeeded int, reported bool, err error) {
+	batch := make([]string, 0, len(records))
+	for i := range records {
+		batch = append(batch, sequence(records[i]))
+	}
+	failed, err := failedItems(answer, batch)
+	if err != nil {
+		return 0, false, err
 	}
 	first := len(records)
-	for _, failed := range response.BatchItemFailures {
-		at := slices.IndexFunc(records, func(r types.Record) bool { return sequence(&r) == failed.ItemIdentifier })
-		if at < 0 {
-			return 0, false, fmt.Errorf("the function says that record %q failed, which it was not given", failed.ItemIdentifier)
-		}
-		first = min(first, at)
+	for _, number := range failed {
+		first = min(first, slices.Index(batch, number))
 	}
 	if first < len(records) {
-		return first, true, fmt.Errorf("the function says that record %s failed", sequence(&records[first]))
+		return first, true, fmt.Errorf("the function reports record %s as failed", batch[first])
 	}
 	return first, false, nil
 }
