@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -173,8 +174,8 @@ func plannedText(gateway grant.Gateway, decided plan.Plan, limits plan.Limits) p
 		Changes: changeTexts(decided.Changes), PlanHash: decided.Hash,
 		Bytes: decided.Size.Bytes, MaxBytes: limits.MaxBytes, Statements: decided.Size.Statements, MaxStatements: limits.MaxStatements,
 	}
-	if decided.Blocked != nil {
-		text.Reason, text.Message = decided.Blocked.Code, decided.Blocked.Hint
+	if reason := cmp.Or(decided.Blocked, decided.Waits); reason != nil {
+		text.Reason, text.Message = reason.Code, reason.Hint
 	}
 	return text
 }

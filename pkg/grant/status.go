@@ -30,7 +30,9 @@ const (
 	CodeOutsideOrg      Code = "OutsideOrganization" // neither a member nor on the trusted list
 	CodeOtherPartition  Code = "OtherPartition"      // the principal lives in another AWS partition
 	CodeProofFailed     Code = "ProofFailed"         // what was compiled for it would not do what the grants say
-	CodeContested       Code = "Contested"           // somebody else keeps taking it out
+	CodeContested       Code = "Contested"           // others keep changing this installation's statements
+	// CodeOtherInstallation: another installation keeps the gateway's policy.
+	CodeOtherInstallation Code = "OtherInstallation"
 )
 
 // Status is where a row stands on one gateway, as the state table records it.

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"maps"
 	"time"
 
@@ -37,6 +38,23 @@ func (s GatewayState) ContestedUntil() time.Time {
 	return s.OverwrittenAt.Add(contestedWait << min(s.Overwritten-contestedFrom, 3))
 }
 
+// repeats tells whether the plan would only write again what was last seen right: no
+// grant ended since then, so that what it would remove was added by others under our
+// name. A write of ours whose end is not recorded may have added something else.
+func (p *Plan) repeats(recorded GatewayState) bool {
+	return p.Hash == cmp.Or(recorded.AppliedHash, nothing) && (recorded.PendingHash == "" || recorded.PendingHash == p.Hash)
+}
+
+// Overwriter says who most likely keeps changing our statements, by what the plan
+// would put right.
+func (p Plan) Overwriter() string {
+	id := p.draft.problem.compiler.limits.Installation
+	if p.Revokes() {
+		return "another deployment with the same installation id, " + id + ", or an automation that writes statements under its name"
+	}
+	return "an automation or a person that writes the whole policy without the statements of installation " + id
+}
+
 // putOff leaves the write for later. What stands is still told as admitted, the rest not.
 func (p *Plan) putOff(until time.Time, standing map[access]bool) {
 	v := &p.draft.verdict
@@ -46,7 +64,8 @@ func (p *Plan) putOff(until time.Time, standing map[access]bool) {
 	p.Write = false
 	p.Blocked = &grant.Error{
 		Code: grant.CodeContested, Op: "put the resource policy",
-		Hint: "somebody keeps overwriting the statements of this installation; find out who by CloudTrail or the notices, they are put back at " + until.UTC().Format(time.RFC3339),
+		Hint: "the statements of this installation are changed again and again, most likely by " + p.Overwriter() +
+			"; find out who by CloudTrail or the notices, they are put back at " + until.UTC().Format(time.RFC3339),
 	}
 	if p.Due.IsZero() || until.Before(p.Due) {
 		p.Due = until

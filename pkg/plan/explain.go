@@ -15,6 +15,7 @@ type verdict struct {
 	admitted  map[access]bool
 	unproved  map[access]error   // why what was compiled for them would not do what the grants say
 	refused   map[string]Refusal // by principal
+	siblings  []string           // other installations with statements on the gateway
 	contested time.Time          // until when nothing is put back; zero for not contested
 	now       time.Time
 
@@ -32,6 +33,8 @@ func (v verdict) against(a access) (grant.Code, string) {
 		return grant.CodeProofFailed, unprovedMessage(a, v.unproved[a])
 	case v.planned[a]:
 		return v.failure.Code, v.failure.Error()
+	case (!known || !refusal.holds(v.now)) && len(v.siblings) > 0:
+		return grant.CodeOtherInstallation, belongsTo(v.siblings)
 	case !known || !refusal.holds(v.now):
 		return grant.CodePolicyFull, "the gateway's policy has no room for it"
 	case refusal.Code == grant.CodeRecreated:

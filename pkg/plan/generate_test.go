@@ -150,9 +150,11 @@ var oddStatements = []string{
 	`{"Resource":["` + aGateway + `"],"Effect":"Allow","Action":"bedrock-agentcore:*","Principal":{"AWS":["999900001111","arn:aws:iam::444455556666:root"]}}`,
 	`{"Effect":"Deny","NotPrincipal":{"AWS":"AROAEXAMPLEEXAMPLE01"},"NotAction":"bedrock-agentcore:GetGateway","NotResource":"x","Sid":"DUP"}`,
 	`{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"bedrock-agentcore:InvokeGateway","Resource":"` + aGateway + `","Sid":"DUP","Condition":{"Bool":{"aws:SecureTransport":true},"NumericLessThan":{"aws:MultiFactorAuthAge":3.60e3}}}`,
-	`{"Sid":"GatewayGrantsmainxX0123456789ab","Effect":"Allow","Principal":{"AWS":"444455556666"},"Action":"bedrock-agentcore:InvokeGateway","Resource":"` + aGateway + `"}`,
 	`{"Sid":"\u0047atewayGrants","Effect":"Allow","Principal":{"AWS":"*"},"Action":"bedrock-agentcore:InvokeGateway","Resource":"` + aGateway + `","Future":{"a":[1,null,"\u00e9"]}}`,
 }
+
+// aSibling is what another installation may have on the gateway.
+const aSibling = `{"Sid":"GatewayGrantsmainxX0123456789ab","Effect":"Allow","Principal":{"AWS":"444455556666"},"Action":"bedrock-agentcore:InvokeGateway","Resource":"` + aGateway + `"}`
 
 // forgedStatements stand under our own name and were written by somebody else, or
 // show what a deleted role left behind.
@@ -187,6 +189,13 @@ func genPolicy(t *rapid.T, w World, limits Limits) *policy.Document {
 			forged = append(forged, found.Statements...)
 		}
 		found = found.WithStatements(forged...)
+	}
+	if chance(t, "a sibling's", 8) {
+		theirs := parsed(`{"Statement":[` + aSibling + `]}`).Statements
+		if found != nil {
+			theirs = append(theirs, found.Statements...)
+		}
+		found = found.WithStatements(theirs...)
 	}
 	if found == nil || len(found.Bytes()) > limits.MaxBytes || len(found.Statements) > limits.MaxStatements {
 		return p.Want

@@ -38,6 +38,8 @@ func makeWith(prove prover, world World, limits Limits) (Plan, error) {
 		refusal, known := refused[a.principal()]
 		return known && refusal.holds(world.Now)
 	})
+	others := siblings(foreign)
+	addNothing(wanted, standing, others)
 	problem := problem{
 		compiler: compiler{
 			resource:  world.Gateway.Gateway.ARN(),
@@ -52,7 +54,7 @@ func makeWith(prove prover, world World, limits Limits) (Plan, error) {
 		return Plan{}, err
 	}
 	d := draft{world: world, problem: problem, admitted: setOf(solved.admitted), claims: claims, said: said}
-	d.verdict = verdict{admitted: lasting(d.admitted), unproved: solved.unproved, refused: refused, now: world.Now}
+	d.verdict = verdict{admitted: lasting(d.admitted), unproved: solved.unproved, refused: refused, siblings: others, now: world.Now}
 
 	want := problem.unlessRespelled(solved.document, said)
 	plan := Plan{
@@ -71,7 +73,8 @@ func makeWith(prove prover, world World, limits Limits) (Plan, error) {
 	}
 	plan.Drift = plan.Write && len(said.leftovers) == 0 && drifted(hash(said.accesses, said.strange), recorded.Gateway)
 	plan.Changes = changes(claims, standing, d.verdict, said)
-	if until := recorded.Gateway.ContestedUntil(); plan.Drift && world.Now.Before(until) && !plan.Revokes() {
+	plan.Waits = waiting(plan.Changes)
+	if until := recorded.Gateway.ContestedUntil(); plan.Drift && world.Now.Before(until) && (!plan.Revokes() || plan.repeats(recorded.Gateway)) {
 		plan.putOff(until, standing)
 	}
 	plan.Pinned = pinned(plan.draft.verdict.admitted)

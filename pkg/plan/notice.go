@@ -67,7 +67,8 @@ type ExpiringDetail struct {
 // ContestedDetail is the detail of Contested.
 type ContestedDetail struct {
 	Gateway string `json:"gateway"`
-	Times   int    `json:"times"` // our statements were changed by somebody else in a row
+	Times   int    `json:"times"`  // our statements were changed by others in a row
+	Likely  string `json:"likely"` // who changes them, as far as the change tells
 	By      string `json:"by,omitempty"`
 	Until   string `json:"until"` // when they are put back again, RFC 3339
 }

@@ -57,7 +57,7 @@ func (p Plan) Stuck(inForce *policy.Document, refused map[string]Refusal, failur
 	owned, _ := split(inForce, d.problem.compiler.limits.Installation)
 	v := verdict{
 		admitted: lasting(decompile(owned, d.problem.compiler.resource, d.problem.compiler.partition).accesses),
-		refused:  refused, now: d.world.Now, planned: maps.Clone(d.verdict.admitted), failure: failure,
+		refused:  refused, siblings: d.verdict.siblings, now: d.world.Now, planned: maps.Clone(d.verdict.admitted), failure: failure,
 	}
 	maps.DeleteFunc(v.planned, func(a access, _ bool) bool {
 		refusal, known := refused[a.principal()]

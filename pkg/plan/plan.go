@@ -21,6 +21,7 @@ type Plan struct {
 	Refused map[string]Refusal         // what stays known of principals that AWS would not take
 	Pinned  []string                   // the roles and users that it lets in by identity, as ARNs, sorted
 	Blocked *grant.Error               // why nothing may be written to this gateway now; nil if nothing is in the way
+	Waits   *grant.Error               // why nothing may be added to this gateway, although removals go through; nil if nothing waits for it
 	Due     time.Time                  // when the next grant expires or is tried again; zero for never
 	Notices []Notice                   // to publish once the plan is applied
 	Foreknown

@@ -84,6 +84,19 @@ func TestStandingAccessIsNeverEvicted(t *testing.T) {
 	})
 }
 
+func TestNothingIsAddedBesideASibling(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w, limits := genWorld(t)
+		p := made(t, w, limits)
+		stood := lasting(p.draft.said.accesses)
+		for a := range lasting(p.draft.admitted) {
+			if len(siblings(p.draft.problem.foreign)) > 0 && !stood[a] {
+				t.Fatalf("%+v was added to %v", a, w.Gateway.Policy)
+			}
+		}
+	})
+}
+
 func TestWhoeverIsLeftOutWouldNotFit(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w, limits := genWorld(t)
@@ -91,7 +104,7 @@ func TestWhoeverIsLeftOutWouldNotFit(t *testing.T) {
 		admitted := lasting(p.draft.admitted)
 		for a := range ends(p.draft.claims) {
 			refusal, refused := p.Refused[a.principal()]
-			if admitted[a] || refused && refusal.holds(w.Now) {
+			if admitted[a] || refused && refusal.holds(w.Now) || len(siblings(p.draft.problem.foreign)) > 0 {
 				continue
 			}
 			more := maps.Clone(admitted)

@@ -34,14 +34,44 @@ func (i *isolation) foreign(document *policy.Document) []string {
 	return texts
 }
 
+// blockedByForeign names the statements of others that AWS most likely refuses.
 func (i *isolation) blockedByForeign(refusal error) error {
-	which := strings.Join(foreignNames(i.world.Gateway.Policy, i.plan, func(policy.Statement) bool { return true }), ", ")
-	if left := holdingUniqueIDs(i.world.Gateway.Policy, i.plan); len(left) > 0 {
-		which = "most likely because of " + strings.Join(left, ", ")
+	document, likely := i.world.Gateway.Policy, "most likely because of "
+	which := holdingUniqueIDs(document, i.plan)
+	if len(which) == 0 {
+		which = namingPrincipals(document, i.plan)
+	}
+	if len(which) == 0 {
+		likely, which = "", foreignNames(document, i.plan, func(policy.Statement) bool { return true })
 	}
 	return &grant.Error{Code: CodeBlockedByForeign, Op: "put the resource policy", Err: saidByAWS(refusal),
-		Hint: "AWS refuses every document with the statements of others in it, " + which +
-			"; have their owner correct them, nothing can be changed until then"}
+		Hint: "AWS refuses every document with the statements of others in it, " + likely + strings.Join(which, ", ") +
+			"; " + i.wayOut() + ", nothing can be changed until then"}
+}
+
+// wayOut says what ends the refusal. An installation takes out the unique ids in its
+// own statements by itself; two that both hold one keep each other from it, because
+// AWS takes no document with either.
+func (i *isolation) wayOut() string {
+	sibling, ours := "", false
+	for _, s := range i.world.Gateway.Policy.Statements {
+		held := s.Principal != nil && slices.ContainsFunc(s.Principal.AWS, plan.IsUniqueID)
+		if id := plan.InstallationOf(s); held && i.plan.Owns(s) {
+			ours = true
+		} else if held && id != "" {
+			sibling = id
+		}
+	}
+	switch {
+	case sibling == "":
+		return "have their owner correct them"
+	case ours:
+		return "installation " + sibling + " and this one keep each other from taking out what a deleted role left: " +
+			"put the policy without the unique ids, by hand with `aws bedrock-agentcore-control put-resource-policy`"
+	default:
+		return "installation " + sibling + " takes out what a deleted role left when it reconciles the gateway; " +
+			"where it no longer runs, end it by `gateway-grants release --all --installation-id " + sibling + "`"
+	}
 }
 
 // saidByAWS is what AWS answered, without what was made of it.
@@ -60,6 +90,18 @@ func holdingUniqueIDs(document *policy.Document, p plan.Plan) []string {
 	})
 }
 
+// namingPrincipals names the foreign statements that AWS may refuse because a role,
+// user or account of theirs is gone.
+func namingPrincipals(document *policy.Document, p plan.Plan) []string {
+	return foreignNames(document, p, func(s policy.Statement) bool {
+		return names(s.Principal) || names(s.NotPrincipal)
+	})
+}
+
+func names(who *policy.Principals) bool {
+	return who != nil && slices.ContainsFunc(who.AWS, func(principal string) bool { return principal != "*" })
+}
+
 // foreignNames names the statements of others of which that is true.
 func foreignNames(document *policy.Document, p plan.Plan, is func(policy.Statement) bool) []string {
 	var names []string
@@ -71,6 +113,8 @@ func foreignNames(document *policy.Document, p plan.Plan, is func(policy.Stateme
 		case p.Owns(s) || !is(s):
 		case s.Sid == "":
 			names = append(names, fmt.Sprintf("the statement without a Sid at position %d", n+1))
+		case plan.InstallationOf(s) != "":
+			names = append(names, "statement "+s.Sid+" of installation "+plan.InstallationOf(s))
 		default:
 			names = append(names, "statement "+s.Sid)
 		}

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -16,6 +17,11 @@ const (
 	// maxTrials bounds the puts that one run spends on finding bad principals; what
 	// is left is looked for in the next.
 	maxTrials = 50
+	// doubtsInOneRun bounds how many standing principals one run leaves out in turn.
+	doubtsInOneRun = maxTrials / 2
+	// fewStanding is how many standing principals can be left out in all combinations
+	// within that bound.
+	fewStanding = 4
 	// toRecord is how long before its deadline a search ends, so that what it found
 	// is recorded.
 	toRecord = 20 * time.Second
@@ -157,28 +163,71 @@ func (i *isolation) doubtStanding(ctx context.Context, refusal error) error {
 		}
 		return i.add(ctx, i.plan.Additions())
 	}
-	first := i.world.Gateway.Recorded.Gateway.Failures * (maxTrials / 2)
-	for n := range min(len(standing), maxTrials/2) {
-		suspect := standing[(first+n)%len(standing)]
-		others := slices.DeleteFunc(slices.Clone(standing), func(p string) bool { return p == suspect })
+	for _, suspects := range i.doubts(standing) {
+		others := without(standing, suspects)
 		refusal, err := i.try(ctx, others)
 		if err != nil {
 			return err
 		}
 		if refusal == nil {
-			// Whatever was wrong may have passed by itself, so it is tried once more.
+			// Whatever was wrong may have passed by itself, so they are tried once more.
 			i.good = others
-			if err := i.add(ctx, []string{suspect}); err != nil {
+			if err := i.split(ctx, suspects); err != nil {
 				return err
 			}
 			return i.add(ctx, i.plan.Additions())
 		}
 	}
-	if len(holdingUniqueIDs(i.world.Gateway.Policy, i.plan)) > 0 {
+	if i.mayBeForeign(standing) {
 		return i.blockedByForeign(refusal)
 	}
 	return &grant.Error{Code: grant.CodeOf(refusal), Op: "put the resource policy", Err: saidByAWS(refusal),
 		Hint: "AWS refuses what stands in the policy already, and because of whom is not found yet; nobody lost access, additions wait"}
+}
+
+// doubts lists whom to leave out, one at a time. Of a few, all combinations follow by
+// their size: if AWS takes a document at last, everybody left out of it is bad.
+func (i *isolation) doubts(standing []string) [][]string {
+	var all [][]string
+	if len(standing) > fewStanding {
+		first := i.world.Gateway.Recorded.Gateway.Failures * doubtsInOneRun
+		for n := range min(len(standing), doubtsInOneRun) {
+			all = append(all, []string{standing[(first+n)%len(standing)]})
+		}
+		return all
+	}
+	for chosen := 1; chosen < 1<<len(standing); chosen++ {
+		var some []string
+		for n, principal := range standing {
+			if chosen&(1<<n) != 0 {
+				some = append(some, principal)
+			}
+		}
+		all = append(all, some)
+	}
+	slices.SortStableFunc(all, func(a, b []string) int { return cmp.Compare(len(a), len(b)) })
+	return all
+}
+
+// mayBeForeign tells, once AWS has refused the policy without any single one of the
+// standing principals, whether a foreign statement is to blame. Of a few, it refused
+// the policy without all of them, too; of many, two may be bad at once, which only a
+// search that takes access away for a moment could tell.
+func (i *isolation) mayBeForeign(standing []string) bool {
+	document := i.world.Gateway.Policy
+	switch {
+	case len(holdingUniqueIDs(document, i.plan)) > 0:
+		return true
+	case len(standing) <= fewStanding:
+		return len(i.foreign(document)) > 0
+	default:
+		sought := (i.world.Gateway.Recorded.Gateway.Failures + 1) * doubtsInOneRun
+		return sought >= len(standing) && len(namingPrincipals(document, i.plan)) > 0
+	}
+}
+
+func without(all, some []string) []string {
+	return slices.DeleteFunc(slices.Clone(all), func(p string) bool { return slices.Contains(some, p) })
 }
 
 // try puts the part of the plan with the given principals and tells whether AWS

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -48,19 +49,7 @@ func (r *run) settle(ctx context.Context) (Result, error) {
 		}
 	}
 	r.publish(ctx, notices)
-	if p.Blocked != nil {
-		next.AppliedHash, next.PendingHash = recorded.Gateway.AppliedHash, recorded.Gateway.PendingHash
-		next.LastError, next.LastMessage = p.Blocked.Code, p.Blocked.Hint
-		if p.Blocked.Code == grant.CodeGatewayNotReady {
-			next.Failures = recorded.Gateway.Failures + 1
-			next.Due = earlier(next.Due, r.Now().Add(backoff(next.Failures)))
-		}
-		r.result.Failure = p.Blocked
-	} else if r.world.Accounts.Availability() == directory.Unreadable {
-		next.LastError, next.LastMessage = grant.CodeDirectoryFailed, "the directory could not be read; whom selectors let in was kept"
-		next.Failures = recorded.Gateway.Failures + 1
-		next.Due = earlier(next.Due, r.Now().Add(backoff(next.Failures)))
-	}
+	r.tellWhatWaits(&next)
 	if recheck := recorded.Gateway.Recheck; recheck.After(r.Now()) { // a write, perhaps another run's, may be under way
 		next.Due, next.Recheck, next.PendingHash = earlier(next.Due, recheck), recheck, recorded.Gateway.PendingHash
 	}
@@ -70,13 +59,35 @@ func (r *run) settle(ctx context.Context) (Result, error) {
 	return r.result, nil
 }
 
+// tellWhatWaits records what keeps the policy from being all that the grants say.
+func (r *run) tellWhatWaits(next *plan.GatewayState) {
+	p, recorded := r.result.Plan, r.world.Gateway.Recorded.Gateway
+	again := func() {
+		next.Failures = recorded.Failures + 1
+		next.Due = earlier(next.Due, r.Now().Add(backoff(next.Failures)))
+	}
+	switch {
+	case p.Blocked != nil:
+		next.AppliedHash, next.PendingHash = recorded.AppliedHash, recorded.PendingHash
+		if p.Blocked.Code == grant.CodeGatewayNotReady {
+			again()
+		}
+	case r.world.Accounts.Availability() == directory.Unreadable:
+		next.LastError, next.LastMessage = grant.CodeDirectoryFailed, "the directory could not be read; whom selectors let in was kept"
+		again()
+	}
+	if r.result.Failure = cmp.Or(p.Blocked, p.Waits); r.result.Failure != nil {
+		next.LastError, next.LastMessage = r.result.Failure.Code, r.result.Failure.Hint
+	}
+}
+
 func (r *run) applied() plan.AppliedDetail {
 	return plan.AppliedDetail{Gateway: r.gateway.ARN(), Cause: r.cause.Text, By: r.cause.By, Interrupted: r.interrupts}
 }
 
 func (r *run) contested(state plan.GatewayState) plan.Notice {
 	return plan.Notice{Type: plan.Contested, Gateway: r.gateway.ARN(), Detail: plan.ContestedDetail{
-		Gateway: r.gateway.ARN(), Times: state.Overwritten, By: r.cause.By, Until: state.ContestedUntil().UTC().Format(time.RFC3339),
+		Gateway: r.gateway.ARN(), Times: state.Overwritten, Likely: r.first.Overwriter(), By: r.cause.By, Until: state.ContestedUntil().UTC().Format(time.RFC3339),
 	}}
 }
 
