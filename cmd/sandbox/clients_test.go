@@ -238,3 +238,20 @@ func echoTarget() types.TargetConfiguration {
 		}}},
 	}}}
 }
+
+// commandLine is gateway-grants, as an admin of the grants uses it.
+func commandLine(t *testing.T, s *sandbox) func(arguments ...string) (string, error) {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "gateway-grants")
+	build := exec.Command("go", "build", "-o", program, "./cmd/gateway-grants")
+	build.Dir = cloudtest.Repository(t)
+	if output, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, output)
+	}
+	return func(arguments ...string) (string, error) {
+		command := exec.Command(program, arguments...)
+		command.Env = s.environment("admin")
+		output, err := command.CombinedOutput()
+		return string(output), err
+	}
+}

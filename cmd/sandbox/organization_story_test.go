@@ -4,8 +4,6 @@ package main
 
 import (
 	"fmt"
-	"os/exec"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -15,8 +13,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/organizations"
 	"github.com/aws/aws-sdk-go-v2/service/organizations/types"
-
-	"github.com/gateway-grants/gateway-grants/pkg/sandbox/cloud/cloudtest"
 )
 
 var rootARN = regexp.MustCompile(`arn:aws:iam::(\d{12}):root`)
@@ -136,23 +132,6 @@ func accountsIn(t *testing.T, s *sandbox, arn string) []string {
 	}
 	slices.Sort(found)
 	return slices.Compact(found)
-}
-
-// commandLine is gateway-grants, as an admin of the grants uses it.
-func commandLine(t *testing.T, s *sandbox) func(arguments ...string) (string, error) {
-	t.Helper()
-	program := filepath.Join(t.TempDir(), "gateway-grants")
-	build := exec.Command("go", "build", "-o", program, "./cmd/gateway-grants")
-	build.Dir = cloudtest.Repository(t)
-	if output, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, output)
-	}
-	return func(arguments ...string) (string, error) {
-		command := exec.Command(program, arguments...)
-		command.Env = s.environment("admin")
-		output, err := command.CombinedOutput()
-		return string(output), err
-	}
 }
 
 // takesThePolicyAwayWithTheLastGrant does so on both paths: of one gateway where the
