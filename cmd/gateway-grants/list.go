@@ -25,7 +25,8 @@ With a GATEWAY: its rows and those for every gateway, each as it stands on that
 gateway. With '*': the rows for every gateway. Without: the whole table.
 
 STATUS is Admitted (in the policy), LeftOut, Invalid, Expired, or Pending while
-nothing is recorded yet about the row as it is now.`,
+nothing is recorded yet about the row as it is now. An Invalid row keeps what its
+last valid revision gave, until its expiry or until it is corrected or deleted.`,
 		Example: `  gateway-grants list
   gateway-grants list tools-abcdefghij --output json`,
 		Args: between(0, 1, "an optional GATEWAY"),

@@ -39,6 +39,8 @@ func listed(t *testing.T) *world {
 	changed := put(named(gatewayARN, "c-changed", "666677778888"))
 	ended := put(named(gatewayARN, "d-ended", "777788889999", grant.AttrExpires, "2020-01-01"))
 	put(named(gatewayARN, "e-invalid", "444455556666", "condition", "misspelt"))
+	kept := put(named(gatewayARN, "e-kept", "888899990000", "condition", "misspelt"))
+	edited := put(named(gatewayARN, "e-unseen", "999900001111", "expires", "soon"))
 	everywhere := put(named("*", "f-everywhere", "o-exampleorgid"))
 	put(named("*", "g-new", "ou-abcd-11112222"))
 	put(named("my gateway", "h-nowhere", "444455556666"))
@@ -49,10 +51,16 @@ func listed(t *testing.T) *world {
 	}
 	in := status(admitted, grant.PhaseAdmitted, "", "")
 	in.Admitted = []string{"arn:aws:iam::444455556666:role/AgentRole"}
+	keeps := status(kept, grant.PhaseInvalid, grant.CodeUnknownAttribute, "read attribute \"condition\": no such attribute; the access that its last valid revision gave is kept until 2027-01-31T00:00:00Z at the latest")
+	keeps.Admitted = []string{"arn:aws:iam::888899990000:root"}
+	unseen := status(edited, grant.PhaseAdmitted, "", "")
+	unseen.Revision, unseen.Admitted = "of an older row", []string{"arn:aws:iam::999900001111:root"}
 	stale := status(changed, grant.PhaseAdmitted, "", "")
 	stale.Revision = "of an older row"
 	w.must(w.states.Record(t.Context(), gatewayNamed(t), plan.GatewayState{Authorizer: "AWS_IAM"}, map[grant.Key]grant.Status{
 		admitted.Key:   in,
+		kept.Key:       keeps,
+		edited.Key:     unseen,
 		full.Key:       status(full, grant.PhaseLeftOut, grant.CodePolicyFull, "the gateway's policy has no room left"),
 		changed.Key:    stale,
 		ended.Key:      status(ended, grant.PhaseAdmitted, "", ""),
@@ -86,6 +94,8 @@ tools-abcdefghij  b-full        555566667777                 -                  
 tools-abcdefghij  c-changed     666677778888                 -                     Pending
 tools-abcdefghij  d-ended       777788889999                 2020-01-02T00:00:00Z  Expired: not yet taken out of the policy
 tools-abcdefghij  e-invalid     -                            -                     Invalid UnknownAttribute: read attribute "condition": the attributes are gateway, grant, principal, expires, role, follow, exclude, conditions, reason, requestedBy, source
+tools-abcdefghij  e-kept        -                            -                     Invalid UnknownAttribute: read attribute "condition": no such attribute; the access that its last valid revision gave is kept until 2027-01-31T00:00:00Z at the latest
+tools-abcdefghij  e-unseen      -                            -                     Invalid InvalidExpiry: read expires "soon": write a date such as 2027-01-31 (to its end, UTC) or a time such as 2027-01-31T18:00:00Z; the access that its last valid revision gave is kept
 `},
 		{"for every gateway", []string{"list", "*"}, `
 GATEWAY  GRANT         PRINCIPAL         EXPIRES  STATUS
@@ -113,7 +123,7 @@ func TestTheWholeTableIsListedRowByRow(t *testing.T) {
 	}
 	want := map[string]grant.Phase{
 		"a-admitted": "Admitted", "b-full": "LeftOut", "c-changed": "Pending", "d-ended": "Expired",
-		"e-invalid": "Invalid", "f-everywhere": "PerGateway", "g-new": "PerGateway", "h-nowhere": "Invalid",
+		"e-invalid": "Invalid", "e-kept": "Invalid", "e-unseen": "Invalid", "f-everywhere": "PerGateway", "g-new": "PerGateway", "h-nowhere": "Invalid",
 	}
 	if diff := cmp.Diff(want, phases); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
@@ -153,7 +163,7 @@ func TestGrantsAreListedEvenIfTheirStatusesCannotBeRead(t *testing.T) {
 	got := w.with(func(aws.Config, settings.Tables) opened {
 		return opened{grants: w.grants, states: failingStates{}}
 	}, "list", "tools-abcdefghij")
-	if got.code != exitDone || strings.Count(got.out, "\n") != 8 || !strings.Contains(got.out, "a-admitted    444455556666 role/AgentRole  2099-02-01T00:00:00Z  Pending\n") {
+	if got.code != exitDone || strings.Count(got.out, "\n") != 10 || !strings.Contains(got.out, "a-admitted    444455556666 role/AgentRole  2099-02-01T00:00:00Z  Pending\n") {
 		t.Errorf("exit %d\n%s", got.code, got.out)
 	}
 	if want := "Note: statuses are missing, as the state table could not be read: no luck\n"; got.err != want {

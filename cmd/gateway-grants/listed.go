@@ -45,8 +45,13 @@ func listedOn(gateway string, row grant.Row, status *grant.Status, now time.Time
 		listed.Since, listed.Admitted = moment(status.Since), status.Admitted
 	}
 	switch {
+	case row.Fault != nil && current:
 	case row.Fault != nil:
 		listed.Phase, listed.Reason, listed.Message = grant.PhaseInvalid, row.Fault.Code, row.Fault.Op+": "+row.Fault.Hint
+		if status != nil && len(status.Admitted) > 0 {
+			listed.Admitted = status.Admitted
+			listed.Message += "; the access that its last valid revision gave is kept"
+		}
 	case !row.Grant.Live(now):
 		listed.Phase, listed.Reason, listed.Message = grant.PhaseExpired, "", ""
 		if current && status.Phase == grant.PhaseAdmitted {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -29,7 +30,8 @@ func (p *program) planCommand() *cobra.Command {
 		Short: "Show what a reconcile would change, without doing it",
 		Long: `Show what a reconcile would change, without doing it: the principals that it adds
 and removes, how many it keeps, those that are left out and why, and how much of
-AWS's limits the policy uses.
+AWS's limits the policy uses. A row that cannot be understood is shown as Invalid,
+with what it keeps of its last valid revision and until when.
 
 Give it the settings of the deployment, by flag or variable. Exit codes: 0 nothing
 to do, 2 changes, 1 anything else. A gateway that no plan can be made for is named
@@ -62,6 +64,7 @@ type planned struct {
 	Reason        grant.Code    `json:"reason,omitempty"` // why nothing may be written
 	Message       string        `json:"message,omitempty"`
 	Changes       []changedText `json:"changes"`
+	Invalid       []invalidRow  `json:"invalid,omitempty"` // rows that cannot be understood
 	Bytes         int           `json:"bytes"`
 	MaxBytes      int           `json:"maxBytes"`
 	Statements    int           `json:"statements"`
@@ -168,10 +171,30 @@ func (p *program) named(ctx context.Context, names []string, s *session, gateway
 	return all, nil
 }
 
+// invalidRow is a row that cannot be understood, and whom it lets in all the same.
+type invalidRow struct {
+	Scope   string     `json:"scope"`
+	Grant   string     `json:"grant"`
+	Reason  grant.Code `json:"reason"`
+	Message string     `json:"message"`
+	Keeps   []string   `json:"keeps,omitempty"` // principals of the last valid revision that stay
+}
+
+func invalidRows(decided plan.Plan) []invalidRow {
+	var rows []invalidRow
+	for key, status := range decided.Status {
+		if status.Phase == grant.PhaseInvalid {
+			rows = append(rows, invalidRow{Scope: key.Gateway, Grant: key.ID, Reason: status.Reason, Message: status.Message, Keeps: status.Admitted})
+		}
+	}
+	slices.SortFunc(rows, func(a, b invalidRow) int { return cmp.Or(cmp.Compare(a.Scope, b.Scope), cmp.Compare(a.Grant, b.Grant)) })
+	return rows
+}
+
 func plannedText(gateway grant.Gateway, decided plan.Plan, limits plan.Limits) planned {
 	text := planned{
 		Gateway: gateway.ARN(), Write: decided.Write, Delete: decided.Write && decided.Want == nil, Drift: decided.Drift,
-		Changes: changeTexts(decided.Changes), PlanHash: decided.Hash,
+		Changes: changeTexts(decided.Changes), Invalid: invalidRows(decided), PlanHash: decided.Hash,
 		Bytes: decided.Size.Bytes, MaxBytes: limits.MaxBytes, Statements: decided.Size.Statements, MaxStatements: limits.MaxStatements,
 	}
 	if reason := cmp.Or(decided.Blocked, decided.Waits); reason != nil {
@@ -189,6 +212,9 @@ func (p *program) sayPlanned(gateway grant.Gateway, decided plan.Plan, limits pl
 		if change.Verb != plan.Keep {
 			fmt.Fprintln(p.out, p.changeLine(change))
 		}
+	}
+	for _, row := range invalidRows(decided) {
+		fmt.Fprintf(p.out, "  %s grant %s (%s): %s\n", paint.yellow("Invalid"), row.Grant, row.Reason, oneLine(row.Message))
 	}
 	fmt.Fprintf(p.out, "%d to add, %d to remove, %d to keep, %d left out. The policy takes %d of %d bytes and %d of %d statements.\n",
 		count[plan.Add], count[plan.Remove], count[plan.Keep], count[plan.LeaveOut],

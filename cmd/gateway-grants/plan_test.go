@@ -53,6 +53,34 @@ func TestAPlanSaysWhatAReconcileWouldDoAndDoesNothing(t *testing.T) {
 	}
 }
 
+func TestAPlanShowsInvalidRowsAndWhatTheyKeep(t *testing.T) {
+	w := newWorld(t)
+	config := w.created()
+	w.done("grant", accountB, "--role", "AgentRole")
+	w.done("reconcile")
+	id := accountB + ":role/AgentRole"
+	w.must(w.grants.Put(t.Context(), grant.Attributes{"gateway": config.GatewayARN, "grant": id, "principal": accountB, "condition": "x"}, false))
+	got := w.run("plan")
+	for _, part := range []string{
+		"  Invalid grant " + id + ` (UnknownAttribute): read attribute "condition": `, "the access that its last valid revision gave is kept until the row is corrected or deleted",
+		"0 to add, 0 to remove, 1 to keep", "Nothing to do:",
+	} {
+		if !strings.Contains(got.out, part) {
+			t.Errorf("did not say %q:\n%s", part, got.out)
+		}
+	}
+	var texts []planned
+	w.must(json.Unmarshal([]byte(w.run("plan", "-o", "json").out), &texts))
+	want := []string{"arn:aws:iam::444455556666:role/AgentRole"}
+	if len(texts) != 1 || len(texts[0].Invalid) != 1 || !cmp.Equal(want, texts[0].Invalid[0].Keeps) {
+		t.Errorf("as JSON: %+v", texts)
+	}
+	w.done("revoke", id)
+	if got := w.run("plan"); !strings.Contains(got.out, "1 to remove") {
+		t.Errorf("after the revocation:\n%s", got.out)
+	}
+}
+
 func TestAPlanThatCannotBeMadeIsAnError(t *testing.T) {
 	w := newWorld(t)
 	w.created()

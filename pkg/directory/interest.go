@@ -2,6 +2,7 @@ package directory
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
@@ -13,6 +14,7 @@ type Interests struct {
 	asked    []interest
 	keys     []string
 	explicit map[string][]grant.Key // for an account, or something in it
+	unclear  []grant.Key            // of rows that do not say what they ask
 }
 
 // interest is a selector with its exclusions, and the grants that have both.
@@ -22,16 +24,21 @@ type interest struct {
 	grants   []grant.Key
 }
 
-// InterestsOf reads the interests of rows; one with a fault lets nobody in and
-// asks nothing.
+// InterestsOf reads the interests of rows. One with a fault keeps what its last
+// valid revision gave, so it asks what its principal says or, where that cannot be
+// read, may ask anything: then any loss counts, and tags once recorded stay.
 func InterestsOf(rows []grant.Row) Interests {
 	interests := Interests{explicit: make(map[string][]grant.Key)}
 	known := make(map[string]int)
 	for _, row := range rows {
+		g := row.Grant
 		if row.Fault != nil {
+			g = &grant.Grant{Principal: row.Named}
+		}
+		if g.Principal == (grant.Principal{}) {
+			interests.unclear = append(interests.unclear, row.Key)
 			continue
 		}
-		g := row.Grant
 		if !g.Principal.IsSelector() {
 			interests.explicit[g.Principal.Account()] = append(interests.explicit[g.Principal.Account()], row.Key)
 			continue
@@ -53,6 +60,10 @@ func InterestsOf(rows []grant.Row) Interests {
 	return interests
 }
 
+// KeepsTags tells whether the tags that are recorded with an account still count
+// where they were not read.
+func (i Interests) KeepsTags() bool { return len(i.keys)+len(i.unclear) > 0 }
+
 // TagKeys are the keys of account tags that some selector names, sorted.
 func (i Interests) TagKeys() []string { return i.keys }
 
@@ -65,7 +76,18 @@ func (i Interests) Lost(id string, was, is View) []grant.Key {
 			lost = append(lost, asked.grants...)
 		}
 	}
+	if was.loses(is) {
+		lost = append(lost, i.unclear...)
+	}
 	return lost
+}
+
+// loses tells whether some selector may mean an account by this view that it does
+// not mean by the other.
+func (v View) loses(is View) bool {
+	return v.State == StateActive && is.State != StateActive || v.Organization != is.Organization ||
+		slices.ContainsFunc(v.Path, func(unit string) bool { return !slices.Contains(is.Path, unit) }) ||
+		!maps.Equal(v.Tags, is.Tags)
 }
 
 // Ending lists the grants that an account is about to lose.
@@ -86,11 +108,13 @@ func (i Interests) Ending(a Account) []grant.Key {
 	return ending
 }
 
-// Needed leaves the tags that some selector may name; nil for none.
-func (i Interests) Needed(tags map[string]string) map[string]string {
+// Needed leaves the tags that some selector may name; nil for none. While a row
+// does not say what it asks, a key that is recorded with the account is needed.
+func (i Interests) Needed(tags, recorded map[string]string) map[string]string {
 	var needed map[string]string
 	for key, value := range tags {
-		if _, asked := slices.BinarySearch(i.keys, key); !asked {
+		_, asked := slices.BinarySearch(i.keys, key)
+		if _, known := recorded[key]; !asked && (len(i.unclear) == 0 || !known) {
 			continue
 		}
 		if needed == nil {

@@ -48,7 +48,7 @@ func (r Reading) Follow(was *Account, interests Interests, verdict Verdict) Step
 	case was == nil && r.Absent:
 		return Step{Unknown: true}
 	case was == nil:
-		r.View.Tags = interests.Needed(r.View.Tags)
+		r.View.Tags = interests.Needed(r.View.Tags, nil)
 		return Step{Account: r.account(), Write: true}
 	case was.ReadAt.After(r.At):
 		return Step{Account: *was, Unsure: was.Leaving() && was.HeldSince.IsZero()}
@@ -108,7 +108,7 @@ func (r Reading) present(was Account, interests Interests, verdict Verdict) Step
 	if r.NoTags {
 		r.View.Tags = was.Tags
 	}
-	r.View.Tags = interests.Needed(r.View.Tags)
+	r.View.Tags = interests.Needed(r.View.Tags, was.Tags)
 	step := Step{Account: r.account()}
 	verdict = standing(was, verdict)
 	held := false

@@ -13,6 +13,7 @@ import (
 
 	"github.com/gateway-grants/gateway-grants/pkg/directory"
 	"github.com/gateway-grants/gateway-grants/pkg/dirsync"
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
 )
 
 func TestACompleteListingRecordsEveryAccountAndSaysSo(t *testing.T) {
@@ -247,5 +248,27 @@ func TestANewTagSelectorHasAllTagsReadAndOldOnesNowAndThen(t *testing.T) {
 	}
 	if got := []int{calls(time.Hour), calls(time.Hour), calls(4 * time.Hour), calls(time.Hour)}; !slices.Equal(got, []int{0, 0, 12, 0}) {
 		t.Errorf("tags were read %v times by four listings", got)
+	}
+}
+
+// The row's last valid revision still counts, and no other row may name the tag.
+func TestTheTagsOfARowThatBecameInvalidStayRecorded(t *testing.T) {
+	for name, faulty := range map[string]grant.Attributes{
+		"the principal can be read": {"principal": "tag:env=prod", "colour": "red"},
+		"and cannot":                {"principal": "tags:env=prod"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.grant(t, "tag:env=prod")
+			w.pass(t, time.Minute)
+			faulty["gateway"], faulty["grant"] = "*", "tag:env=prod"
+			check(t, w.grants.Put(t.Context(), faulty, false))
+			w.pass(t, 5*time.Hour)
+			w.read(t, member)
+			w.pass(t, 5*time.Hour)
+			if diff := cmp.Diff([]string{member}, w.selected(t, "tag:env=prod")); diff != "" {
+				t.Errorf("-want +got\n%s", diff)
+			}
+		})
 	}
 }

@@ -92,7 +92,7 @@ func (r *run) complete(ctx context.Context, reading *directory.Reading, member M
 	}
 	reading.View = directory.View{State: member.State, Organization: r.within.ID, Path: path}
 	if !tags {
-		reading.NoTags = len(r.interests.TagKeys()) > 0
+		reading.NoTags = r.interests.KeepsTags()
 		return nil
 	}
 	reading.View.Tags, err = r.organizations.Tags(ctx, member.ID)

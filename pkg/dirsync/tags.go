@@ -69,7 +69,7 @@ func (r *run) readTags(ctx context.Context, urgent bool) error {
 // cannot be read: it may have left since it was listed.
 func (r *run) refreshTags(ctx context.Context, account directory.Account) error {
 	tags, err := r.organizations.Tags(ctx, account.ID)
-	if err == nil && maps.Equal(r.interests.Needed(tags), account.Tags) {
+	if err == nil && maps.Equal(r.interests.Needed(tags, account.Tags), account.Tags) {
 		return nil
 	}
 	var step directory.Step

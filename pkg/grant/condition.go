@@ -24,11 +24,11 @@ func (r *reader) conditions() Conditions {
 	var c Conditions
 	for _, name := range sortedKeys(kinds) {
 		switch name {
-		case "sourceVpce":
+		case conditionVPCE:
 			c.SourceVPCE = r.conditionValues(name, kinds[name], idOf(vpceID()), "vpce-0123456789abcdef0")
-		case "sourceVpc":
+		case conditionVPC:
 			c.SourceVPC = r.conditionValues(name, kinds[name], idOf(vpcID()), "vpc-0123456789abcdef0")
-		case "sourceIp":
+		case conditionIP:
 			c.SourceIP = r.conditionValues(name, kinds[name], canonicalRange, "198.51.100.7 or 203.0.113.0/24")
 		default:
 			r.fail(CodeInvalidCondition, "read conditions "+quote(name), "the conditions are sourceVpce, sourceVpc and sourceIp")

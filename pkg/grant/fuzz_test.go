@@ -42,6 +42,9 @@ func FuzzParse(f *testing.F) {
 		if diff := cmp.Diff(row.Grant, written.Grant, cmp.Comparer(func(a, b grant.Principal) bool { return a == b })); diff != "" {
 			t.Fatalf("written again it means something else: -want +got\n%s", diff)
 		}
+		if last, _ := grant.ReadCanonical(row.Canonical()); last == nil || !cmp.Equal(row.Grant.Subject(), last.Subject(), cmp.Comparer(func(a, b grant.Principal) bool { return a == b })) {
+			t.Fatalf("its canonical form %s reads back as %+v", row.Canonical(), last)
+		}
 		moment := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 		if live := row.Grant.Live(moment); live != (row.Grant.Expires.IsZero() || row.Grant.Expires.After(moment)) {
 			t.Fatalf("live is %t, it expires %s", live, row.Grant.Expires)

@@ -23,6 +23,7 @@ type Row struct {
 	Revision string // changes with anything that the admin wrote
 	Grant    *Grant
 	Fault    *Error
+	Named    Principal // of a row with a fault: what its principal attribute names; zero where that cannot be read
 }
 
 // Grant is a valid row: who is let in, and how far.

@@ -42,6 +42,13 @@ const (
 	AttrSource      = "source"
 )
 
+// The kinds of condition.
+const (
+	conditionVPCE = "sourceVpce"
+	conditionVPC  = "sourceVpc"
+	conditionIP   = "sourceIp"
+)
+
 // Parse reads a row. It never fails: a row that cannot be understood carries
 // its Fault, so that every other row still works.
 func Parse(attributes Attributes) Row {
@@ -51,6 +58,9 @@ func Parse(attributes Attributes) Row {
 	parsed, fault := parse(attributes)
 	if fault != nil {
 		row.Fault = fault
+		if text, ok := attributes[AttrPrincipal].(string); ok {
+			row.Named, _ = ParsePrincipal(text)
+		}
 		return row
 	}
 	row.Grant = parsed

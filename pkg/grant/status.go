@@ -1,6 +1,9 @@
 package grant
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Phase is where a row stands on one gateway.
 type Phase string
@@ -9,7 +12,7 @@ type Phase string
 const (
 	PhaseAdmitted Phase = "Admitted" // in the gateway's policy
 	PhaseLeftOut  Phase = "LeftOut"  // live, and not in the policy for the reason given
-	PhaseInvalid  Phase = "Invalid"  // no grant: the row has a fault
+	PhaseInvalid  Phase = "Invalid"  // the row has a fault; what its last valid revision gave is kept
 	PhaseExpired  Phase = "Expired"  // no longer live
 )
 
@@ -44,18 +47,24 @@ type Status struct {
 	Revision string    // of the row that was judged
 	Admitted []string  // principals in the policy because of this row, sorted
 	Expiring bool      // it ends soon, and whoever should know was told
+	// LastValid is the row's last valid revision that a run has seen, as
+	// Row.Canonical writes it; "" where the row has let in no principal.
+	LastValid string
+	// Withheld are the principals, sorted, that the last valid revision still asks
+	// for, and that the row admitted before and does not admit now, as while the
+	// policy is full. An Invalid row gets back these, and no others.
+	Withheld []string
+}
+
+// Given lists the principals that the row has admitted and that its last valid
+// revision still asks for, sorted.
+func (s Status) Given() []string {
+	return slices.Compact(slices.Sorted(slices.Values(slices.Concat(s.Admitted, s.Withheld))))
 }
 
 // Same tells whether two statuses say the same, whenever they became so.
 func (s Status) Same(other Status) bool {
-	if s.Phase != other.Phase || s.Reason != other.Reason || s.Message != other.Message ||
-		s.Revision != other.Revision || s.Expiring != other.Expiring || len(s.Admitted) != len(other.Admitted) {
-		return false
-	}
-	for i, principal := range s.Admitted {
-		if principal != other.Admitted[i] {
-			return false
-		}
-	}
-	return true
+	return s.Phase == other.Phase && s.Reason == other.Reason && s.Message == other.Message &&
+		s.Revision == other.Revision && s.Expiring == other.Expiring && s.LastValid == other.LastValid &&
+		slices.Equal(s.Admitted, other.Admitted) && slices.Equal(s.Withheld, other.Withheld)
 }

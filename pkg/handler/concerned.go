@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/gateway-grants/gateway-grants/pkg/directory"
@@ -167,6 +168,10 @@ func (b *batch) grantedTo(ctx context.Context, selector grant.Principal) found {
 	return all
 }
 
+// unclear stands for the account of a row with a fault that does not say whom it
+// lets in: what its last valid revision gave is kept, and may be any account's.
+const unclear = ""
+
 // grantedWithin finds the gateways of the grants for an account or for a role,
 // pattern or user in it. No index tells them, so all rows are read, once.
 func (b *batch) grantedWithin(ctx context.Context, account string) found {
@@ -177,13 +182,16 @@ func (b *batch) grantedWithin(ctx context.Context, account string) found {
 		}
 		b.within = make(map[string][]string)
 		for _, row := range rows {
-			if row.Fault == nil && !row.Grant.Principal.IsSelector() {
-				id := row.Grant.Principal.Account()
-				b.within[id] = append(b.within[id], row.Gateway)
+			principal := row.Named
+			if row.Fault == nil {
+				principal = row.Grant.Principal
+			}
+			if !principal.IsSelector() {
+				b.within[principal.Account()] = append(b.within[principal.Account()], row.Gateway)
 			}
 		}
 	}
-	return named(b.within[account])
+	return named(slices.Concat(b.within[account], b.within[unclear]))
 }
 
 // named are the gateways that keys of the grants table name. A key that is no

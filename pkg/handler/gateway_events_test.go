@@ -118,7 +118,7 @@ func TestAnEventFailsOnlyIfItsOutcomeIsNotRecorded(t *testing.T) {
 	}{
 		"settled": {"the outcome is recorded", func(*reconciler) {}, false, map[string]int{
 			"GatewaysReconciled": 1, "ReconcilePasses": 2, "PoliciesWritten": 1,
-			"HeadroomBytes": 20480, "HeadroomStatements": 100, "GrantsQuarantined": 0, "GrantsWithoutRoom": 0,
+			"HeadroomBytes": 20480, "HeadroomStatements": 100, "GrantsQuarantined": 0, "GrantsWithoutRoom": 0, "GrantsInvalid": 0,
 		}},
 		"failing": {
 			"so is a failure, which is tried again by itself", func(r *reconciler) { r.failing = &grant.Error{Code: "Throttled"} }, false,

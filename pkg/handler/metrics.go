@@ -38,6 +38,7 @@ const (
 
 	GrantsQuarantined  = "GrantsQuarantined" // live grants left out, or partly, because of a principal: AWS refuses it, it was deleted, or its statement fails its check
 	GrantsWithoutRoom  = "GrantsWithoutRoom" // the same because the policy is full
+	GrantsInvalid      = "GrantsInvalid"     // rows that cannot be understood
 	HeadroomBytes      = "HeadroomBytes"     // until the policy is full, as accounted
 	HeadroomStatements = "HeadroomStatements"
 
@@ -99,8 +100,11 @@ func measured(cause reconcile.Cause, result reconcile.Result) map[string]int {
 	}
 	values[HeadroomBytes] = plan.MaxPolicyBytes - result.Plan.Size.Bytes
 	values[HeadroomStatements] = plan.MaxPolicyStatements - result.Plan.Size.Statements
-	values[GrantsQuarantined], values[GrantsWithoutRoom] = 0, 0
+	values[GrantsQuarantined], values[GrantsWithoutRoom], values[GrantsInvalid] = 0, 0, 0
 	for _, status := range result.Plan.Status {
+		if status.Phase == grant.PhaseInvalid {
+			values[GrantsInvalid]++
+		}
 		switch status.Reason {
 		case grant.CodeQuarantined, grant.CodePolicyRefused, grant.CodeRecreated, grant.CodeProofFailed:
 			values[GrantsQuarantined]++

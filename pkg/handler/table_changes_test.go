@@ -60,6 +60,11 @@ func TestAChangeConcernsTheGatewaysThatItMayChange(t *testing.T) {
 			reason: "what changed is not known, as with a stream of keys only",
 			batch:  batchOf(imagesOf(1, arn(1), "", ""), imagesOf(2, arn(2), "", plainRow), imagesOf(3, arn(3), plainRow, "")), reconciled: arns(1, 2, 3),
 		},
+		"an account left, and rows are Invalid": {
+			reason: "what their last valid revisions gave is kept, and ends for the account; one that names no principal may be of any",
+			grants: [][3]string{{arn(1), strings.Repeat("x", 300), member}, {arn(2), strings.Repeat("x", 300), "everyone"}, {arn(3), strings.Repeat("x", 300), "777788889999"}},
+			batch:  batchOf(accountRecord(1, member, inUnit, "")), reconciled: arns(1, 2),
+		},
 		"an account moved": {
 			reason: "grants for the unit, for what it keeps, and directly in it",
 			grants: [][3]string{

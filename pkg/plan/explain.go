@@ -112,13 +112,17 @@ func statuses(world World, claims []claim, v verdict) map[grant.Key]grant.Status
 	for _, row := range world.Rows {
 		switch {
 		case row.Fault != nil:
-			all[row.Key] = grant.Status{Phase: grant.PhaseInvalid, Reason: row.Fault.Code, Message: row.Fault.Op + ": " + row.Fault.Hint}
+			all[row.Key] = faulty(row.Fault)
 		case !row.Grant.Live(world.Now):
 			all[row.Key] = grant.Status{Phase: grant.PhaseExpired, Message: "expired at " + row.Grant.Expires.Format(time.RFC3339)}
 		}
 	}
 	for _, c := range claims {
-		all[c.row.Key] = c.status(v)
+		status := c.status(v)
+		if c.fault != nil {
+			status = c.keeping(status)
+		}
+		all[c.row.Key] = c.remember(status, world.Gateway.Recorded.Grants[c.row.Key])
 	}
 	for _, row := range world.Rows {
 		status := all[row.Key]

@@ -30,7 +30,7 @@ func makeWith(prove prover, world World, limits Limits) (Plan, error) {
 		limits.Accounting = ExpandedSize
 	}
 	standing, recorded := lasting(said.accesses), world.Gateway.Recorded
-	r := &resolver{world: world, limits: limits, standing: standing, selected: map[string][]string{}}
+	r := &resolver{world: world, limits: limits, stated: said.accesses, standing: standing, selected: map[string][]string{}}
 	claims := r.claims()
 	refused := refusals(world, claims, said)
 	wanted := ends(claims)
@@ -87,8 +87,9 @@ func makeWith(prove prover, world World, limits Limits) (Plan, error) {
 func leaveAlone(world World, limits Limits, blocked *grant.Error, said reading) Plan {
 	r := resolver{world: world, limits: limits}
 	var claims []claim
-	for _, row := range r.live() {
-		claims = append(claims, claim{row: row, reason: blocked.Code, message: blocked.Hint})
+	for _, c := range r.live() {
+		c.undecided, c.reason, c.message = true, blocked.Code, blocked.Hint
+		claims = append(claims, c)
 	}
 	plan := Plan{
 		Want:      world.Gateway.Policy,

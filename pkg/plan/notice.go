@@ -18,6 +18,7 @@ const (
 	DriftRepaired    NoticeType = "Drift Repaired"
 	GrantQuarantined NoticeType = "Grant Quarantined"
 	PolicyFull       NoticeType = "Policy Full"
+	GrantInvalid     NoticeType = "Grant Invalid"
 	GrantExpiring    NoticeType = "Grant Expiring"
 	Contested        NoticeType = "Contested"
 	DeparturesHeld   NoticeType = "Departures Held" // of the directory, which concerns every gateway
@@ -44,8 +45,9 @@ type AppliedDetail struct {
 	Interrupted []string `json:"interrupted,omitempty"` // principals that were out, or still are, while bad ones are looked for
 }
 
-// GrantDetail is the detail of Grant Quarantined and of Policy Full: a grant that
-// is newly not, or not wholly, in the policy.
+// GrantDetail is the detail of Grant Quarantined, of Policy Full and of Grant
+// Invalid: a grant that is newly not, or not wholly, in the policy, or a row that
+// newly cannot be understood.
 type GrantDetail struct {
 	Gateway string     `json:"gateway"`
 	Scope   string     `json:"scope"` // the gateway's ARN or "*", as the row says
@@ -83,8 +85,15 @@ type DeparturesDetail struct {
 	Message  string   `json:"message"`
 }
 
-// noticeOf is which notice tells of a reason; reasons without one only stand in
-// the status.
+// noticed is which notice tells of a status; those without one only stand in the
+// state table.
+func noticed(status grant.Status) NoticeType {
+	if status.Phase == grant.PhaseInvalid {
+		return GrantInvalid
+	}
+	return noticeOf[status.Reason]
+}
+
 var noticeOf = map[grant.Code]NoticeType{
 	grant.CodePolicyFull:    PolicyFull,
 	grant.CodeQuarantined:   GrantQuarantined,
@@ -128,7 +137,7 @@ func notices(world World, p Plan) []Notice {
 	arn := world.Gateway.Gateway.ARN()
 	var keys []grant.Key
 	for key, status := range p.Status {
-		if noticeOf[status.Reason] != "" && world.Gateway.Recorded.Grants[key].Reason != status.Reason {
+		if noticed(status) != "" && world.Gateway.Recorded.Grants[key].Reason != status.Reason {
 			keys = append(keys, key)
 		}
 	}
@@ -136,7 +145,7 @@ func notices(world World, p Plan) []Notice {
 	var all []Notice
 	for _, key := range keys {
 		status := p.Status[key]
-		all = append(all, Notice{Type: noticeOf[status.Reason], Gateway: arn, Detail: GrantDetail{
+		all = append(all, Notice{Type: noticed(status), Gateway: arn, Detail: GrantDetail{
 			Gateway: arn, Scope: key.Gateway, Grant: key.ID, Reason: status.Reason, Message: status.Message,
 		}})
 	}

@@ -18,13 +18,19 @@ type claim struct {
 	barred   []access   // what would be asked for but for the reason
 	reason   grant.Code // why nothing, or not everything, is asked for
 	message  string
+
+	undecided bool         // the reason says nothing about what the row means
+	fault     *grant.Error // of the row; the grant is then that of its last valid revision
+	given     []string     // with a fault: the principals that the row had admitted
+	unread    bool         // with a fault: the last valid revision cannot be read from the record
 }
 
 // resolver turns live grants into claims. It remembers whom each selector means.
 type resolver struct {
 	world    World
 	limits   Limits
-	standing map[access]bool // what our statements say now, without ends
+	stated   map[access]bool // what our statements say now
+	standing map[access]bool // the same without ends
 	selected map[string][]string
 }
 
@@ -38,24 +44,40 @@ func SelectionKey(g *grant.Grant) string {
 	return key
 }
 
-// live lists the rows that are grants and hold now, in the order of their keys.
-func (r *resolver) live() []grant.Row {
-	var rows []grant.Row
+// live lists a claim that asks for nothing yet for each grant that holds now, in the
+// order of their keys.
+func (r *resolver) live() []claim {
+	var all []claim
 	for _, row := range r.world.Rows {
-		if row.Fault == nil && row.Grant.Live(r.world.Now) {
-			rows = append(rows, row)
+		if last, kept := standIn(row, r.world.Gateway.Recorded.Grants[row.Key], r.world.Now); kept {
+			all = append(all, last)
+		} else if row.Fault == nil && row.Grant.Live(r.world.Now) {
+			all = append(all, claim{row: row})
 		}
 	}
-	slices.SortFunc(rows, func(a, b grant.Row) int {
-		return cmp.Or(cmp.Compare(a.Gateway, b.Gateway), cmp.Compare(a.ID, b.ID))
+	slices.SortFunc(all, func(a, b claim) int {
+		return cmp.Or(cmp.Compare(a.row.Gateway, b.row.Gateway), cmp.Compare(a.row.ID, b.row.ID))
 	})
-	return rows
+	return all
 }
 
 func (r *resolver) claims() []claim {
 	var claims []claim
-	for _, row := range r.live() {
-		claims = append(claims, r.claim(row))
+	for _, c := range r.live() {
+		switch {
+		case c.unread:
+			var kept bool
+			if c, kept = r.claimStanding(c); !kept {
+				continue
+			}
+		case c.fault != nil:
+			means := r.claim(c.row).within(c.given)
+			means.fault, means.given = c.fault, c.given
+			c = means
+		default:
+			c = r.claim(c.row)
+		}
+		claims = append(claims, c)
 	}
 	return claims
 }
@@ -81,24 +103,33 @@ func (r *resolver) claimExplicit(row grant.Row, partition string) claim {
 		named: subject.Kind() == grant.KindRolePattern || subject.IsExact() && g.Follow == grant.FollowName,
 		where: narrow(g.Conditions),
 	}
-	account := subject.Account()
+	if why := r.bar(subject.Account()); why.reason != "" {
+		why.row, why.barred = row, []access{wanted}
+		return why
+	}
+	return claim{row: row, accesses: []access{wanted}}
+}
+
+// bar is the reason why an account cannot be let in as far as the organization is
+// concerned; a claim without a reason where it can.
+func (r *resolver) bar(account string) claim {
 	if account == r.world.Gateway.Gateway.Account() || slices.Contains(r.limits.Trusted, account) {
-		return claim{row: row, accesses: []access{wanted}}
+		return claim{}
 	}
 	switch r.world.Accounts.Availability() {
 	case directory.Known:
 		if !r.world.Accounts.IsMember(account) {
-			return claim{row: row, barred: []access{wanted}, reason: grant.CodeOutsideOrg,
+			return claim{reason: grant.CodeOutsideOrg,
 				message: "account " + account + " is not in the organization; add it to the trusted accounts of the deployment to let it in"}
 		}
 	case directory.Unreadable:
 		if !r.knows(account) {
-			return claim{row: row, barred: []access{wanted}, reason: grant.CodeDirectoryFailed,
+			return claim{undecided: true, reason: grant.CodeDirectoryFailed,
 				message: "whether account " + account + " is in the organization cannot be read now; it is tried again"}
 		}
 	case directory.Absent:
 	}
-	return claim{row: row, accesses: []access{wanted}}
+	return claim{}
 }
 
 // knows tells whether somebody of the account is let in now, or was when the
@@ -126,6 +157,7 @@ func (r *resolver) claimSelected(row grant.Row, partition string) claim {
 	c := claim{row: row}
 	accounts, ok := r.meaning(g)
 	if !ok {
+		c.undecided = true
 		c.reason, c.message = r.silence()
 		return c
 	}

@@ -46,6 +46,12 @@ var occasions = map[plan.NoticeType]func(*cloud){
 		}
 		c.reconcile()
 	},
+	plan.GrantInvalid: func(c *cloud) {
+		c.grant("account-b", "444455556666")
+		c.reconcile()
+		c.grant("account-b", "444455556666", "colour", "red")
+		c.reconcile()
+	},
 	plan.GrantExpiring: func(c *cloud) {
 		c.grant("account-b", "444455556666", "expires", "2026-12-24")
 		c.reconcileUntilSettled()

@@ -153,7 +153,7 @@ func (r *run) pass(ctx context.Context) (settled bool, err error) {
 }
 
 // isFresh tells whether the grants, and the directory as far as they need it, are as
-// they were when they were read. The state is read after them, and may tell of a
+// they were when they were read. The state is read after the grants, and may tell of a
 // deleted role, or of whom a selector means, that this pass has not seen: nothing
 // that tells it may be lost for that.
 func (r *run) isFresh(ctx context.Context) (bool, error) {
@@ -164,13 +164,14 @@ func (r *run) isFresh(ctx context.Context) (bool, error) {
 	if !sameRows(rows, r.world.Rows) {
 		return false, nil
 	}
-	snapshot, _ := r.lookup(ctx, rows)
+	snapshot, _ := r.lookup(ctx, rows, r.world.Gateway.Recorded)
 	return reflect.DeepEqual(snapshot, r.directory), nil
 }
 
-// observe reads the world. The state comes last: whoever writes a policy records
-// first whom selectors mean and who is held, so that whoever has read the policy
-// finds recorded what it was written with.
+// observe reads the world. The state comes after the policy: a run that writes a
+// policy first records whom selectors mean and which principals are held, so that a
+// run that has read the policy finds recorded what it was written with. The
+// directory comes last, because the state tells what rows with a fault need of it.
 func (r *run) observe(ctx context.Context) error {
 	r.world, r.decided = plan.World{Now: r.Now(), Gateway: plan.Observed{Gateway: r.gateway}}, false
 	rows, err := r.Grants.ForGateway(ctx, r.gateway)
@@ -186,12 +187,12 @@ func (r *run) observe(ctx context.Context) error {
 			return fmt.Errorf("read the resource policy: %w", err)
 		}
 	}
-	snapshot, asked := r.lookup(ctx, rows)
-	r.directory = snapshot
 	state, err := r.States.Load(ctx, r.gateway)
 	if err != nil {
 		return fmt.Errorf("%w: read the recorded state: %w", errUnrecorded, err)
 	}
+	snapshot, asked := r.lookup(ctx, rows, state)
+	r.directory = snapshot
 	if asked && snapshot.Availability() == directory.Absent && state.Gateway.HadDirectory {
 		r.Log.WarnContext(ctx, "directory lost its mark of a complete listing; the next one puts it back", "gateway", r.gateway.ARN())
 		snapshot = directory.Failed()
@@ -206,18 +207,8 @@ func (r *run) observe(ctx context.Context) error {
 
 // lookup reads the part of the directory that the rows need, if any do. A directory
 // that cannot be read holds up nothing that can be decided without it.
-func (r *run) lookup(ctx context.Context, rows []grant.Row) (snapshot directory.Snapshot, asked bool) {
-	var selectors []grant.Principal
-	var accounts []string
-	for _, row := range rows {
-		switch {
-		case row.Fault != nil:
-		case row.Grant.Principal.IsSelector():
-			selectors = append(selectors, row.Grant.Principal)
-		default:
-			accounts = append(accounts, row.Grant.Principal.Account())
-		}
-	}
+func (r *run) lookup(ctx context.Context, rows []grant.Row, recorded plan.State) (snapshot directory.Snapshot, asked bool) {
+	selectors, accounts := plan.Consults(rows, recorded, r.world.Now)
 	if len(selectors)+len(accounts) == 0 {
 		return snapshot, false
 	}

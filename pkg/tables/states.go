@@ -87,6 +87,9 @@ type statusItem struct {
 	Revision string      `dynamodbav:"revision,omitempty"`
 	Admitted []string    `dynamodbav:"admitted,omitempty"`
 	Expiring bool        `dynamodbav:"expiring,omitempty"`
+
+	LastValid string   `dynamodbav:"lastValid,omitempty"`
+	Withheld  []string `dynamodbav:"withheld,omitempty"`
 }
 
 type setItem struct {
@@ -139,6 +142,7 @@ func StatusItem(gateway grant.Gateway, key grant.Key, status grant.Status) Item 
 		Gateway: gateway.ARN(), Item: within(statusPrefix, key.String()), Scope: key.Gateway, Grant: key.ID,
 		Phase: status.Phase, Reason: status.Reason, Message: status.Message, Since: status.Since,
 		Revision: status.Revision, Admitted: status.Admitted, Expiring: status.Expiring,
+		LastValid: status.LastValid, Withheld: status.Withheld,
 	})
 }
 
@@ -273,6 +277,7 @@ func parseStatus(state *plan.State, item Item) error {
 	state.Grants[grant.Key{Gateway: read.Scope, ID: read.Grant}] = grant.Status{
 		Phase: read.Phase, Reason: read.Reason, Message: read.Message, Since: read.Since,
 		Revision: read.Revision, Admitted: read.Admitted, Expiring: read.Expiring,
+		LastValid: read.LastValid, Withheld: read.Withheld,
 	}
 	return nil
 }

@@ -81,6 +81,7 @@ func everything(t *testing.T) []byte {
 			{ID: "a"}: {Reason: grant.CodeQuarantined}, {ID: "b"}: {Reason: grant.CodeRecreated},
 			{ID: "c"}: {Reason: grant.CodePolicyFull}, {ID: "d"}: {},
 			{ID: "e"}: {Reason: grant.CodeProofFailed}, {ID: "f"}: {Reason: grant.CodePolicyRefused},
+			{ID: "g"}: {Phase: grant.PhaseInvalid, Reason: grant.CodeUnknownAttribute},
 		}},
 	}}, request)
 	events(outcome{result: reconcile.Result{Passes: 1, Failure: &grant.Error{Code: "Throttled"}}}, request)
@@ -173,7 +174,7 @@ func TestAReconcileIsMeasuredByItsResult(t *testing.T) {
 	want := map[string]any{
 		"FunctionName": "test", "gateway": gatewayARN,
 		"GatewaysReconciled": 1.0, "ReconcilePasses": 2.0, "PoliciesWritten": 1.0, "DriftRepaired": 1.0,
-		"GrantsQuarantined": 4.0, "GrantsWithoutRoom": 1.0, "HeadroomBytes": 480.0, "HeadroomStatements": 10.0,
+		"GrantsQuarantined": 4.0, "GrantsWithoutRoom": 1.0, "GrantsInvalid": 1.0, "HeadroomBytes": 480.0, "HeadroomStatements": 10.0,
 		"TimeToApplied": 1500.0,
 	}
 	if diff := cmp.Diff(want, first); diff != "" {

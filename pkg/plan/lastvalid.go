@@ -1,0 +1,143 @@
+package plan
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
+)
+
+// An edit that cannot be understood changes nothing. A row that was valid and has a
+// fault now keeps what its last valid revision says, for the principals that the
+// row had admitted, until the recorded expiry or until the row is deleted. The
+// record of the row on this gateway is all that tells what that was, so a row that
+// was never valid, or that this gateway has no record of, lets in no principal.
+
+// standIn is a row whose grant is that of its last valid revision.
+func standIn(row grant.Row, recorded grant.Status, now time.Time) (claim, bool) {
+	given := recorded.Given()
+	if row.Fault == nil || len(given) == 0 {
+		return claim{}, false
+	}
+	last, expires := grant.ReadCanonical(recorded.LastValid)
+	c := claim{row: grant.Row{Key: row.Key, Revision: row.Revision, Grant: last}, fault: row.Fault, given: given}
+	if last == nil {
+		c.unread = true
+		c.row.Grant = &grant.Grant{Expires: expires}
+	}
+	return c, c.row.Grant.Live(now)
+}
+
+// within keeps the accesses of the principals that the row had admitted.
+func (c claim) within(given []string) claim {
+	other := func(a access) bool { return !slices.Contains(given, a.who) }
+	asked := len(c.accesses)
+	c.accesses = slices.DeleteFunc(slices.Clone(c.accesses), other)
+	c.barred = slices.DeleteFunc(slices.Clone(c.barred), other)
+	if asked > 0 && len(c.accesses) == 0 {
+		c.reason, c.message = grant.CodeSelectsNobody, "it means none of the principals that this row had admitted"
+	}
+	return c
+}
+
+// claimStanding is the claim of a row whose last valid revision was recorded in
+// another form, by an earlier or a newer version. What it gave is taken from the
+// policy: the one access that names the principal, to the end that stands there
+// where no other is recorded. Where several accesses name it, none can be told to
+// be of this row, and none is kept.
+func (r *resolver) claimStanding(c claim) (_ claim, kept bool) {
+	g := *c.row.Grant
+	recorded := !g.Expires.IsZero()
+	for _, who := range c.given {
+		found := make(map[access]bool)
+		for a := range r.stated {
+			if a.who != who {
+				continue
+			}
+			found[a.lasting()] = true
+			if end := time.Unix(a.until, 0).UTC(); !recorded && a.until != 0 && (g.Expires.IsZero() || end.Before(g.Expires)) {
+				g.Expires = end
+			}
+		}
+		parsed, _ := splitARN(who)
+		why := r.bar(parsed.account)
+		if why.undecided {
+			c.undecided, c.reason, c.message = true, why.reason, why.message
+		} else if len(found) == 1 && why.reason == "" {
+			c.accesses = slices.AppendSeq(c.accesses, maps.Keys(found))
+		}
+	}
+	c.row.Grant = &g
+	return c, c.undecided || len(c.accesses) > 0
+}
+
+// Consults lists what the rows need of the directory: the selectors, and the
+// accounts whose membership counts. For a row with a fault that is what its last
+// valid revision needs.
+func Consults(rows []grant.Row, recorded State, now time.Time) (selectors []grant.Principal, accounts []string) {
+	for _, row := range rows {
+		g := row.Grant
+		if last, kept := standIn(row, recorded.Grants[row.Key], now); kept {
+			if last.unread {
+				for _, who := range last.given {
+					parsed, _ := splitARN(who)
+					accounts = append(accounts, parsed.account)
+				}
+				continue
+			}
+			g = last.row.Grant
+		}
+		switch {
+		case g == nil:
+		case g.Principal.IsSelector():
+			selectors = append(selectors, g.Principal)
+		default:
+			accounts = append(accounts, g.Principal.Account())
+		}
+	}
+	return selectors, accounts
+}
+
+// remember completes the status of a row by what an edit that cannot be understood
+// must not change.
+func (c claim) remember(status, recorded grant.Status) grant.Status {
+	for _, who := range recorded.Given() {
+		asked := c.undecided || slices.ContainsFunc(c.accesses, func(a access) bool { return a.who == who })
+		if asked && !slices.Contains(status.Admitted, who) {
+			status.Withheld = append(status.Withheld, who)
+		}
+	}
+	switch {
+	case c.fault != nil:
+		status.LastValid = recorded.LastValid
+	case len(status.Admitted)+len(status.Withheld) > 0:
+		status.LastValid = c.row.Canonical()
+	}
+	return status
+}
+
+// faulty is the status of a row with a fault, of which nothing is kept.
+func faulty(fault *grant.Error) grant.Status {
+	return grant.Status{Phase: grant.PhaseInvalid, Reason: fault.Code, Message: fault.Op + ": " + fault.Hint}
+}
+
+// keeping is the status of a row with a fault whose last valid revision stands as
+// the given status says.
+func (c claim) keeping(stands grant.Status) grant.Status {
+	status := faulty(c.fault)
+	status.Admitted = stands.Admitted
+	until := "the row is corrected or deleted"
+	if end := c.row.Grant.Expires; !end.IsZero() {
+		until = end.UTC().Format(time.RFC3339) + " at the latest"
+	}
+	if len(stands.Admitted) > 0 {
+		status.Message += "; the access that its last valid revision gave is kept until " + until
+	} else {
+		status.Message += "; its last valid revision counts until " + until + ", and gives no access now"
+	}
+	if stands.Message != "" {
+		status.Message += ": " + stands.Message
+	}
+	return status
+}

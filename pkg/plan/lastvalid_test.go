@@ -1,0 +1,260 @@
+package plan_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/gateway-grants/gateway-grants/pkg/directory"
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/plan"
+	"github.com/gateway-grants/gateway-grants/pkg/policy"
+)
+
+const (
+	rootC = "arn:aws:iam::777788889999:root"
+	roleB = "arn:aws:iam::444455556666:role/Agent"
+	unit  = "ou-abcd-11112222"
+)
+
+// misspelt is the row after an edit that cannot be understood: it has an attribute
+// that is none.
+func misspelt(row grant.Row, principal string, pairs ...any) grant.Row {
+	attributes := grant.Attributes{"gateway": row.Gateway, "grant": row.ID, "principal": principal, "colour": "red"}
+	for i := 0; i < len(pairs); i += 2 {
+		attributes[pairs[i].(string)] = pairs[i+1]
+	}
+	return grant.Parse(attributes)
+}
+
+// settled is the world after the plan for it was applied and recorded.
+func settled(t *testing.T, w plan.World) plan.World {
+	t.Helper()
+	p := mustMake(t, w)
+	w.Gateway.Policy = p.Want
+	if p.Want != nil {
+		w.Gateway.Policy = parse(t, p.Want.String())
+	}
+	w.Gateway.Recorded = plan.State{
+		Gateway: plan.GatewayState{AppliedHash: p.Hash, Refused: p.Refused, Pinned: p.Pinned, Foreknown: p.Foreknown},
+		Grants:  p.Status,
+	}
+	return w
+}
+
+func TestAnEditThatCannotBeUnderstood(t *testing.T) {
+	valid := rowOf("row", "444455556666", "expires", "2026-12-01")
+	inUnit := rowOf("row", unit)
+	members := func(t *testing.T, ids ...string) directory.Snapshot {
+		t.Helper()
+		units := map[string]string{}
+		for _, id := range ids {
+			units[id] = unit
+		}
+		return members(t, []string{unit}, units)
+	}
+	both := []string{accountB, rootC}
+	for name, test := range map[string]struct {
+		reason string
+		before plan.World
+		edit   func(t *testing.T, w *plan.World) // after the valid revision was applied and recorded
+		want   []string
+		says   string // in the message of the row
+	}{
+		"keeps the access": {
+			"a tool stamped an attribute onto the row", world(t, valid),
+			func(_ *testing.T, w *plan.World) { w.Rows = []grant.Row{misspelt(valid, "444455556666")} },
+			[]string{accountB}, "kept until 2026-12-02T00:00:00Z",
+		},
+		"keeps what the last valid revision says": {
+			"the principal of the faulty revision counts for nothing", world(t, valid),
+			func(_ *testing.T, w *plan.World) { w.Rows = []grant.Row{misspelt(valid, "777788889999")} },
+			[]string{accountB}, `read attribute "colour"`,
+		},
+		"ends at the recorded expiry": {
+			"a fault does not prolong a grant", world(t, valid),
+			func(_ *testing.T, w *plan.World) {
+				w.Rows, w.Now = []grant.Row{misspelt(valid, "444455556666", "expires", "2027-12-01")}, now.Add(9*24*time.Hour)
+			}, nil, "",
+		},
+		"ends with the row": {
+			"a deletion is a revocation, whatever the row was", world(t, valid),
+			func(_ *testing.T, w *plan.World) { w.Rows = nil }, nil, "",
+		},
+		"gives nothing to a row that was never valid": {
+			"there is no record of it", world(t),
+			func(_ *testing.T, w *plan.World) { w.Rows = []grant.Row{misspelt(valid, "444455556666")} }, nil, "",
+		},
+		"gives nothing to a row of another key": {
+			"a change of the key is a deletion and a new row", world(t, valid),
+			func(_ *testing.T, w *plan.World) {
+				w.Rows = []grant.Row{misspelt(rowOf("other", "444455556666"), "444455556666")}
+			}, nil, "",
+		},
+		"of a row for every gateway counts on each by its record": {
+			"the record of this gateway says what the row gave here", world(t, everywhere(valid)),
+			func(_ *testing.T, w *plan.World) { w.Rows = []grant.Row{misspelt(everywhere(valid), "444455556666")} },
+			[]string{accountB}, "is kept",
+		},
+		"does not hide that the access was taken by hand": {
+			"drift is repaired as for every grant", world(t, valid),
+			func(_ *testing.T, w *plan.World) {
+				w.Rows, w.Gateway.Policy = []grant.Row{misspelt(valid, "444455556666")}, nil
+			},
+			[]string{accountB}, "is kept",
+		},
+		"admits no account that a selector means since": {
+			"only the accounts that the row had admitted keep access", inDirectory(world(t, inUnit), members(t, "444455556666")),
+			func(t *testing.T, w *plan.World) {
+				t.Helper()
+				w.Rows, w.Accounts = []grant.Row{misspelt(inUnit, unit)}, members(t, "444455556666", "777788889999")
+			},
+			[]string{accountB}, "is kept",
+		},
+		"keeps no account that the selector means no more": {
+			"the last valid revision gives it nothing now", inDirectory(world(t, inUnit), members(t, "444455556666", "777788889999")),
+			func(t *testing.T, w *plan.World) {
+				t.Helper()
+				w.Rows, w.Accounts = []grant.Row{misspelt(inUnit, unit)}, members(t, "777788889999")
+			},
+			[]string{rootC}, "is kept",
+		},
+		"while the directory is down keeps the accounts": {
+			"what the selector meant is recorded", inDirectory(world(t, inUnit), members(t, "444455556666", "777788889999")),
+			func(_ *testing.T, w *plan.World) {
+				w.Rows, w.Accounts = []grant.Row{misspelt(inUnit, unit)}, directory.Failed()
+			},
+			both, "is kept",
+		},
+		"keeps a role out that was made anew": {
+			"the policy shows the unique id of the one that was deleted", world(t, rowOf("row", roleB)),
+			func(t *testing.T, w *plan.World) {
+				t.Helper()
+				w.Rows = []grant.Row{misspelt(valid, roleB)}
+				w.Gateway.Policy = parse(t, strings.ReplaceAll(w.Gateway.Policy.String(), roleB, "AROA0000000000000001"))
+			}, nil, "gives no access now",
+		},
+		"keeps what an older version recorded": {
+			"the policy alone tells what the row gave", world(t, valid),
+			func(_ *testing.T, w *plan.World) {
+				w.Rows = []grant.Row{misspelt(valid, "444455556666")}
+				forgetLastValid(w, "")
+			},
+			[]string{accountB}, "kept until 2026-12-02T00:00:00Z", // the end stands in the policy
+		},
+		"keeps what a newer version recorded": {
+			"after a rollback, the record of an attribute that this version does not know", world(t, valid),
+			func(_ *testing.T, w *plan.World) {
+				w.Rows = []grant.Row{misspelt(valid, "444455556666")}
+				forgetLastValid(w, `{"gateway":"*","grant":"row","principal":"444455556666","colour":"red","expires":"2026-11-25T00:00:00Z"}`)
+			},
+			[]string{accountB}, "kept until 2026-11-25T00:00:00Z",
+		},
+		"keeps nothing of an older version that may be of another row": {
+			"a grant of the same account was revoked at the same time", world(t, valid, rowOf("other", "444455556666", "conditions", map[string]any{"sourceIp": []any{"203.0.113.0/24"}})),
+			func(_ *testing.T, w *plan.World) {
+				w.Rows = []grant.Row{misspelt(valid, "444455556666")}
+				forgetLastValid(w, "")
+			}, nil, "",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := settled(t, test.before)
+			test.edit(t, &w)
+			p := mustMake(t, w)
+			if diff := cmp.Diff(test.want, principalsOf(p.Want)); diff != "" {
+				t.Errorf("%s: principals -want +got\n%s", test.reason, diff)
+			}
+			for _, row := range w.Rows {
+				if status := p.Status[row.Key]; status.Phase != grant.PhaseInvalid || !strings.Contains(status.Message, test.says) {
+					t.Errorf("status %+v", status)
+				}
+			}
+			w = settled(t, w)
+			if again := mustMake(t, w); again.Write || !cmp.Equal(p.Status, again.Status) || len(again.Notices) > 0 {
+				t.Errorf("a second run finds more to do: %s", cmp.Diff(p.Status, again.Status))
+			}
+		})
+	}
+}
+
+func everywhere(row grant.Row) grant.Row {
+	row.Gateway = grant.EveryGateway
+	return row
+}
+
+func inDirectory(w plan.World, accounts directory.Snapshot) plan.World {
+	w.Accounts = accounts
+	return w
+}
+
+// forgetLastValid has the record say something else of the last valid revisions.
+func forgetLastValid(w *plan.World, text string) {
+	for key, status := range w.Gateway.Recorded.Grants {
+		status.LastValid = text
+		w.Gateway.Recorded.Grants[key] = status
+	}
+}
+
+func principalsOf(document *policy.Document) []string {
+	if document == nil {
+		return nil
+	}
+	var all []string
+	for _, s := range document.Statements {
+		all = append(all, s.Principal.AWS...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+func TestAccessThatWaitsIsGivenBackToAnInvalidRow(t *testing.T) {
+	valid := rowOf("row", "444455556666")
+	for name, trouble := range map[string]func(*plan.World){
+		"the gateway was not managed for a while": func(w *plan.World) { w.Gateway.Managed = false },
+		"AWS refused the principal for a while": func(w *plan.World) {
+			w.Gateway.Recorded.Gateway.Refused = map[string]plan.Refusal{accountB: {Code: grant.CodePolicyRefused, Since: now, Tries: 1, NextTry: now.Add(time.Hour)}}
+			w.Gateway.Policy = nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := settled(t, world(t, valid))
+			kept := w.Gateway.Policy
+			trouble(&w)
+			p := mustMake(t, w)
+			w.Gateway.Recorded.Grants = p.Status
+			if got := w.Gateway.Recorded.Grants[valid.Key]; got.Phase != grant.PhaseLeftOut || !slices.Equal(got.Withheld, []string{accountB}) {
+				t.Fatalf("meanwhile it is %+v", got)
+			}
+			w.Rows = []grant.Row{misspelt(valid, "444455556666")}
+			w.Gateway.Recorded.Grants = mustMake(t, w).Status
+			w.Gateway.Managed, w.Now = true, now.Add(2*time.Hour)
+			if got := mustMake(t, w); !policy.Equal(got.Want, kept) {
+				t.Errorf("afterwards the policy is %v", got.Want)
+			}
+		})
+	}
+}
+
+func TestTheFirstInvalidRevisionIsNotifiedOnce(t *testing.T) {
+	valid := rowOf("row", "444455556666")
+	w := settled(t, world(t, valid))
+	w.Rows = []grant.Row{misspelt(valid, "444455556666")}
+	told := func() (types []plan.NoticeType) {
+		for _, notice := range mustMake(t, w).Notices {
+			types = append(types, notice.Type)
+		}
+		return types
+	}
+	if diff := cmp.Diff([]plan.NoticeType{plan.GrantInvalid}, told()); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	w = settled(t, w)
+	w.Rows = []grant.Row{misspelt(valid, "777788889999")} // the same fault in another revision
+	if got := told(); len(got) > 0 {
+		t.Errorf("again: %v", got)
+	}
+}
