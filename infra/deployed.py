@@ -206,11 +206,11 @@ def invoke_config(_, p):
 
 
 def log_group(name, _):
-    return next(g for g in client("logs").describe_log_groups(logGroupNamePrefix=name)["logGroups"] if g["logGroupName"] == name)
-
-
-def log_policy(name, _):
-    return next(p for p in client("logs").describe_resource_policies()["resourcePolicies"] if p["policyName"] == name)
+    logs = client("logs")
+    have = next(g for g in logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"] if g["logGroupName"] == name)
+    arn = have["arn"].removesuffix(":*")
+    policies = logs.describe_resource_policies(policyScope="RESOURCE", resourceArn=arn)["resourcePolicies"]
+    return have | {"ResourcePolicyDocument": p["policyDocument"] for p in policies}
 
 
 def metric_filter(name, p):
@@ -240,7 +240,6 @@ DESCRIBED = {
     "AWS::Logs::LogGroup": log_group,
     "AWS::Logs::MetricFilter": metric_filter,
     "AWS::Logs::QueryDefinition": query,
-    "AWS::Logs::ResourcePolicy": log_policy,
     "AWS::Organizations::ResourcePolicy": lambda *_: client("organizations").describe_resource_policy()["ResourcePolicy"],
     "AWS::SQS::Queue": queue,
     "AWS::SQS::QueuePolicy": queue_policy,

@@ -123,10 +123,18 @@ func same(want, have any) bool {
 }
 
 func TestNothingOfATemplateIsLostOnDeployment(t *testing.T) {
-	alone := map[string]bool{"HasRegions": false, "HasOwners": false, "HasOwnerRole": false, "HasOrganization": false, "HasAlarmTopic": false, "Reserves": true}
-	everything := map[string]bool{"HasRegions": true, "HasOwners": true, "HasOwnerRole": true, "HasOrganization": true, "HasAlarmTopic": true, "Reserves": false}
+	alone := map[string]bool{
+		"HasRegions": false, "HasOwners": false, "HasOwnerRole": false, "HasOrganization": false, "HasOrganizationId": false,
+		"ListsManagement": false, "ListsOwners": false, "HasAlarmTopic": false, "Reserves": true,
+	}
+	everything := map[string]bool{
+		"HasRegions": true, "HasOwners": true, "HasOwnerRole": true, "HasOrganization": true, "HasOrganizationId": false,
+		"ListsManagement": true, "ListsOwners": true, "HasAlarmTopic": true, "Reserves": false,
+	}
+	inOrganization := maps.Clone(everything)
+	inOrganization["HasOrganizationId"], inOrganization["ListsManagement"], inOrganization["ListsOwners"] = true, false, false
 	whole := map[string]string{
-		"GatewayRegions": "us-east-1,eu-west-1", "OwnerAccounts": "111122223333,444455556666", "OwnerRoleName": "Owner", "OwnerExternalId": "x",
+		"GatewayRegions": "us-east-1,eu-west-1", "OwnerAccounts": "111122223333,444455556666", "OwnerRoleName": "Owner", "OwnerExternalId": "xy",
 		"ManagementAccountId": "999988887777", "AlarmTopicArn": "arn:aws:sns:us-east-1:123456789012:alarms", "ReconcileConcurrency": "0",
 		"LogRetentionDays": "30", "SweepMinutes": "5",
 	}
@@ -135,6 +143,10 @@ func TestNothingOfATemplateIsLostOnDeployment(t *testing.T) {
 		deployTo(t, endpoint, "../template.yaml", asked{Conditions: alone}).check(t)
 		t.Log("parameters turn every condition")
 		deployTo(t, endpoint, "../template.yaml", asked{Parameters: whole, Conditions: everything}).check(t)
+		t.Log("and one statement takes the place of listed accounts")
+		withID := maps.Clone(whole)
+		withID["OrganizationId"] = "o-exampleorg1"
+		deployTo(t, endpoint, "../template.yaml", asked{Parameters: withID, Conditions: inOrganization}).check(t)
 		t.Log("and back")
 		deployTo(t, endpoint, "../template.yaml", asked{Conditions: alone}).check(t)
 	})

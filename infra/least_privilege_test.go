@@ -42,7 +42,10 @@ func everyUse(role iam.Role) []policy.Call {
 	var calls []policy.Call
 	for _, s := range role.Policies[0].Statements {
 		context := map[string][]string{}
-		for _, keys := range s.Condition {
+		for operator, keys := range s.Condition {
+			if operator == "Null" {
+				continue // it asks that there is a value, which another operator names
+			}
 			for key, values := range keys {
 				context[key] = values[:1]
 			}

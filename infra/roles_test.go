@@ -141,12 +141,42 @@ func TestAGatewayMayCallTheEchoFunctionAndNothingElse(t *testing.T) {
 	trust, _ := at(s.Resources["GatewayServiceRole"].Properties, "AssumeRolePolicyDocument", "Statement").([]any)
 	if len(trust) != 1 || at(trust[0], "Principal", "Service") != "bedrock-agentcore.amazonaws.com" ||
 		at(trust[0], "Condition", "StringEquals", "aws:SourceAccount") != "${AWS::AccountId}" ||
-		!strings.HasSuffix(fmt.Sprint(at(trust[0], "Condition", "ArnLike", "aws:SourceArn")), ":${AWS::AccountId}:gateway/*") {
+		// Gateways of every Region of the deployment act as it.
+		!strings.HasSuffix(fmt.Sprint(at(trust[0], "Condition", "ArnLike", "aws:SourceArn")), ":bedrock-agentcore:*:${AWS::AccountId}:gateway/*") {
 		t.Errorf("trusts %v", trust)
 	}
 	for _, statement := range statements(t, s) {
 		if statement.role == "GatewayServiceRole" && (!slices.Equal(statement.actions, []string{"lambda:InvokeFunction"}) || !slices.Equal(statement.resources, []string{"${EchoFunction.Arn}"})) {
 			t.Errorf("%s allows %v on %v", statement, statement.actions, statement.resources)
+		}
+	}
+}
+
+// A role may publish under the product's name alone, however many events one call has: the
+// key has a value for each.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-single-vs-multi-valued-context-keys.html
+func TestEveryEventOfABatchIsPublishedUnderTheProductsName(t *testing.T) {
+	publishers := 0
+	for _, statement := range statements(t, read(t, "../template.yaml")) {
+		if !statement.allows("events:PutEvents") {
+			continue
+		}
+		publishers++
+		if at(statement.condition, "ForAllValues:StringEquals", "events:source") != "gateway-grants" || at(statement.condition, "Null", "events:source") != "false" {
+			t.Errorf("%s: %v", statement, statement.condition)
+		}
+	}
+	if publishers != 4 {
+		t.Errorf("%d roles publish: the test does not see what it should", publishers)
+	}
+}
+
+// Lambda's own filter would drop lines without a level, such as those of metrics, and DEBUG
+// lines whatever LogLevel says.
+func TestFunctionsAndNotLambdaFilterLogLines(t *testing.T) {
+	for id, function := range read(t, "../template.yaml").of("AWS::Serverless::Function") {
+		if level := at(function.Properties, "LoggingConfig", "ApplicationLogLevel"); level != "TRACE" {
+			t.Errorf("%s: Lambda drops lines below %v", id, level)
 		}
 	}
 }

@@ -146,13 +146,14 @@ func known() map[string]asking {
 		"list streams":      {"of a table, too, there is no resource", streams("ListStreams", `{"TableName":"grants"}`), []actions.Permission{on("dynamodb:ListStreams", "*")}},
 
 		"put events": {
-			"each entry, on its bus by name, by ARN or the default one",
+			"each bus, by name, by ARN or the default one, with what every entry says",
 			request{service: "events", target: "AWSEvents.PutEvents", body: `{"Entries":[
 				{"Source":"gateway-grants","DetailType":"Policy Applied","EventBusName":"gateway-grants"},
 				{"Source":"gateway-grants","DetailType":"Policy Applied","EventBusName":"` + bus + `"},
 				{"Source":"mine","DetailType":"Hello"}]}`},
 			[]actions.Permission{
-				on("events:PutEvents", bus, "events:source", "gateway-grants", "events:detail-type", "Policy Applied", "events:eventBusInvocation", "false"),
+				on("events:PutEvents", bus, "events:source", "gateway-grants", "events:detail-type", "Policy Applied",
+					"events:source", "gateway-grants", "events:detail-type", "Policy Applied", "events:eventBusInvocation", "false"),
 				on("events:PutEvents", "arn:aws:events:us-east-1:111122223333:event-bus/default", "events:source", "mine", "events:detail-type", "Hello", "events:eventBusInvocation", "false"),
 			},
 		},

@@ -1,22 +1,15 @@
 package actions
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
-// events decides each entry of PutEvents for itself.
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoneventbridge.html
 func events(c *call) ([]Permission, error) {
 	switch {
 	case c.is("PutEvents"):
-		var asked []Permission
-		for _, entry := range c.params.objects("Entries") {
-			asked = append(asked, c.on(c.bus(entry.text("EventBusName"))).
-				with("events:source", entry.text("Source")).
-				with("events:detail-type", entry.text("DetailType")).
-				// Not sent by a rule of another bus.
-				// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-conditions.html
-				with("events:eventBusInvocation", "false"))
-		}
-		return asked, nil
+		return c.putEvents(), nil
 	case c.is("DescribeEventBus", "CreateEventBus", "UpdateEventBus", "DeleteEventBus"):
 		return []Permission{c.on(c.bus(c.params.text("Name")))}, nil
 	case c.is("PutPermission", "RemovePermission"):
@@ -30,6 +23,32 @@ func events(c *call) ([]Permission, error) {
 	default:
 		return []Permission{c.on("*")}, nil
 	}
+}
+
+// putEvents asks for each bus once, with what all entries for it say: events:source and
+// events:detail-type are multivalued, with a value for each entry. A condition on them needs a
+// set operator.
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-conditions.html
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-single-vs-multi-valued-context-keys.html
+func (c *call) putEvents() []Permission {
+	var buses []string
+	sources, types := map[string][]string{}, map[string][]string{}
+	for _, entry := range c.params.objects("Entries") {
+		bus := c.bus(entry.text("EventBusName"))
+		if !slices.Contains(buses, bus) {
+			buses = append(buses, bus)
+		}
+		sources[bus] = append(sources[bus], entry.text("Source"))
+		types[bus] = append(types[bus], entry.text("DetailType"))
+	}
+	var asked []Permission
+	for _, bus := range buses {
+		asked = append(asked, c.on(bus).
+			with("events:source", sources[bus]...).
+			with("events:detail-type", types[bus]...).
+			with("events:eventBusInvocation", "false")) // not sent by a rule of another bus
+	}
+	return asked
 }
 
 // bus takes a name or an ARN.

@@ -147,8 +147,9 @@ func TestAChangedPolicyCountsInTheNextCall(t *testing.T) {
 
 func TestEveryEntryOfABatchHasToBeAllowed(t *testing.T) {
 	w := authorizing(t)
-	config := w.in(t, accountA, "Teller", `{"Effect":"Allow","Action":"events:PutEvents","Resource":"*","Condition":{"StringEquals":{"events:source":"ours"}}}`)
-	put := func(sources ...string) string {
+	config := w.in(t, accountA, "Teller", `{"Effect":"Allow","Action":"events:PutEvents","Resource":"*","Condition":{"ForAllValues:StringEquals":{"events:source":"ours"},"Null":{"events:source":"false"}}}`)
+	single := w.in(t, accountA, "SingleTeller", `{"Effect":"Allow","Action":"events:PutEvents","Resource":"*","Condition":{"StringEquals":{"events:source":"ours"}}}`)
+	put := func(config aws.Config, sources ...string) string {
 		var entries []eventtypes.PutEventsRequestEntry
 		for _, source := range sources {
 			entries = append(entries, eventtypes.PutEventsRequestEntry{Source: &source, DetailType: aws.String("t"), Detail: aws.String("{}")})
@@ -156,11 +157,17 @@ func TestEveryEntryOfABatchHasToBeAllowed(t *testing.T) {
 		_, err := eventbridge.NewFromConfig(config).PutEvents(t.Context(), &eventbridge.PutEventsInput{Entries: entries})
 		return errorCode(err)
 	}
-	if code := put("ours", "ours"); code != "" {
+	if code := put(config, "ours", "ours"); code != "" {
 		t.Errorf("two of ours: %s", code)
 	}
-	if code := put("ours", "theirs"); code != "AccessDeniedException" {
+	if code := put(config, "ours", "theirs"); code != "AccessDeniedException" {
 		t.Errorf("one of theirs: got %q", code)
+	}
+	if code := put(single, "ours"); code != "" {
+		t.Errorf("one value without a set operator: %s", code)
+	}
+	if code := put(single, "ours", "ours"); code != "AccessDeniedException" {
+		t.Errorf("several values without a set operator: got %q", code)
 	}
 }
 

@@ -65,9 +65,16 @@ func (f *Forwarding) allowed(ctx context.Context, match RuleMatch, bus arn.ARN) 
 	if err != nil {
 		return err
 	}
+	about := map[string][]string{"aws:SourceArn": {match.Rule}}
+	organization, err := f.Identities.organizationOf(ctx, rule.AccountID)
+	if err != nil {
+		return err
+	}
+	if organization != "" {
+		about["aws:PrincipalOrgID"] = []string{organization}
+	}
 	decision, err := f.Decider.Decide(ctx, key.Caller, policy.Call{
-		Action: "events:PutEvents", Resource: match.Target, ResourceAccount: bus.AccountID, ResourcePolicy: document,
-		Context: map[string][]string{"aws:SourceArn": {match.Rule}},
+		Action: "events:PutEvents", Resource: match.Target, ResourceAccount: bus.AccountID, ResourcePolicy: document, Context: about,
 	})
 	if err == nil && !decision.Allowed {
 		err = fmt.Errorf("%w: %s", ErrNotForwarded, decision)

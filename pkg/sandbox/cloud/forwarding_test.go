@@ -96,6 +96,19 @@ func (f *forwarded) permit(t *testing.T, account string) {
 	}
 }
 
+// permitMembers has the hub's bus take events of an organization's accounts.
+func (f *forwarded) permitMembers(t *testing.T, organization string) {
+	t.Helper()
+	document := `{"Version":"2012-10-17","Statement":[{"Sid":"forward","Effect":"Allow","Principal":"*","Action":"events:PutEvents",
+		"Resource":"arn:aws:events:` + region + `:` + accountA + `:event-bus/hub","Condition":{"StringEquals":{"aws:PrincipalOrgID":"` + organization + `"}}}]}`
+	_, err := eventbridge.NewFromConfig(f.moto.Config(accountA, region)).PutPermission(t.Context(), &eventbridge.PutPermissionInput{
+		EventBusName: aws.String("hub"), Policy: &document,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // createAccount gives the new account's id.
 func (f *forwarded) createAccount(t *testing.T, name string) string {
 	t.Helper()
@@ -137,6 +150,17 @@ func TestAnEventIsForwardedIfBothSidesAgree(t *testing.T) {
 	}
 	f.permit(t, accountB) // instead
 	refused("the hub's bus takes events of another account only", "kept-out")
+	f.permitMembers(t, "o-ofothers00")
+	refused("the hub's bus takes events of another organization only", "kept-out-too")
+	described, err := organizations.NewFromConfig(f.as(t, management)).DescribeOrganization(t.Context(), &organizations.DescribeOrganizationInput{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.permitMembers(t, aws.ToString(described.Organization.Id))
+	f.createAccount(t, "of-the-organization")
+	if err := <-f.forwards; err != nil || len(f.hub.next()) != 1 {
+		t.Errorf("the hub's bus takes events of the organization: %v", err)
+	}
 
 	f.permit(t, management)
 	client := awsiam.NewFromConfig(f.moto.Config(management, region))

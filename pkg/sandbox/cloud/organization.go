@@ -99,3 +99,21 @@ func (i *Identities) organization(ctx context.Context) (actions.Organization, er
 	i.organizationID = aws.ToString(described.Organization.Id)
 	return actions.Organization{Management: i.management, ID: i.organizationID}, nil
 }
+
+// organizationOf is the id of the organization that an account is a member of, as
+// aws:PrincipalOrgID has it; "" for none.
+func (i *Identities) organizationOf(ctx context.Context, account string) (string, error) {
+	organization, err := i.organization(ctx)
+	if err != nil || organization.ID == "" {
+		return "", err
+	}
+	client := organizations.NewFromConfig(i.moto.Config(i.management, i.region))
+	_, err = client.DescribeAccount(ctx, &organizations.DescribeAccountInput{AccountId: &account})
+	if none := (*types.AccountNotFoundException)(nil); errors.As(err, &none) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("describing account %s: %w", account, err)
+	}
+	return organization.ID, nil
+}

@@ -3,6 +3,7 @@ package cloud_test
 import (
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -27,22 +28,29 @@ func cloudformation(t *testing.T, moto *cloud.Moto, action, template string, cap
 	for i, capability := range capabilities {
 		form.Set(fmt.Sprintf("Capabilities.member.%d", i+1), capability)
 	}
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, moto.Endpoint(), strings.NewReader(form.Encode()))
+	_, said := raw(t, moto, http.MethodPost, "/", "cloudformation", http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}, form.Encode())
+	return said
+}
+
+// raw sends a request to moto for account A, whose signature nobody checks.
+func raw(t *testing.T, moto *cloud.Moto, method, path, service string, header http.Header, body string) (status int, said string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), method, moto.Endpoint()+path, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
-	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	request.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=SANDBOX/20260101/us-east-1/cloudformation/aws4_request, SignedHeaders=host, Signature=0")
+	maps.Copy(request.Header, header)
+	request.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=SANDBOX/20260101/us-east-1/"+service+"/aws4_request, SignedHeaders=host, Signature=0")
 	answer, err := moto.Config(accountA, region).HTTPClient.Do(request)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer answer.Body.Close()
-	said, err := io.ReadAll(answer.Body)
+	text, err := io.ReadAll(answer.Body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return string(said)
+	return answer.StatusCode, string(text)
 }
 
 // saying fails unless an answer has all words.
@@ -141,4 +149,71 @@ func TestRetainedTablesOutliveTheirStack(t *testing.T) {
 	if got, want := tables(t, moto), []string{"kept", "kept2"}; !slices.Equal(got, want) {
 		t.Errorf("deleted: there are the tables %v, want %v", got, want)
 	}
+}
+
+func TestATableOfACreationThatFailedDoesNotBlockTheNext(t *testing.T) {
+	moto := cloudtest.Moto(t)
+	const retain = "DeletionPolicy: RetainExceptOnCreate, UpdateReplacePolicy: Retain,"
+	made := "Resources:\n  " + table("T", "t", retain) + "\n"
+	cloudformation(t, moto, "CreateStack", made+"  L: {Type: AWS::Logs::LogGroup, DependsOn: T, Properties: {LogGroupName: l, Colour: red}}\n")
+	saying(t, "it failed", cloudformation(t, moto, "DescribeStacks", ""), "<StackStatus>ROLLBACK_COMPLETE</StackStatus>")
+	if got := tables(t, moto); len(got) > 0 {
+		t.Errorf("it left the tables %v", got)
+	}
+	cloudformation(t, moto, "DeleteStack", "")
+	cloudformation(t, moto, "CreateStack", made)
+	saying(t, "the next", cloudformation(t, moto, "DescribeStacks", ""), "<StackStatus>CREATE_COMPLETE</StackStatus>")
+	cloudformation(t, moto, "DeleteStack", "")
+	if got := tables(t, moto); !slices.Equal(got, []string{"t"}) {
+		t.Errorf("deleted: there are the tables %v", got)
+	}
+}
+
+// SAM CLI's own bucket refuses what does not come over TLS.
+func TestTheEndpointStandsForOneWithTLS(t *testing.T) {
+	moto := cloudtest.Moto(t)
+	cloudformation(t, moto, "CreateStack", `Resources:
+  B: {Type: AWS::S3::Bucket, Properties: {BucketName: own, VersioningConfiguration: {Status: Enabled}}}
+  P:
+    Type: AWS::S3::BucketPolicy
+    Properties:
+      Bucket: !Ref B
+      PolicyDocument: {Statement: [{Effect: Deny, Principal: "*", Action: "s3:*", Resource: "arn:aws:s3:::own/*", Condition: {Bool: {"aws:SecureTransport": "false"}}}]}
+`)
+	saying(t, "made", cloudformation(t, moto, "DescribeStacks", ""), "<StackStatus>CREATE_COMPLETE</StackStatus>")
+	put := func(path, body string) int {
+		status, _ := raw(t, moto, http.MethodPut, path, "s3", nil, body)
+		return status
+	}
+	if got := put("/own/k", "x"); got != http.StatusOK {
+		t.Errorf("an object: %d", got)
+	}
+	if got := put("/own?policy", `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":"s3:PutObject","Resource":"arn:aws:s3:::own/*"}]}`); got/100 != 2 {
+		t.Fatalf("another policy: %d", got)
+	}
+	if got := put("/own/k", "x"); got != http.StatusForbidden {
+		t.Errorf("what the bucket's policy denies: %d", got)
+	}
+}
+
+func TestALogGroupsOwnPolicyIsNoneOfTheAccountsTen(t *testing.T) {
+	moto := cloudtest.Moto(t)
+	put := func(name string) int {
+		target := http.Header{"X-Amz-Target": {"Logs_20140328.PutResourcePolicy"}, "Content-Type": {"application/x-amz-json-1.1"}}
+		status, _ := raw(t, moto, http.MethodPost, "/", "logs", target, `{"policyName":"`+name+`","policyDocument":"{}"}`)
+		return status
+	}
+	for i := range 10 {
+		if got := put(fmt.Sprint("others-", i)); got != http.StatusOK {
+			t.Fatalf("policy %d of ten: %d", i, got)
+		}
+	}
+	if got := put("one-more"); got != http.StatusBadRequest {
+		t.Errorf("an eleventh policy of the account: %d", got)
+	}
+	if got := put("others-3"); got != http.StatusOK {
+		t.Errorf("a change of one of the ten: %d", got)
+	}
+	cloudformation(t, moto, "CreateStack", `Resources: {L: {Type: AWS::Logs::LogGroup, Properties: {LogGroupName: l, ResourcePolicyDocument: {Version: "2012-10-17"}}}}`)
+	saying(t, "a group with its own", cloudformation(t, moto, "DescribeStacks", ""), "<StackStatus>CREATE_COMPLETE</StackStatus>")
 }

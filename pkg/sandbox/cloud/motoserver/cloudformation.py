@@ -233,7 +233,7 @@ def _roll_back(backend: CloudFormationBackend, stack: Stack, verb: str, reason: 
     try:
         stack.resource_map.restore_replaced()
         if verb == "CREATE":
-            stack.resource_map.unmake()
+            stack.resource_map.unmake(creation=True)
         else:
             stack.resource_map.apply(stack.template, stack.parameters)
     except (Failed, *Failure) as failure:

@@ -132,10 +132,10 @@ class Role(Kind):
 
 
 class LogGroup(Kind):
-    name, changeable = "LogGroupName", ("RetentionInDays",)
+    name, changeable = "LogGroupName", ("RetentionInDays", "ResourcePolicyDocument")
 
     def create(self, aws: AWS, name: str, p: Properties) -> Made:
-        aws("logs", "CreateLogGroup", **without(p, "RetentionInDays") | {"LogGroupName": name})
+        aws("logs", "CreateLogGroup", **without(p, *self.changeable) | {"LogGroupName": name})
         self.update(aws, Made(name), {}, p)
         return Made(name, {"Arn": f"arn:{aws.partition}:logs:{aws.region}:{aws.account}:log-group:{name}:*"})
 
@@ -144,6 +144,11 @@ class LogGroup(Kind):
             aws("logs", "PutRetentionPolicy", LogGroupName=made.id, RetentionInDays=p["RetentionInDays"])
         elif "RetentionInDays" in old:
             aws("logs", "DeleteRetentionPolicy", LogGroupName=made.id)
+        group = f"arn:{aws.partition}:logs:{aws.region}:{aws.account}:log-group:{made.id}"
+        if "ResourcePolicyDocument" in p:
+            aws("logs", "PutResourcePolicy", ResourceArn=group, PolicyDocument=p["ResourcePolicyDocument"])
+        elif "ResourcePolicyDocument" in old:
+            aws("logs", "DeleteResourcePolicy", ResourceArn=group)
         return made
 
     def delete(self, aws: AWS, made: Made, p: Properties) -> None:

@@ -1,6 +1,7 @@
 """The types of resources that stacks may have. A type that is not here makes a stack fail."""
 
 from agentcore import Gateway, GatewayTarget
+from buckets import Bucket, BucketPolicy
 from keeping import Delegation, LogGroup, LogPolicy, Queue, QueuePolicy, Role, Table
 from kinds import Kind
 from running import (
@@ -35,6 +36,8 @@ KINDS: dict[str, Kind] = {
     "AWS::Logs::QueryDefinition": QueryDefinition(),
     "AWS::Logs::ResourcePolicy": LogPolicy(),
     "AWS::Organizations::ResourcePolicy": Delegation(),
+    "AWS::S3::Bucket": Bucket(),
+    "AWS::S3::BucketPolicy": BucketPolicy(),
     "AWS::SQS::Queue": Queue(),
     "AWS::SQS::QueuePolicy": QueuePolicy(),
     "AWS::Scheduler::Schedule": Schedule(),

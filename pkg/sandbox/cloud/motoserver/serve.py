@@ -15,10 +15,12 @@ import sys
 from threading import Lock
 
 import aws
+import buckets
 import cloudformation
 import delegation
 import deployed
 import functions
+import logpolicies
 import queries
 import rules
 import streams
@@ -30,9 +32,11 @@ planned = iter(sys.argv[1:end])
 at_random = utils.make_random_account_id
 utils.make_random_account_id = lambda: next(planned, None) or at_random()
 
+buckets.install()
 cloudformation.install()
 delegation.install()
 functions.install()
+logpolicies.install()
 queries.install()
 rules.install()
 streams.install()

@@ -153,10 +153,15 @@ class Resources:
             with suppress(Failed):
                 self._unmake(resource, policy)
 
-    def unmake(self) -> None:
-        """Unmakes all resources but those to be retained, the last ones first."""
+    def unmake(self, *, creation: bool = False) -> None:
+        """Unmakes all resources but those to be retained, the last ones first. creation is for a
+        stack whose creation failed.
+        https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-deletionpolicy.html"""
         for resource in reversed(self.values()):
-            self._unmake(resource, resource.deletion)
+            policy = resource.deletion
+            if creation and policy == "RetainExceptOnCreate":
+                policy = "Delete"
+            self._unmake(resource, policy)
             del self.made[resource.logical_resource_id]
         self.outputs, self.exports = [], []
 
