@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/gateway-grants/gateway-grants/pkg/handler"
+	"github.com/gateway-grants/gateway-grants/pkg/event"
 )
 
 const (
@@ -200,8 +200,8 @@ func TestTheStreamsHandOnWhatTableChangesReads(t *testing.T) {
 
 func TestEverySweepHasItsSchedule(t *testing.T) {
 	want := map[string]string{
-		handler.SweepDue: "Sweep", handler.SweepGateways: "Sweep",
-		handler.SweepOrganization: "Organization", handler.SweepRechecks: "Organization",
+		event.SweepDue: "Sweep", event.SweepGateways: "Sweep",
+		event.SweepOrganization: "Organization", event.SweepRechecks: "Organization",
 	}
 	for id, schedule := range read(t, "../template.yaml").of("AWS::Scheduler::Schedule") {
 		target := schedule.Properties["Target"]

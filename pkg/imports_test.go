@@ -23,7 +23,8 @@ var arrows = map[string][]string{
 	"pkg/plan":      {"pkg/directory", "pkg/grant", "pkg/policy"},
 	"pkg/reconcile": {"pkg/plan", "pkg/directory", "pkg/grant", "pkg/policy"},
 	"pkg/dirsync":   {"pkg/directory", "pkg/grant"},
-	"pkg/handler":   {"pkg/reconcile", "pkg/dirsync", "pkg/plan", "pkg/directory", "pkg/grant"},
+	"pkg/event":     {"pkg/directory", "pkg/grant"},
+	"pkg/handler":   {"pkg/event", "pkg/reconcile", "pkg/dirsync", "pkg/plan", "pkg/directory", "pkg/grant"},
 
 	"pkg/reconcile/simulation": {}, // all of it is in its tests
 
@@ -35,7 +36,7 @@ var arrows = map[string][]string{
 	"pkg/noticetest":    {},
 	"pkg/agentcore":     {"pkg/reconcile", "pkg/plan", "pkg/grant", "pkg/policy"},
 	"pkg/organizations": {"pkg/dirsync", "pkg/directory", "pkg/grant"},
-	"pkg/bus":           {"pkg/reconcile", "pkg/handler", "pkg/plan", "pkg/grant"},
+	"pkg/bus":           {"pkg/event", "pkg/reconcile", "pkg/handler", "pkg/plan", "pkg/grant"},
 	"pkg/mcpclient":     {},
 
 	// The stand-in must not agree with the product by sharing its code.
@@ -53,7 +54,7 @@ var arrows = map[string][]string{
 }
 
 // pure packages decide: no AWS, no network, no context, no clock.
-var pure = []string{"pkg/policy", "pkg/grant", "pkg/directory", "pkg/plan"}
+var pure = []string{"pkg/policy", "pkg/grant", "pkg/directory", "pkg/event", "pkg/plan"}
 
 func goList(t *testing.T, arguments ...string) []string {
 	t.Helper()

@@ -28,7 +28,7 @@ func compose(f boot.Function) any {
 			Notices:   bus.New(eventbridge.NewFromConfig(f.AWS), f.Bus(), bus.Wait),
 			Now:       f.Now, Log: f.Log,
 		}, limits),
-		Log: f.Log, Metrics: f.Metrics,
+		Owners: limits.Owners, Log: f.Log, Metrics: f.Metrics,
 	}
 	return events.Handle
 }

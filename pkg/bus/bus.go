@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 
+	"github.com/gateway-grants/gateway-grants/pkg/event"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 	"github.com/gateway-grants/gateway-grants/pkg/handler"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
@@ -58,11 +59,11 @@ func Wait(ctx context.Context, d time.Duration) error {
 
 // Request publishes requests to reconcile. It fails with *handler.UnsentError, which
 // names those that were not published; all others were.
-func (b *Bus) Request(ctx context.Context, requests []handler.Request) error {
+func (b *Bus) Request(ctx context.Context, requests []event.Request) error {
 	outcomes := make([]error, len(requests))
 	entries := make([]*types.PutEventsRequestEntry, len(requests))
 	for i, request := range requests {
-		entries[i], outcomes[i] = b.entry(handler.ReconcileRequested, request.Scope(), request)
+		entries[i], outcomes[i] = b.entry(event.ReconcileRequested, request.Scope(), request)
 	}
 	b.put(ctx, entries, outcomes)
 	failure := &handler.UnsentError{Err: errors.Join(distinct(outcomes)...)}
@@ -124,7 +125,7 @@ func (b *Bus) entry(detailType, gateway string, detail any) (*types.PutEventsReq
 	}
 	entry := &types.PutEventsRequestEntry{
 		EventBusName: &b.name,
-		Source:       aws.String(handler.Source),
+		Source:       aws.String(event.Source),
 		DetailType:   &detailType,
 		Detail:       aws.String(string(raw)),
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gateway-grants/gateway-grants/pkg/bus"
+	"github.com/gateway-grants/gateway-grants/pkg/event"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 	"github.com/gateway-grants/gateway-grants/pkg/handler"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
@@ -25,7 +26,7 @@ var at = time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC)
 
 func TestARequestBecomesAnEvent(t *testing.T) {
 	w := newWorld()
-	if err := w.bus.Request(t.Context(), []handler.Request{{Gateway: gateway(t, 0), Cause: "grant team-b added", At: at}}); err != nil {
+	if err := w.bus.Request(t.Context(), []event.Request{{Gateway: gateway(t, 0), Cause: "grant team-b added", At: at}}); err != nil {
 		t.Fatal(err)
 	}
 	want := []types.PutEventsRequestEntry{{
@@ -67,9 +68,9 @@ func TestCallsStayWithinWhatEventBridgeTakes(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld()
-			var requests []handler.Request
+			var requests []event.Request
 			for i, cause := range c.causes {
-				requests = append(requests, handler.Request{Gateway: gateway(t, i), Cause: cause, At: at})
+				requests = append(requests, event.Request{Gateway: gateway(t, i), Cause: cause, At: at})
 			}
 			if err := w.bus.Request(t.Context(), requests); err != nil {
 				t.Fatal(err)
@@ -207,12 +208,12 @@ func TestANoticeThatCannotBeAnEventKeepsNoOtherBack(t *testing.T) {
 }
 
 func TestARequestSurvivesItsEvent(t *testing.T) {
-	want := handler.Request{Gateway: gateway(t, 0), Cause: "sweep: due", At: at}
+	want := event.Request{Gateway: gateway(t, 0), Cause: "sweep: due", At: at}
 	raw, err := json.Marshal(want)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var got handler.Request
+	var got event.Request
 	if err := json.Unmarshal(raw, &got); err != nil || got != want {
 		t.Errorf("got %+v, %v, want %+v", got, err, want)
 	}
@@ -266,11 +267,11 @@ func gateway(t *testing.T, n int) grant.Gateway {
 	return g
 }
 
-func requests(t *testing.T, n int) []handler.Request {
+func requests(t *testing.T, n int) []event.Request {
 	t.Helper()
-	made := make([]handler.Request, n)
+	made := make([]event.Request, n)
 	for i := range made {
-		made[i] = handler.Request{Gateway: gateway(t, i), Cause: "sweep: gateways", At: at}
+		made[i] = event.Request{Gateway: gateway(t, i), Cause: "sweep: gateways", At: at}
 	}
 	return made
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gateway-grants/gateway-grants/pkg/bus"
-	"github.com/gateway-grants/gateway-grants/pkg/handler"
+	"github.com/gateway-grants/gateway-grants/pkg/event"
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/cloud/cloudtest"
 )
 
@@ -35,15 +35,15 @@ func TestRequestsComeOutOfABusOnMoto(t *testing.T) {
 			t.Fatalf("after %d of 12 requests: %v", len(got), err)
 		}
 		for _, message := range out.Messages {
-			var event struct {
-				Source     string          `json:"source"`
-				DetailType string          `json:"detail-type"`
-				Detail     handler.Request `json:"detail"`
+			var received struct {
+				Source     string        `json:"source"`
+				DetailType string        `json:"detail-type"`
+				Detail     event.Request `json:"detail"`
 			}
-			if err := json.Unmarshal([]byte(*message.Body), &event); err != nil || event.Source != "gateway-grants" || event.DetailType != "Reconcile Requested" {
+			if err := json.Unmarshal([]byte(*message.Body), &received); err != nil || received.Source != "gateway-grants" || received.DetailType != "Reconcile Requested" {
 				t.Fatalf("%v: %s", err, *message.Body)
 			}
-			got[event.Detail.Gateway.ARN()] = event.Detail.Cause
+			got[received.Detail.Gateway.ARN()] = received.Detail.Cause
 		}
 	}
 	want := make(map[string]string)
@@ -66,7 +66,7 @@ func subscribe(t *testing.T, events *eventbridge.Client, queues *sqs.Client) (ur
 	described, err := queues.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: queue.QueueUrl, AttributeNames: []sqstypes.QueueAttributeName{"QueueArn"}})
 	check(t, err)
 	_, err = events.PutRule(ctx, &eventbridge.PutRuleInput{
-		Name: aws.String("all"), EventBusName: made.EventBusArn, EventPattern: aws.String(fmt.Sprintf(`{"source":[%q]}`, handler.Source)),
+		Name: aws.String("all"), EventBusName: made.EventBusArn, EventPattern: aws.String(fmt.Sprintf(`{"source":[%q]}`, event.Source)),
 	})
 	check(t, err)
 	_, err = events.PutTargets(ctx, &eventbridge.PutTargetsInput{

@@ -5,8 +5,8 @@ import (
 	"os"
 	"testing"
 
+	"github.com/gateway-grants/gateway-grants/pkg/event"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
-	"github.com/gateway-grants/gateway-grants/pkg/handler"
 	"github.com/gateway-grants/gateway-grants/pkg/noticetest"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
 )
@@ -26,7 +26,7 @@ func TestWhatIsPublishedIsAsItsSchemaSays(t *testing.T) {
 	}
 	w := newWorld()
 	arn := gateway(t, 0).ARN()
-	requests := []handler.Request{{Gateway: gateway(t, 0), Cause: "grant team-b added", At: at}, {Gateway: gateway(t, 1)}, {Every: true, Cause: "grant b added", At: at}}
+	requests := []event.Request{{Gateway: gateway(t, 0), Cause: "grant team-b added", At: at}, {Gateway: gateway(t, 1)}, {Every: true, Cause: "grant b added", At: at}}
 	if err := w.bus.Request(t.Context(), requests); err != nil {
 		t.Fatal(err)
 	}

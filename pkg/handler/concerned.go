@@ -8,18 +8,19 @@ import (
 	"time"
 
 	"github.com/gateway-grants/gateway-grants/pkg/directory"
+	"github.com/gateway-grants/gateway-grants/pkg/event"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 )
 
-// change is what one record means. It is direct if a row for one gateway
-// changed, wide if it must be found out whom it concerns, and else concerns
-// nobody.
+// change is what one record means. It is direct if a row for one gateway changed,
+// wide if the gateways that it concerns have to be looked up, and else concerns no
+// gateway.
 type change struct {
 	sequence   string
 	cause      string
 	at         time.Time         // when it was made, as its stream says; zero if it does not
 	everywhere bool              // a grant for every managed gateway
-	selectors  []grant.Principal // an account changed: whoever is granted to these
+	selectors  []grant.Principal // an account changed: it concerns the grants to these
 	account    string            // and to this account or something in it
 	found                        // known at once if it is direct, after resolve if it is wide
 }
@@ -27,63 +28,23 @@ type change struct {
 func (c change) direct() bool { return !c.wide() && len(c.gateways) > 0 }
 func (c change) wide() bool   { return c.everywhere || len(c.selectors) > 0 || c.account != "" }
 
-func (b *batch) parse(raw []byte) (change, error) {
-	r, err := parseRecord(raw)
-	if err != nil {
-		return change{}, err
-	}
-	switch r.table() {
-	case b.GrantsTable:
-		return grantChange(r)
-	case b.AccountsTable:
-		return accountChange(r)
-	default:
-		return change{}, errors.New("a record of another table: " + clip(r.Stream))
-	}
-}
-
-// sentinel is the row that proves a read. It is no grant.
-var sentinel = grant.Key{Gateway: grant.EveryGateway, ID: grant.SentinelID}
-
-// grantChange is what a change of a row means. One for a gateway that is no ARN
-// is an error: the row is Invalid and lets nobody in anywhere.
-func grantChange(r record) (change, error) {
-	key, err := r.grantKey()
-	if err != nil {
-		return change{}, err
-	}
-	c := change{
-		sequence: r.Change.Sequence,
-		cause:    clip(fmt.Sprintf("grant %s %s", key.ID, past(r.EventName))),
-		at:       r.created(),
-	}
+// changeOf is what a record means. A row concerns its gateway, or all of them; an
+// account concerns the grants to it, and to each place and tag that it has or had.
+func changeOf(r event.Record) change {
+	c := change{sequence: r.Sequence, at: r.At}
 	switch {
-	case key == sentinel, r.sameGrant():
-		return c, nil
-	case key.Gateway == grant.EveryGateway:
-		c.everywhere = true
-		return c, nil
+	case r.Grant != nil:
+		c.cause = event.OneLine("grant " + r.Grant.ID + " " + r.Grant.Verb)
+		c.everywhere = r.Grant.Every
+		if !c.everywhere {
+			c.gateways = []grant.Gateway{r.Grant.Gateway}
+		}
+	case r.Account != nil:
+		c.cause = accountCause(r.Account.Before, r.Account.After)
+		touch := directory.Touched(r.Account.Before, r.Account.After)
+		c.selectors, c.account = touch.Selectors, touch.Account
 	}
-	gateway, err := grant.ParseGateway(key.Gateway)
-	if err != nil {
-		return change{}, fmt.Errorf("grant %s: %w", clip(key.ID), err)
-	}
-	c.gateways = []grant.Gateway{gateway}
-	return c, nil
-}
-
-// accountChange is what a change of an account means: it concerns whatever is
-// granted to it, or to a place or tag that it has or had.
-func accountChange(r record) (change, error) {
-	before, after, about, err := r.account()
-	if err != nil || !about {
-		return change{}, err
-	}
-	touch := directory.Touched(before, after)
-	return change{
-		sequence: r.Change.Sequence, cause: accountCause(before, after), at: r.created(),
-		selectors: touch.Selectors, account: touch.Account,
-	}, nil
+	return c
 }
 
 func accountCause(before, after *directory.Account) string {
@@ -97,27 +58,14 @@ func accountCause(before, after *directory.Account) string {
 	}
 }
 
-// past is what happened to an item, in a word.
-// https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_Record.html
-func past(eventName string) string {
-	switch eventName {
-	case "INSERT":
-		return "added"
-	case "REMOVE":
-		return "removed"
-	default:
-		return "changed"
-	}
-}
-
-// found is whom a change concerns, or why that is not known.
+// found is the gateways that a change concerns, or why they are not known.
 type found struct {
 	gateways []grant.Gateway
 	every    bool // and every managed gateway, which it takes a sweep to find
 	err      error
 }
 
-// resolve finds out whom the wide changes concern.
+// resolve looks up the gateways that the wide changes concern.
 func (b *batch) resolve(ctx context.Context) {
 	ctx, cancel := b.withReserve(ctx)
 	defer cancel()
@@ -128,7 +76,7 @@ func (b *batch) resolve(ctx context.Context) {
 		}
 		c.found = b.concerned(ctx, *c)
 		if c.err != nil {
-			b.Log.ErrorContext(ctx, "unknown whom a change concerns; its record will come again", "cause", c.cause, "error", clip(c.err.Error()))
+			b.Log.ErrorContext(ctx, "gateways of a change not found; the stream delivers its record again", "cause", c.cause, "error", event.OneLine(c.err.Error()))
 		}
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
+
+	"github.com/gateway-grants/gateway-grants/pkg/event"
 )
 
 // Tool is a tool of a gateway's Lambda target, as its tool schema declares it.
@@ -60,7 +62,7 @@ func Echo(ctx context.Context, payload json.RawMessage) (Echoed, error) {
 		return Echoed{}, err
 	}
 	if tool != EchoTool().Name {
-		return Echoed{}, fmt.Errorf("there is no tool %q; the only one is %s", clip(tool), EchoTool().Name)
+		return Echoed{}, fmt.Errorf("there is no tool %q; the only one is %s", event.OneLine(tool), EchoTool().Name)
 	}
 	var arguments map[string]any
 	if err := json.Unmarshal(payload, &arguments); err != nil {

@@ -20,6 +20,7 @@ import (
 
 	"github.com/gateway-grants/gateway-grants/pkg/agentcore"
 	"github.com/gateway-grants/gateway-grants/pkg/dirsync"
+	"github.com/gateway-grants/gateway-grants/pkg/event"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 	"github.com/gateway-grants/gateway-grants/pkg/handler"
 	"github.com/gateway-grants/gateway-grants/pkg/memory"
@@ -118,7 +119,7 @@ func newEstate(t testing.TB, c clock, rates map[model.RateGroup]int) *estate {
 	check(t, e.grants.PutSentinel(context.Background()))
 	e.grants.Changes(e.streamed)
 	e.accounts.Changes(e.streamed)
-	e.organization.Listen(func(event json.RawMessage) { e.send(e.organizationEvents().Handle, event) })
+	e.organization.Listen(func(raw json.RawMessage) { e.send(e.organizationEvents().Handle, raw) })
 	return e
 }
 
@@ -176,7 +177,7 @@ func (e *estate) sweep() *handler.Sweep {
 }
 
 // Request is handler.Requests: requests are how sweeps work, so these are never lost.
-func (e *estate) Request(_ context.Context, requests []handler.Request) error {
+func (e *estate) Request(_ context.Context, requests []event.Request) error {
 	for _, request := range requests {
 		to := e.gatewayEvents(e.gateways(plenty)).Handle
 		if request.Every {
@@ -186,7 +187,7 @@ func (e *estate) Request(_ context.Context, requests []handler.Request) error {
 		if err != nil {
 			return err
 		}
-		e.put(to, envelope(handler.Source, handler.ReconcileRequested, detail))
+		e.put(to, envelope(event.Source, event.ReconcileRequested, detail))
 	}
 	return nil
 }

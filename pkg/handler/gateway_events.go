@@ -4,7 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"slices"
+	"strings"
 
+	"github.com/aws/aws-lambda-go/lambdacontext"
+
+	"github.com/gateway-grants/gateway-grants/pkg/event"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
 )
@@ -13,24 +18,30 @@ import (
 // one, and calls that touched one or its policy. All fields are required.
 type GatewayEvents struct {
 	Reconciler Reconciler
+	Owners     []string // accounts whose gateways are managed; none for any
 	Log        *slog.Logger
 	Metrics    Metrics
 }
 
 // Handle reconciles the gateway that an event is about. An event says where to
-// look, never what to do. It fails only where the same event may do better
-// later; what is malformed or concerns no gateway is logged and let go.
+// look, never what to do. Handle fails only where the same event may succeed
+// later; one that is malformed, comes from the wrong account or is about no
+// gateway is logged and dropped.
 func (g *GatewayEvents) Handle(ctx context.Context, payload json.RawMessage) error {
 	var done counts
 	defer func() { g.Metrics.Emit(ctx, "", done) }()
 
-	about, err := readGatewayEvent(payload)
-	switch {
-	case err != nil:
-		g.Log.ErrorContext(ctx, "event let go", "error", clip(err.Error()), "payload", clip(string(payload)))
+	received, err := event.Parse(payload)
+	if err == nil {
+		err = checkSender(received, accountOf(ctx), g.Owners)
+	}
+	if err != nil {
+		g.Log.ErrorContext(ctx, "event dropped", "error", event.OneLine(err.Error()), "payload", event.OneLine(string(payload)))
 		done.add(CountMalformed, 1)
 		return nil
-	case about.ignored != "":
+	}
+	about := subjectOf(received)
+	if about.ignored != "" {
 		g.Log.InfoContext(ctx, "event ignored", "reason", about.ignored)
 		done.add(CountIgnored, 1)
 		return nil
@@ -44,11 +55,82 @@ func (g *GatewayEvents) Handle(ctx context.Context, payload json.RawMessage) err
 	return nil
 }
 
-// subject is what an event is about: a gateway, or why none.
+// CodeWrongSender is the code of an event that its account may not send.
+const CodeWrongSender grant.Code = "EventFromWrongAccount"
+
+// checkSender fails with CodeWrongSender if an event comes from another account
+// than its gateway is in, or from one that is neither an owner nor the hub. Only
+// the hub, in which the functions run, requests reconciles; "" is a hub that is
+// not known. Rules filter by account as well, but who may put events on a bus is
+// for the policy of that bus to say, and others edit those.
+func checkSender(received event.Event, hub string, owners []string) error {
+	switch e := received.(type) {
+	case event.Requested:
+		if hub != "" && e.Sender != hub {
+			return wrongSender(e.Sender, "requests a reconcile, which only account "+hub+" may do")
+		}
+	case event.GatewayCall:
+		switch owner := e.Gateway.Account(); {
+		case e.Sender != owner:
+			return wrongSender(e.Sender, "is about a gateway of account "+owner)
+		case len(owners) > 0 && owner != hub && !slices.Contains(owners, owner):
+			return wrongSender(e.Sender, "is about a gateway of that account, which OWNER_ACCOUNTS does not name")
+		}
+	}
+	return nil
+}
+
+func wrongSender(account, problem string) error {
+	return &grant.Error{
+		Code: CodeWrongSender, Op: "check the sender of an event",
+		Hint: "an event of account " + event.OneLine(account) + " " + problem + ": check which accounts may put events on the bus",
+	}
+}
+
+// accountOf is the account that the function runs in; "" outside Lambda.
+// https://docs.aws.amazon.com/lambda/latest/dg/golang-context.html
+func accountOf(ctx context.Context) string {
+	invocation, ok := lambdacontext.FromContext(ctx)
+	if !ok {
+		return ""
+	}
+	const accountField = 4 // arn:aws:lambda:REGION:ACCOUNT:function:NAME
+	if fields := strings.Split(invocation.InvokedFunctionArn, ":"); len(fields) > accountField {
+		return fields[accountField]
+	}
+	return ""
+}
+
+// subject is the gateway that an event is about, or why there is none.
 type subject struct {
 	gateway grant.Gateway
 	cause   reconcile.Cause
 	ignored string
 }
 
-func ignore(why string) (subject, error) { return subject{ignored: clip(why)}, nil }
+func subjectOf(received event.Event) subject {
+	switch e := received.(type) {
+	case event.Requested:
+		if e.Request.Every {
+			return subject{ignored: "the sweep function handles requests for every gateway"}
+		}
+		return subject{gateway: e.Request.Gateway, cause: reconcile.Cause{Text: e.Request.Cause, RequestedAt: e.Request.At}}
+	case event.GatewayCall:
+		return subject{gateway: e.Gateway, cause: causeOf(e)}
+	case event.Ignored:
+		return subject{ignored: e.Reason}
+	default:
+		return subject{ignored: "the event is about no gateway"}
+	}
+}
+
+// causeOf says which call it was and who made it. The product's own calls arrive
+// as events like any other and are no drift: what is found wrong after one was
+// done by somebody else.
+func causeOf(call event.GatewayCall) reconcile.Cause {
+	cause := reconcile.Cause{Text: call.Name + " (CloudTrail event " + call.ID + ")", By: call.By, RequestedAt: call.At}
+	if slices.Contains(strings.Fields(call.UserAgent), "app/"+AppID) {
+		cause.Text, cause.By = "own "+cause.Text, ""
+	}
+	return cause
+}

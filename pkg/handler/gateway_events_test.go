@@ -6,9 +6,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/handler"
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
 )
 
@@ -67,7 +69,7 @@ func TestTheCauseSaysWhoDidWhat(t *testing.T) {
 	}
 }
 
-func TestEventsThatConcernNoGatewayAreCountedAndLetGo(t *testing.T) {
+func TestEventsThatConcernNoGatewayAreCountedAndDropped(t *testing.T) {
 	cases := map[string]struct {
 		reason string
 		raw    string
@@ -107,6 +109,62 @@ func TestEventsThatConcernNoGatewayAreCountedAndLetGo(t *testing.T) {
 			}
 		})
 	}
+}
+
+// An owner may send events about its own gateways only, and nobody but the hub
+// requests reconciles, whatever the policy of the bus lets through.
+func TestAnEventFromTheWrongAccountIsDropped(t *testing.T) {
+	const hub, owner, stranger = "111122223333", "444455556666", "999900001111"
+	call := func(sender, account string) string {
+		return `{"source":"aws.bedrock-agentcore","detail-type":"AWS API Call via CloudTrail","account":"` + sender + `","region":"us-east-1","detail":
+			{"eventName":"PutResourcePolicy","requestParameters":{"resourceArn":"` + gatewayOf(account) + `"}}}`
+	}
+	request := func(sender, account string) string {
+		return `{"source":"gateway-grants","detail-type":"Reconcile Requested","account":"` + sender + `","detail":{"gateway":"` + gatewayOf(account) + `"}}`
+	}
+	cases := map[string]struct {
+		reason string
+		owners []string
+		raw    string
+		want   string // account of the gateway that is reconciled; "" for none
+	}{
+		"owner, its own":         {"it may", []string{owner}, call(owner, owner), owner},
+		"hub, its own":           {"the hub is always an owner", []string{owner}, call(hub, hub), hub},
+		"anybody, where all may": {"no owners are named", nil, call(stranger, stranger), stranger},
+		"owner, another's":       {"the gateway is in the hub", []string{hub, owner}, call(owner, hub), ""},
+		"hub, another's":         {"CloudTrail delivers a call in the account of its gateway", []string{owner}, call(hub, owner), ""},
+		"stranger, its own":      {"it is no owner", []string{owner}, call(stranger, stranger), ""},
+		"stranger, an owner's":   {"it is no owner", []string{owner}, call(stranger, owner), ""},
+		"no account":             {"an envelope names its account", nil, call("", hub), ""},
+		"hub requests":           {"it may for any owner", []string{owner}, request(hub, owner), owner},
+		"owner requests":         {"only the hub does", []string{owner}, request(owner, owner), ""},
+		"stranger requests":      {"only the hub does", nil, request(stranger, stranger), ""},
+		"request of no account":  {"an envelope names its account", nil, request("", hub), ""},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			body := w.gatewayEvents()
+			body.Owners = c.owners
+			ctx := lambdacontext.NewContext(t.Context(), &lambdacontext.LambdaContext{InvokedFunctionArn: "arn:aws:lambda:us-east-1:" + hub + ":function:gateway-grants-gateway-events"})
+			check(t, body.Handle(ctx, []byte(c.raw)))
+			var want []string
+			if c.want != "" {
+				want = []string{gatewayOf(c.want)}
+			}
+			if diff := cmp.Diff(want, w.reconciler.reconciled()); diff != "" {
+				t.Errorf("%s: -want +got\n%s\n%s", c.reason, diff, w.log.String())
+			}
+			dropped := w.metrics.counts["EventsMalformed"] == 1 && strings.Contains(w.log.String(), string(handler.CodeWrongSender))
+			if dropped != (c.want == "") {
+				t.Errorf("%s: counts %v, log %s", c.reason, w.metrics.counts, w.log.String())
+			}
+		})
+	}
+}
+
+func gatewayOf(account string) string {
+	return "arn:aws:bedrock-agentcore:us-east-1:" + account + ":gateway/tools-0123456789"
 }
 
 func TestAnEventFailsOnlyIfItsOutcomeIsNotRecorded(t *testing.T) {

@@ -1,15 +1,12 @@
-// Package handler holds the bodies of the Lambda functions: what arrives is
-// read, gateways are reconciled or asked to be, and what cannot be understood
-// is logged once and let go. Nothing here decides about access, and no AWS
-// client is needed to link it.
+// Package handler holds the bodies of the Lambda functions. They parse what
+// arrives, reconcile gateways or request it, and log and drop what is malformed.
+// Nothing here decides about access, and the package links no AWS client.
 package handler
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"log/slog"
-	"strings"
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
@@ -56,33 +53,8 @@ func reconcileNow(ctx context.Context, r Reconciler, log *slog.Logger, gateway g
 		log.InfoContext(ctx, "gateway reconciled", attributes...)
 	}
 	if err == nil && letsInUnmanaged(result) {
-		log.ErrorContext(ctx, "a gateway that is not managed lets in whom this installation once let in: tag it again, or remove the statements by hand",
+		log.ErrorContext(ctx, "a gateway that is no longer managed still holds statements of this installation: tag it again, or remove the statements by hand",
 			"gateway", gateway.ARN(), "tag", plan.ManagedTag, "reason", result.Failure.Code)
 	}
 	return result, err
-}
-
-// event is what EventBridge wraps every event in.
-// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-events-structure.html
-type event struct {
-	ID         string          `json:"id"`
-	DetailType string          `json:"detail-type"`
-	Source     string          `json:"source"`
-	Account    string          `json:"account"`
-	Region     string          `json:"region"`
-	Detail     json.RawMessage `json:"detail"`
-}
-
-// clip keeps text that came from outside to one line of a bearable length.
-func clip(text string) string {
-	const most = 300
-	if len(text) > most {
-		text = strings.ToValidUTF8(text[:most], "") + "…"
-	}
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return ' '
-		}
-		return r
-	}, text)
 }

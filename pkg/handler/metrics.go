@@ -19,7 +19,7 @@ type Metrics interface {
 const (
 	CountRequested  = "ReconcilesRequested"
 	CountIgnored    = "EventsIgnored"   // rightly: they concern nothing here
-	CountMalformed  = "EventsMalformed" // not what they claim to be; logged and let go
+	CountMalformed  = "EventsMalformed" // malformed, or from the wrong account; logged and dropped
 	CountUnrecorded = "OutcomesLost"    // to be delivered again
 	CountAccounts   = "AccountsRead"
 	CountHeld       = "DeparturesHeld" // accounts that lose nothing until an admin approves
@@ -78,8 +78,8 @@ func letsInUnmanaged(result reconcile.Result) bool {
 	return result.Failure.Code == grant.CodeNotManaged || result.Failure.Code == grant.CodeNotListed
 }
 
-// mayLetIn tells whether a plan's hash is one of statements: nothing recorded, and
-// nothing there, let nobody in.
+// mayLetIn tells whether a plan's hash is one of statements: where nothing is
+// recorded, or no statement was written, nothing of ours gives access.
 func mayLetIn(hash string) bool { return hash != "" && hash != "none" }
 
 // measured is what one reconcile is worth recording.

@@ -10,8 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/gateway-grants/gateway-grants/pkg/event"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
-	"github.com/gateway-grants/gateway-grants/pkg/handler"
 )
 
 func TestASweepAsksForItsGateways(t *testing.T) {
@@ -19,7 +19,7 @@ func TestASweepAsksForItsGateways(t *testing.T) {
 	w.states.arns = []string{arn(7), "no ARN", arn(8)}
 	_, err := invoke(t.Context(), w.sweep().Handle, []byte(`{"sweep":"due"}`))
 	check(t, err)
-	want := []handler.Request{
+	want := []event.Request{
 		{Gateway: gateway(t, 7), Cause: "sweep: due", At: at},
 		{Gateway: gateway(t, 8), Cause: "sweep: due", At: at},
 	}
@@ -112,11 +112,11 @@ func TestAnOwnerThatCannotBeReachedKeepsNoOtherFromBeingAskedFor(t *testing.T) {
 func TestARequestForEveryGatewayKeepsItsCauseAndTime(t *testing.T) {
 	w := newWorld(t)
 	asked := at.Add(-time.Minute)
-	raw, err := json.Marshal(handler.Request{Every: true, Cause: "grant a added", At: asked})
+	raw, err := json.Marshal(event.Request{Every: true, Cause: "grant a added", At: asked})
 	check(t, err)
 	_, err = invoke(t.Context(), w.sweep().Handle, []byte(`{"source":"gateway-grants","detail-type":"Reconcile Requested","detail":`+string(raw)+`}`))
 	check(t, err)
-	want := []handler.Request{
+	want := []event.Request{
 		{Gateway: gateway(t, 1), Cause: "grant a added", At: asked}, {Gateway: gateway(t, 2), Cause: "grant a added", At: asked},
 	}
 	if diff := cmp.Diff(want, w.requests.published, cmp.Comparer(sameRequest)); diff != "" {
@@ -150,6 +150,8 @@ func TestASweepThatCannotAskFails(t *testing.T) {
 		"another sweep":           {"somebody misconfigured a schedule", `{"sweep":"organization"}`, func(*world) {}},
 		"no sweep":                {"somebody misconfigured a schedule", `{}`, func(*world) {}},
 		"no object":               {"somebody misconfigured a schedule", `"due"`, func(*world) {}},
+		"another's event":         {"somebody misconfigured a rule", string(payload(t, "organizations-move-account")), func(*world) {}},
+		"an unknown event":        {"somebody misconfigured a rule", `{"source":"aws.ec2","detail-type":"x"}`, func(*world) {}},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -162,11 +164,11 @@ func TestASweepThatCannotAskFails(t *testing.T) {
 	}
 }
 
-func sameRequest(a, b handler.Request) bool {
+func sameRequest(a, b event.Request) bool {
 	return a.Gateway == b.Gateway && a.Every == b.Every && a.Cause == b.Cause && a.At.Equal(b.At)
 }
 
-func TestAnEventThatAsksForNoSweepIsCountedAndLetGo(t *testing.T) {
+func TestAnEventThatAsksForNoSweepIsCountedAndDropped(t *testing.T) {
 	for name, detail := range map[string]string{
 		"one gateway": `{"gateway":"` + storyARN + `"}`, "none": `{}`, "no object": `[]`, "another type": `{"gateway":["*"]}`,
 	} {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"github.com/gateway-grants/gateway-grants/pkg/event"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
 )
@@ -59,8 +60,8 @@ const (
 func (t *TableChanges) Handle(ctx context.Context, payload json.RawMessage) (events.DynamoDBEventResponse, error) {
 	b := newBatch(ctx, t)
 	b.read(ctx, payload)
-	// What rows say of one gateway goes first: no urgent change waits until it is
-	// known whom a wide one concerns.
+	// Rows for one gateway go first: no urgent change waits for the look-up of the
+	// gateways that a wide one concerns.
 	direct := b.pending(change.direct)
 	b.settle(ctx, direct, min(b.atOnce, len(direct)))
 	b.resolve(ctx)
@@ -84,7 +85,7 @@ type batch struct {
 	counts   counts
 	selected map[grant.Principal]found // gateways of a selector's grants, looked up once
 	within   map[string][]string       // gateway keys of the grants within an account, read once
-	lost     error                     // why nobody was asked for every managed gateway, if one should have been
+	lost     error                     // why the request for every managed gateway was not published, if there was one
 }
 
 func newBatch(ctx context.Context, t *TableChanges) *batch {
@@ -105,23 +106,22 @@ func newBatch(ctx context.Context, t *TableChanges) *batch {
 	return b
 }
 
-// read takes the records in, and lets go of those that are none.
+// read takes the records in, and drops those that are malformed.
 func (b *batch) read(ctx context.Context, payload json.RawMessage) {
-	var received struct {
-		Records []json.RawMessage `json:"Records"`
-	}
-	if err := json.Unmarshal(payload, &received); err != nil || len(received.Records) == 0 {
-		b.Log.ErrorContext(ctx, "payload holds no stream records; let go", "payload", clip(string(payload)))
+	records, err := event.Records(payload)
+	if err != nil {
+		b.Log.ErrorContext(ctx, "payload dropped", "error", event.OneLine(err.Error()), "payload", event.OneLine(string(payload)))
 		b.counts.add(CountMalformed, 1)
 		return
 	}
-	for _, raw := range received.Records {
-		c, err := b.parse(raw)
+	for _, raw := range records {
+		record, err := event.ParseRecord(raw, event.Tables{Grants: b.GrantsTable, Accounts: b.AccountsTable})
 		if err != nil {
-			b.Log.ErrorContext(ctx, "stream record let go", "error", clip(err.Error()))
+			b.Log.ErrorContext(ctx, "stream record dropped", "error", event.OneLine(err.Error()))
 			b.counts.add(CountMalformed, 1)
 			continue
 		}
+		c := changeOf(record)
 		if !c.direct() && !c.wide() {
 			b.counts.add(CountIgnored, 1)
 			continue
@@ -211,14 +211,14 @@ func (b *batch) request(ctx context.Context, tasks []task) {
 	if len(tasks) == 0 {
 		return
 	}
-	requests := make([]Request, len(tasks))
+	requests := make([]event.Request, len(tasks))
 	for i, task := range tasks {
-		requests[i] = Request{Gateway: task.gateway, Cause: task.cause.Text, At: task.cause.RequestedAt}
+		requests[i] = event.Request{Gateway: task.gateway, Cause: task.cause.Text, At: task.cause.RequestedAt}
 		b.outcomes[task.gateway] = nil
 	}
 	lost := unsent(requests, b.Requests.Request(ctx, requests))
 	for gateway, err := range lost {
-		b.Log.ErrorContext(ctx, "reconcile not requested", "gateway", gateway.ARN(), "error", clip(err.Error()))
+		b.Log.ErrorContext(ctx, "reconcile not requested", "gateway", gateway.ARN(), "error", event.OneLine(err.Error()))
 		b.outcomes[gateway] = err
 	}
 	b.counts.add(CountRequested, len(requests)-len(lost))
@@ -233,9 +233,9 @@ func (b *batch) requestEvery(ctx context.Context) {
 		return
 	}
 	first := b.changes[i]
-	b.lost = b.Requests.Request(ctx, []Request{{Every: true, Cause: first.cause, At: cmp.Or(first.at, b.Now())}})
+	b.lost = b.Requests.Request(ctx, []event.Request{{Every: true, Cause: first.cause, At: cmp.Or(first.at, b.Now())}})
 	if b.lost != nil {
-		b.Log.ErrorContext(ctx, "reconcile of every gateway not requested", "cause", first.cause, "error", clip(b.lost.Error()))
+		b.Log.ErrorContext(ctx, "reconcile of every gateway not requested", "cause", first.cause, "error", event.OneLine(b.lost.Error()))
 		return
 	}
 	b.counts.add(CountRequested, 1)

@@ -20,6 +20,7 @@ import (
 
 	"github.com/gateway-grants/gateway-grants/pkg/directory"
 	"github.com/gateway-grants/gateway-grants/pkg/dirsync"
+	"github.com/gateway-grants/gateway-grants/pkg/event"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 	"github.com/gateway-grants/gateway-grants/pkg/handler"
 	"github.com/gateway-grants/gateway-grants/pkg/memory"
@@ -215,12 +216,12 @@ func (s *states) Load(_ context.Context, gateway grant.Gateway) (plan.State, err
 
 // requests is a bus that loses what it is told to.
 type requests struct {
-	published []handler.Request
+	published []event.Request
 	loses     map[string]bool
 	err       error
 }
 
-func (r *requests) Request(ctx context.Context, asked []handler.Request) error {
+func (r *requests) Request(ctx context.Context, asked []event.Request) error {
 	if err := errors.Join(r.err, ctx.Err()); err != nil {
 		return err
 	}
@@ -266,9 +267,9 @@ func (m *metrics) Emit(_ context.Context, gateway string, counts map[string]int)
 	}
 }
 
-// invoke runs a handler as Lambda does: bytes in, bytes out.
-func invoke(ctx context.Context, handler any, payload []byte) ([]byte, error) {
-	return lambda.NewHandler(handler).Invoke(ctx, payload)
+// invoke runs a function's body as Lambda does: bytes in, bytes out.
+func invoke(ctx context.Context, body any, payload []byte) ([]byte, error) {
+	return lambda.NewHandler(body).Invoke(ctx, payload)
 }
 
 // deliver hands a batch to table-changes and returns what it reports as failed.

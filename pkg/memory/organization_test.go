@@ -9,6 +9,7 @@ import (
 
 	"github.com/gateway-grants/gateway-grants/pkg/directory"
 	"github.com/gateway-grants/gateway-grants/pkg/dirsync"
+	"github.com/gateway-grants/gateway-grants/pkg/event"
 	"github.com/gateway-grants/gateway-grants/pkg/memory"
 )
 
@@ -45,18 +46,19 @@ func TestTheOrganizationTwinSaysWhereItsMembersAre(t *testing.T) {
 func TestWhatHappensInTheOrganizationTwinIsTold(t *testing.T) {
 	o := newOrganization()
 	var told []string
-	o.Listen(func(event json.RawMessage) {
-		hint, err := directory.ReadEvent(event)
-		if err != nil {
-			t.Errorf("%v: %s", err, event)
+	o.Listen(func(raw json.RawMessage) {
+		parsed, err := event.Parse(raw)
+		changed, is := parsed.(event.AccountsChanged)
+		if err != nil || !is {
+			t.Errorf("%v: %s", err, raw)
 		}
 		if _, _, err := o.Member(t.Context(), "444455556666"); err != nil {
 			t.Errorf("a listener cannot ask: %v", err)
 		}
-		if diff := cmp.Diff([]string{"444455556666"}, hint.Accounts); diff != "" || hint.Sender != "111122223333" {
-			t.Errorf("%s from %s: -want +got\n%s", hint.Event, hint.Sender, diff)
+		if diff := cmp.Diff([]string{"444455556666"}, changed.Accounts); diff != "" || changed.Sender != "111122223333" {
+			t.Errorf("%s from %s: -want +got\n%s", changed.Name, changed.Sender, diff)
 		}
-		told = append(told, hint.Event)
+		told = append(told, changed.Name)
 	})
 	check(t, o.CreateAccount("444455556666"))
 	check(t, o.MoveAccount("444455556666", must(o.CreateUnit(o.Root()))(t)))
@@ -75,7 +77,7 @@ func TestWhatHappensInTheOrganizationTwinIsTold(t *testing.T) {
 
 func TestTheOrganizationTwinRefusesTheImpossible(t *testing.T) {
 	o := newOrganization()
-	o.Listen(func(event json.RawMessage) { t.Errorf("told of what did not happen: %s", event) })
+	o.Listen(func(raw json.RawMessage) { t.Errorf("told of what did not happen: %s", raw) })
 	if _, err := o.CreateUnit("ou-ab12-99999999"); err == nil {
 		t.Error("made a unit in a unit that does not exist")
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gateway-grants/gateway-grants/pkg/dirsync"
+	"github.com/gateway-grants/gateway-grants/pkg/event"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 	"github.com/gateway-grants/gateway-grants/pkg/handler"
 	"github.com/gateway-grants/gateway-grants/pkg/memory"
@@ -83,7 +84,7 @@ func (f *flow) Reconcile(_ context.Context, gateway grant.Gateway, _ reconcile.C
 	return reconcile.Result{}, nil
 }
 
-func (f *flow) Request(_ context.Context, asked []handler.Request) error {
+func (f *flow) Request(_ context.Context, asked []event.Request) error {
 	for _, request := range asked {
 		f.concerns[request.Gateway.ARN()] = true
 	}

@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gateway-grants/gateway-grants/pkg/event"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
-	"github.com/gateway-grants/gateway-grants/pkg/handler"
 	"github.com/gateway-grants/gateway-grants/pkg/memory"
 	"github.com/gateway-grants/gateway-grants/pkg/noticetest"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
@@ -130,7 +130,7 @@ type notices struct {
 
 func (n *notices) Publish(_ context.Context, published []plan.Notice) error {
 	for _, notice := range published {
-		n.schemas.Check(n.t, handler.Source, string(notice.Type), notice.Detail)
+		n.schemas.Check(n.t, event.Source, string(notice.Type), notice.Detail)
 	}
 	n.published = append(n.published, published...)
 	return nil

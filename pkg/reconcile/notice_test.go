@@ -13,7 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/gateway-grants/gateway-grants/pkg/handler"
+	"github.com/gateway-grants/gateway-grants/pkg/event"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
 )
@@ -88,7 +88,7 @@ func TestEveryNoticeIsAsItsSchemaSays(t *testing.T) {
 	}
 	documented := []plan.NoticeType{}
 	for title := range newCloud(t).notices.schemas {
-		if title != handler.ReconcileRequested { // pkg/bus publishes it
+		if title != event.ReconcileRequested { // pkg/bus publishes it
 			documented = append(documented, plan.NoticeType(title))
 		}
 	}

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/gateway-grants/gateway-grants/pkg/handler"
+	"github.com/gateway-grants/gateway-grants/pkg/event"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/cloud"
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/lambda"
@@ -41,16 +41,16 @@ func newEventBus() *eventBus {
 }
 
 // Request is handler.Requests.
-func (b *eventBus) Request(_ context.Context, requests []handler.Request) error {
+func (b *eventBus) Request(_ context.Context, requests []event.Request) error {
 	for _, request := range requests {
-		event, err := envelope(handler.Source, handler.ReconcileRequested, request.At, request)
+		requested, err := envelope(event.Source, event.ReconcileRequested, request.At, request)
 		if err != nil {
 			return err
 		}
 		if request.Every {
-			b.send(b.sweep, event)
+			b.send(b.sweep, requested)
 		} else {
-			b.send(b.gatewayEvents, event)
+			b.send(b.gatewayEvents, requested)
 		}
 	}
 	return nil
@@ -80,20 +80,20 @@ func (b *eventBus) touched(change model.Change) {
 // envelope is an event as a rule delivers it.
 // https://docs.aws.amazon.com/eventbridge/latest/ref/overiew-event-structure.html
 func envelope(source, detailType string, at time.Time, detail any) (json.RawMessage, error) {
-	event, err := json.Marshal(map[string]any{
+	encoded, err := json.Marshal(map[string]any{
 		"version": "0", "id": "00000000-0000-4000-8000-000000000000", "account": accountA, "region": region, "resources": []string{},
 		"source": source, "detail-type": detailType, "time": at.UTC().Format(time.RFC3339), "detail": detail,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("write event %s: %w", detailType, err)
 	}
-	return event, nil
+	return encoded, nil
 }
 
-func (b *eventBus) send(function lambda.Function, event json.RawMessage) {
+func (b *eventBus) send(function lambda.Function, payload json.RawMessage) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.queue = append(b.queue, delivery{function, event})
+	b.queue = append(b.queue, delivery{function, payload})
 	if !b.running {
 		b.running = true
 		go b.deliver()

@@ -163,11 +163,11 @@ func (s *stage) product(log *slog.Logger) error {
 	return nil
 }
 
-// function runs a handler as Lambda would: JSON in, JSON out.
-func function(name string, handler any) lambda.Function {
+// function runs a function's body as Lambda would: JSON in, JSON out.
+func function(name string, body any) lambda.Function {
 	return lambda.NewInProcess(lambda.Settings{
 		ARN: "arn:aws:lambda:" + region + ":" + accountA + ":function:" + name, Timeout: 30 * time.Second,
-	}, awslambda.NewHandler(handler))
+	}, awslambda.NewHandler(body))
 }
 
 type uncounted struct{}

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gateway-grants/gateway-grants/pkg/dirsync"
+	"github.com/gateway-grants/gateway-grants/pkg/event"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 	"github.com/gateway-grants/gateway-grants/pkg/handler"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
@@ -58,7 +59,7 @@ func (oneGateway) Walk(_ context.Context, _ func(grant.Gateway) bool, found func
 	found(gateway, true)
 	return errors.Join(err, errors.New("another owner's role cannot be assumed"))
 }
-func (oneGateway) Request(context.Context, []handler.Request) error { return nil }
+func (oneGateway) Request(context.Context, []event.Request) error { return nil }
 
 // everything has the handlers do whatever they measure, and returns what they
 // wrote.

@@ -1,44 +1,25 @@
-package handler
+package event
 
 import (
 	"encoding/json"
-	"errors"
-	"fmt"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
-	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
 )
 
-func readGatewayEvent(payload []byte) (subject, error) {
-	var e event
-	if err := json.Unmarshal(payload, &e); err != nil {
-		return subject{}, fmt.Errorf("read an event: %w", err)
-	}
-	switch {
-	case e.Source == Source && e.DetailType == ReconcileRequested:
-		return readRequest(e)
-	case e.Source == "aws.bedrock-agentcore" && e.DetailType == "AWS API Call via CloudTrail":
-		return readCall(e)
-	case e.Source == "" && e.DetailType == "":
-		return subject{}, errors.New("read an event: it names neither source nor detail-type")
-	default:
-		return ignore("no event about a gateway: " + e.DetailType + " from " + e.Source)
-	}
-}
-
-func readRequest(e event) (subject, error) {
-	var request Request
-	if err := json.Unmarshal(e.Detail, &request); err != nil {
-		return subject{}, fmt.Errorf("read event %s: %w", e.ID, err)
-	}
-	if request.Every {
-		return ignore("a request for every gateway is for the sweep function to take apart")
-	}
-	return subject{gateway: request.Gateway, cause: reconcile.Cause{Text: request.Cause, RequestedAt: request.At}}, nil
+// GatewayCall is a call of AgentCore after which a gateway's policy, or whether it
+// is managed, may be another.
+type GatewayCall struct {
+	Gateway   grant.Gateway
+	Sender    string // account that the event came from
+	Name      string // of the call, such as PutResourcePolicy
+	ID        string // of the event in CloudTrail
+	At        time.Time
+	By        string // ARN of the caller, or the AWS service that called; "" where unknown
+	UserAgent string
 }
 
 // touching are the calls after which a gateway's policy, or whether it is
@@ -74,50 +55,42 @@ type userIdentity struct {
 	InvokedBy string `json:"invokedBy"`
 }
 
-func readCall(e event) (subject, error) {
+func parseGatewayCall(e envelope) (Event, error) {
 	var c call
 	if err := json.Unmarshal(e.Detail, &c); err != nil {
-		return subject{}, fmt.Errorf("read event %s: its detail is no CloudTrail record: %w", e.ID, err)
+		return nil, e.malformed("its detail is no CloudTrail record", err)
 	}
 	if !slices.Contains(touching, c.EventName) {
-		return ignore(c.EventName + " touches no gateway's policy")
+		return ignored(c.EventName, "the call changes no gateway's policy")
 	}
 	if c.ErrorCode != "" {
-		return ignore(c.EventName + " failed with " + c.ErrorCode)
+		return ignored(c.EventName, "the call failed with "+c.ErrorCode)
 	}
 	arn := c.gatewayARN(e)
 	if arn == "" {
-		return subject{}, fmt.Errorf("read event %s: %s %s names no gateway", e.ID, c.EventName, c.EventID)
+		return nil, e.malformed(OneLine(c.EventName+" "+c.EventID)+" names no gateway", nil)
 	}
 	if _, resource, found := strings.Cut(arn, ":gateway/"); !found || resource == "" {
-		return ignore(c.EventName + " of something other than a gateway: " + arn)
+		return ignored(c.EventName, "the resource is no gateway: "+arn)
 	}
 	gateway, err := grant.ParseGateway(arn)
 	if err != nil {
-		return subject{}, fmt.Errorf("read event %s: %s %s: %w", e.ID, c.EventName, c.EventID, err)
-	}
-	return subject{gateway: gateway, cause: c.cause()}, nil
-}
-
-// cause says who made which call. The product's own calls are told from others':
-// they come back as events like any other, and are no drift.
-func (c call) cause() reconcile.Cause {
-	text := c.EventName + " (CloudTrail event " + c.EventID + ")"
-	by := first(c.UserIdentity.ARN, c.UserIdentity.InvokedBy)
-	if slices.Contains(strings.Fields(c.UserAgent), "app/"+AppID) {
-		text, by = "own "+text, "" // whatever is found wrong now was done by somebody else
+		return nil, e.malformed(OneLine(c.EventName+" "+c.EventID)+" names a gateway that is none", err)
 	}
 	at, err := time.Parse(time.RFC3339, c.EventTime)
 	if err != nil {
-		at = time.Time{} // the cause is told without
+		at = time.Time{} // the time is only measured by
 	}
-	return reconcile.Cause{Text: clip(text), By: clip(by), RequestedAt: at}
+	return GatewayCall{
+		Gateway: gateway, Sender: e.Account, Name: c.EventName, ID: OneLine(c.EventID), At: at,
+		By: OneLine(first(c.UserIdentity.ARN, c.UserIdentity.InvokedBy)), UserAgent: c.UserAgent,
+	}, nil
 }
 
 // gatewayARN finds the gateway where calls name it: as an ARN of a resource, as
 // an id or ARN of a gateway, or in the answer. An id lives in the account and
 // region of the event.
-func (c call) gatewayARN(e event) string {
+func (c call) gatewayARN(e envelope) string {
 	if arn := text(c.Request, "resourceArn"); arn != "" {
 		return unescaped(arn)
 	}

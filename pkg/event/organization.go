@@ -1,53 +1,28 @@
-package directory
+package event
 
 import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 )
 
-// Hint is what an event says may have changed. Events are best effort, come
-// late, twice and out of order, so a hint only names accounts to read anew.
-type Hint struct {
-	Accounts []string // 12-digit ids; none where the event concerns no account, or All
-	All      bool     // it concerns some account and does not say which in a way that is known
-	Sender   string   // the account that the event came from
-	Event    string   // its name, such as MoveAccount
-	ID       string   // of the event, to find it in CloudTrail
-	By       string   // ARN of who did it; "" for AWS itself or where unknown
-	Ignored  string   // why there is nothing to read; "" where there is
+// AccountsChanged is an event about accounts of an organization. Such events are
+// best effort and arrive late, twice and out of order, so it only names accounts
+// to read again.
+type AccountsChanged struct {
+	Accounts []string // 12-digit ids; at least one, or All
+	All      bool     // it concerns an account that it does not name in a known way
 	Fault    string   // why All
+	Sender   string   // account that the event came from
+	Name     string   // of the call, such as MoveAccount
+	ID       string   // of the event, to find it in CloudTrail
+	By       string   // ARN of the caller; "" for AWS itself or where unknown
 }
 
-// ErrMalformed marks an event that does not have the shape of its kind.
-var ErrMalformed = errors.New("malformed event")
-
-// ReadEvent reads an event as EventBridge delivers it. An event that it does
-// not know, or of a call that failed, is a hint that says so. One that it knows
-// and cannot understand hints at All: something happened, and AWS may have
-// changed how it tells. What is no such event at all is an error, ErrMalformed.
-// https://docs.aws.amazon.com/eventbridge/latest/ref/events-ref-organizations.html
-func ReadEvent(raw []byte) (Hint, error) {
-	var event envelope
-	if err := json.Unmarshal(raw, &event); err != nil {
-		return Hint{}, fmt.Errorf("%w: %w", ErrMalformed, err)
-	}
-	if event.Source == "aws.tag" {
-		return event.tagChange()
-	}
-	return event.call()
-}
-
-type envelope struct {
-	ID         string          `json:"id"`
-	DetailType string          `json:"detail-type"`
-	Source     string          `json:"source"`
-	Account    string          `json:"account"`
-	Resources  []string        `json:"resources"`
-	Detail     json.RawMessage `json:"detail"`
-}
+var accountID = regexp.MustCompile(`^\d{12}$`)
 
 // detail is a CloudTrail record. All of it stays open: its shape is partly
 // undocumented, and one odd field must not hide the rest.
@@ -60,78 +35,80 @@ func (d detail) text(path ...string) string {
 
 // finders say where the events of each source name their account. Each returns
 // nil where the event rightly names none.
-var finders = map[string]func(detail, string) ([]string, error){
-	"aws.organizations/CreateAccountResult":           result("createAccountStatus", "accountId"),
-	"aws.organizations/CloseAccountResult":            result("closeAccountStatus", "accountId"),
-	"aws.organizations/CloseAccount":                  inRequest("accountId"),
-	"aws.organizations/MoveAccount":                   inRequest("accountId"),
-	"aws.organizations/RemoveAccountFromOrganization": inRequest("accountId"),
-	"aws.organizations/TagResource":                   taggedAccount,
-	"aws.organizations/UntagResource":                 taggedAccount,
-	"aws.organizations/AccountJoinedOrganization":     anyAccount,
-	"aws.organizations/AccountDepartedOrganization":   anyAccount,
-	"aws.controltower/CreateManagedAccount":           result("createManagedAccountStatus", "account", "accountId"),
-	"aws.controltower/UpdateManagedAccount":           result("updateManagedAccountStatus", "account", "accountId"),
+var finders = map[kind]func(detail, string) ([]string, error){
+	{"aws.organizations", "CreateAccountResult"}:           result("createAccountStatus", "accountId"),
+	{"aws.organizations", "CloseAccountResult"}:            result("closeAccountStatus", "accountId"),
+	{"aws.organizations", "CloseAccount"}:                  inRequest("accountId"),
+	{"aws.organizations", "MoveAccount"}:                   inRequest("accountId"),
+	{"aws.organizations", "RemoveAccountFromOrganization"}: inRequest("accountId"),
+	{"aws.organizations", "TagResource"}:                   taggedAccount,
+	{"aws.organizations", "UntagResource"}:                 taggedAccount,
+	{"aws.organizations", "AccountJoinedOrganization"}:     anyAccount,
+	{"aws.organizations", "AccountDepartedOrganization"}:   anyAccount,
+	{"aws.controltower", "CreateManagedAccount"}:           result("createManagedAccountStatus", "account", "accountId"),
+	{"aws.controltower", "UpdateManagedAccount"}:           result("updateManagedAccountStatus", "account", "accountId"),
 }
 
-func (e envelope) call() (Hint, error) {
+const noAccount = "the event is about no account"
+
+// parseAccountCall reads a call about an account, or the result of one. One that
+// is known and names its account in no known way concerns All: something happened,
+// and AWS may have changed the form of its events.
+func parseAccountCall(e envelope) (Event, error) {
 	var d detail
 	if err := json.Unmarshal(e.Detail, &d); err != nil || d == nil {
-		return Hint{}, fmt.Errorf("%w: detail of %q from %q is no object: %w", ErrMalformed, e.DetailType, e.Source, errors.Join(err))
+		return nil, e.malformed("its detail is no object", err)
 	}
-	hint := Hint{Sender: e.Account, Event: d.text("eventName"), ID: d.text("eventID"), By: d.text("userIdentity", "arn")}
-	find, known := finders[e.Source+"/"+hint.Event]
-	failure, failed := d["errorCode"]
-	switch {
-	case !known:
-		hint.Ignored = "no event about an account"
-		return hint, nil
-	case failed && failure != nil && failure != "":
-		hint.Ignored = fmt.Sprintf("the call failed with %.100v", failure)
-		return hint, nil
+	changed := AccountsChanged{Sender: e.Account, Name: d.text("eventName"), ID: d.text("eventID"), By: d.text("userIdentity", "arn")}
+	find, known := finders[kind{e.Source, changed.Name}]
+	if !known {
+		return ignored(changed.Name, noAccount)
+	}
+	if failure, failed := d["errorCode"]; failed && failure != nil && failure != "" {
+		return ignored(changed.Name, fmt.Sprintf("the call failed with %.100v", failure))
 	}
 	accounts, err := find(d, e.Account)
 	switch {
 	case err != nil:
-		hint.All, hint.Fault = true, err.Error()
+		changed.All, changed.Fault = true, err.Error()
 	case len(accounts) == 0:
-		hint.Ignored = "names no account"
+		return ignored(changed.Name, noAccount)
+	default:
+		changed.Accounts = accounts
 	}
-	hint.Accounts = accounts
-	return hint, nil
+	return changed, nil
 }
 
-// tagChange reads a Tag Change on Resource, whose account is the last part of
+// parseTagChange reads a Tag Change on Resource, whose account is the last part of
 // the resource's ARN.
 // https://docs.aws.amazon.com/tag-editor/latest/userguide/tag-monitor.html
-func (e envelope) tagChange() (Hint, error) {
-	hint := Hint{Sender: e.Account, Event: e.DetailType, ID: e.ID}
+func parseTagChange(e envelope) (Event, error) {
 	var d struct {
 		Service      string `json:"service"`
 		ResourceType string `json:"resource-type"`
 	}
 	if err := json.Unmarshal(e.Detail, &d); err != nil {
-		return Hint{}, fmt.Errorf("%w: detail of %q: %w", ErrMalformed, e.DetailType, err)
+		return nil, e.malformed("its detail is no object", err)
 	}
 	if d.Service != "organizations" || d.ResourceType != "account" {
-		hint.Ignored = "no event about an account"
-		return hint, nil
+		return ignored(e.DetailType, noAccount)
 	}
-	hint.All = len(e.Resources) == 0
-	hint.Fault = "it names no resource"
-	for _, arn := range e.Resources {
+	changed := AccountsChanged{Sender: e.Account, Name: e.DetailType, ID: e.ID}
+	var resources []string
+	if json.Unmarshal(e.Resources, &resources) != nil || len(resources) == 0 {
+		changed.All, changed.Fault = true, "it names no resource"
+		return changed, nil
+	}
+	for _, arn := range resources {
 		id := arn[strings.LastIndex(arn, "/")+1:]
 		if !accountID.MatchString(id) {
-			hint.All, hint.Accounts = true, nil
-			hint.Fault = fmt.Sprintf("resource %.200q ends in no account id", arn)
-			return hint, nil
+			changed.All, changed.Accounts = true, nil
+			changed.Fault = fmt.Sprintf("resource %.200q ends in no account id", arn)
+			return changed, nil
 		}
-		hint.Accounts = append(hint.Accounts, id)
+		changed.Accounts = append(changed.Accounts, id)
 	}
-	if !hint.All {
-		hint.Fault = ""
-	}
-	return hint, nil
+	return changed, nil
 }
 
 func inRequest(path ...string) func(detail, string) ([]string, error) {
