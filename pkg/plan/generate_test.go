@@ -22,13 +22,36 @@ var (
 	units     = []string{"ou-abcd-11112222", "ou-abcd-33334444", "ou-abcd-55556666"}
 	selectors = []string{units[0], units[1], units[1] + "/direct", units[2], "o-exampleorgid", "tag:team=agents", "tag:team=none"}
 	roles     = []string{"Agent", "team/Agent", "Agent*", "A?ent", "team/*", "Other"}
-	places    = []map[string]any{
-		{"sourceVpce": []any{"vpce-0123456789abcdef0"}},
-		{"sourceVpc": []any{"vpc-0123456789abcdef0", "vpc-fedcba98"}},
-		{"sourceIp": []any{"203.0.113.0/24", "198.51.100.7"}},
-		{"sourceIp": []any{"2001:db8::/32"}, "sourceVpc": []any{"vpc-0123456789abcdef0"}},
+	// sources are addresses and ranges, some of them the same in another spelling.
+	sources = []string{
+		"203.0.113.0/24", "198.51.100.7", "198.51.100.7/32", "::ffff:198.51.100.7", "::ffff:198.51.100.0/120", "198.51.100.0/24",
+		"2001:db8::/32", "2001:0DB8::/32", "2001:db8::1", "2001:DB8:0::1", "0.0.0.0/1", "128.0.0.0/1", "255.255.255.255", "8000::/1",
 	}
+	vpces = []string{"vpce-0123456789abcdef0", "vpce-0123456789abcdef1", "vpce-fedcba98"}
+	vpcs  = []string{"vpc-0123456789abcdef0", "vpc-fedcba98", "vpc-0a0a0a0a"}
 )
+
+// regions have one Region of each partition.
+var regions = map[string]string{"aws": "us-east-1", "aws-us-gov": "us-gov-west-1", "aws-cn": "cn-north-1"}
+
+// genConditions has one or more kinds, each with one or more values.
+func genConditions(t *rapid.T) map[string]any {
+	conditions := make(map[string]any)
+	kinds := map[string][]string{"sourceIp": sources, "sourceVpc": vpcs, "sourceVpce": vpces}
+	for _, name := range slices.Sorted(maps.Keys(kinds)) {
+		if some := rapid.SliceOfN(rapid.SampledFrom(kinds[name]), 0, 3).Draw(t, name); len(some) > 0 {
+			list := make([]any, len(some))
+			for i, value := range some {
+				list[i] = value
+			}
+			conditions[name] = list
+		}
+	}
+	if len(conditions) == 0 {
+		conditions["sourceVpce"] = []any{vpces[0]}
+	}
+	return conditions
+}
 
 func pick[T any](t *rapid.T, what string, from []T) T { return rapid.SampledFrom(from).Draw(t, what) }
 
@@ -47,13 +70,13 @@ func manyAccounts(n int) []string {
 	return ids
 }
 
-func genRow(t *rapid.T, id string) grant.Row {
-	attributes := grant.Attributes{"gateway": aGateway, "grant": id}
+func genRow(t *rapid.T, gateway grant.Gateway, id string) grant.Row {
+	attributes := grant.Attributes{"gateway": gateway.ARN(), "grant": id}
 	if chance(t, "for every gateway", 4) {
 		attributes["gateway"] = "*"
 	}
 	account := pick(t, "account", manyAccounts(12))
-	exact := "arn:aws:iam::" + account + ":"
+	exact := "arn:" + gateway.Partition() + ":iam::" + account + ":"
 	switch pick(t, "kind", []string{"account", "root", "role", "user", "pattern", "narrowed", "selector", "selector", "faulty", "partition"}) {
 	case "account":
 		attributes["principal"] = account
@@ -78,10 +101,10 @@ func genRow(t *rapid.T, id string) grant.Row {
 	case "faulty":
 		attributes["principal"] = pick(t, "fault", []string{"*", "everyone", "arn:aws:sts::444455556666:assumed-role/Agent/s", ""})
 	case "partition":
-		attributes["principal"] = "arn:aws-cn:iam::" + account + ":root"
+		attributes["principal"] = "arn:" + pick(t, "partition", []string{"aws", "aws-us-gov", "aws-cn"}) + ":iam::" + account + ":root"
 	}
 	if chance(t, "narrowed", 3) {
-		attributes["conditions"] = pick(t, "place", places)
+		attributes["conditions"] = genConditions(t)
 	}
 	if chance(t, "ends", 3) {
 		attributes["expires"] = moment.Add(time.Duration(rapid.IntRange(-2, 6).Draw(t, "hours")) * time.Hour).Format(time.RFC3339)
@@ -95,10 +118,10 @@ func maybe(t *rapid.T, attributes grant.Attributes, name string, values []string
 	}
 }
 
-func genRows(t *rapid.T) []grant.Row {
+func genRows(t *rapid.T, gateway grant.Gateway) []grant.Row {
 	rows := make([]grant.Row, rapid.IntRange(0, 12).Draw(t, "rows"))
 	for i := range rows {
-		rows[i] = genRow(t, fmt.Sprintf("g%02d", i))
+		rows[i] = genRow(t, gateway, fmt.Sprintf("g%02d", i))
 	}
 	return rows
 }
@@ -164,6 +187,41 @@ var forgedStatements = []string{
 	`{"Sid":"GatewayGrantsmainXmore","Effect":"Allow","Principal":{"AWS":"777788889999"},"Action":["bedrock-agentcore:InvokeGateway","bedrock-agentcore:GetGateway"],"Resource":"` + aGateway + `"}`,
 }
 
+// fillers are the forms in which others may name principals: each has its own size
+// under each accounting. The verb takes a number.
+var fillers = []string{
+	`{"Sid":"Ids%[1]d","Effect":"Allow","Principal":{"AWS":["5%011[1]d","6%011[1]d","7%011[1]d"]},"Action":"bedrock-agentcore:InvokeGateway","Resource":"` + aGateway + `"}`,
+	`{"Sid":"Roots%[1]d","Effect":"Allow","Principal":{"AWS":["arn:aws:iam::5%011[1]d:root","6%011[1]d"]},"Action":"bedrock-agentcore:InvokeGateway","Resource":"` + aGateway + `"}`,
+	`{"Sid":"Roles%[1]d","Effect":"Allow","Principal":{"AWS":"arn:aws:iam::5%011[1]d:role/Theirs"},"Action":"bedrock-agentcore:InvokeGateway","Resource":"` + aGateway + `"}`,
+	`{"Sid":"Gone%[1]d","Effect":"Allow","Principal":{"AWS":["AROA%017[1]d","5%011[1]d"]},"Action":"bedrock-agentcore:InvokeGateway","Resource":"` + aGateway + `"}`,
+	`{"Sid":"Not%[1]d","Effect":"Deny","NotPrincipal":{"AWS":["5%011[1]d","6%011[1]d"]},"Action":"bedrock-agentcore:InvokeGateway","Resource":"` + aGateway + `"}`,
+	`{"Sid":"Where%[1]d","Effect":"Deny","Principal":"*","Action":"bedrock-agentcore:InvokeGateway","Resource":"` + aGateway + `","Condition":{"NotIpAddress":{"aws:SourceIp":["10.%[1]d.0.0/16","2001:DB8:%[1]d::/48"]}}}`,
+}
+
+// genFiller is a number of statements of others that leaves little room, or none, or
+// nothing to speak of.
+func genFiller(t *rapid.T, limits Limits) []string {
+	if !chance(t, "crowded", 3) {
+		return nil
+	}
+	var all []string
+	size, most := 200, limits.MaxBytes-pick(t, "left for us", []int{100, 700, 2000})
+	for n := 0; len(all) < limits.MaxStatements; n++ {
+		statement := fmt.Sprintf(pick(t, "form", fillers), n)
+		if size += len(statement) + 1; size > most {
+			break
+		}
+		all = append(all, statement)
+	}
+	return all
+}
+
+// local is a text of the partition aws, as it is in the gateway's.
+func local(gateway grant.Gateway, text string) string {
+	text = strings.ReplaceAll(text, aGateway, gateway.ARN())
+	return strings.ReplaceAll(text, "arn:aws:iam:", "arn:"+gateway.Partition()+":iam:")
+}
+
 // genPolicy is what AWS may show: what we wrote for other grants, among what
 // others wrote, within AWS's limits.
 func genPolicy(t *rapid.T, w World, limits Limits) *policy.Document {
@@ -172,9 +230,10 @@ func genPolicy(t *rapid.T, w World, limits Limits) *policy.Document {
 	}
 	before := w
 	before.Gateway.Recorded = State{}
-	before.Rows = append(genRows(t), pickSome(t, "still there", w.Rows)...)
+	before.Rows = append(genRows(t, w.Gateway.Gateway), pickSome(t, "still there", w.Rows)...)
 	limits.Accounting = pick(t, "accounting before", []Accounting{ExpandedSize, SubmittedSize})
-	before.Gateway.Policy = parsed(`{"Id":"theirs","Version":"2012-10-17","Statement":[` + strings.Join(pickSome(t, "foreign", oddStatements), ",") + `],"Unknown":{"x":1}}`)
+	foreign := append(pickSome(t, "foreign", oddStatements), genFiller(t, limits)...)
+	before.Gateway.Policy = parsed(local(w.Gateway.Gateway, `{"Id":"theirs","Version":"2012-10-17","Statement":[`+strings.Join(foreign, ",")+`],"Unknown":{"x":1}}`))
 	if len(before.Gateway.Policy.Statements) == 0 || len(before.Gateway.Policy.Bytes()) > limits.MaxBytes || len(before.Gateway.Policy.Statements) > limits.MaxStatements {
 		before.Gateway.Policy = nil
 	}
@@ -184,7 +243,7 @@ func genPolicy(t *rapid.T, w World, limits Limits) *policy.Document {
 	}
 	found := p.Want
 	if chance(t, "meddled with", 4) {
-		forged := parsed(`{"Statement":[` + pick(t, "forged", forgedStatements) + `]}`).Statements
+		forged := parsed(local(w.Gateway.Gateway, `{"Statement":[`+pick(t, "forged", forgedStatements)+`]}`)).Statements
 		if found != nil {
 			forged = append(forged, found.Statements...)
 		}
@@ -222,13 +281,13 @@ func parsed(text string) *policy.Document {
 }
 
 // genRecorded is what may be recorded of earlier runs.
-func genRecorded(t *rapid.T, rows []grant.Row) State {
+func genRecorded(t *rapid.T, partition string, rows []grant.Row) State {
 	recorded := State{Gateway: GatewayState{Refused: map[string]Refusal{}}, Grants: map[grant.Key]grant.Status{}}
 	for _, row := range rows {
 		if row.Fault != nil || row.Grant.Principal.IsSelector() {
 			continue
 		}
-		principal := row.Grant.Subject().ARN("aws")
+		principal := row.Grant.Subject().ARN(partition)
 		switch rapid.IntRange(0, 7).Draw(t, "known of it") {
 		case 0:
 			recorded.Gateway.Refused[principal] = Refusal{Code: grant.CodeRecreated, Since: moment}
@@ -248,24 +307,25 @@ func genRecorded(t *rapid.T, rows []grant.Row) State {
 }
 
 func genWorld(t *rapid.T) (World, Limits) {
-	gateway, err := grant.ParseGateway(aGateway)
+	partition := pick(t, "of partition", []string{"aws", "aws", "aws-us-gov", "aws-cn"})
+	gateway, err := grant.ParseGateway(strings.NewReplacer("arn:aws:", "arn:"+partition+":", regions["aws"], regions[partition]).Replace(aGateway))
 	if err != nil {
 		t.Fatal(err)
 	}
 	w := World{
 		Gateway:  Observed{Gateway: gateway, Exists: true, Authorizer: "AWS_IAM", Status: "READY", Managed: true},
-		Rows:     genRows(t),
+		Rows:     genRows(t, gateway),
 		Accounts: genDirectory(t),
 		Now:      moment,
 	}
 	limits := genLimits(t)
-	w.Gateway.Recorded = genRecorded(t, w.Rows)
+	w.Gateway.Recorded = genRecorded(t, partition, w.Rows)
 	w.Gateway.Policy = genPolicy(t, w, limits)
 	return w, limits
 }
 
 // genAccesses is a set of accesses as grants may ask for.
-func genAccesses(t *rapid.T) map[access]bool {
+func genAccesses(t *rapid.T) (accesses map[access]bool, resource, partition string) {
 	w, limits := genWorld(t)
 	r := &resolver{world: w, limits: limits, standing: map[access]bool{}, selected: map[string][]string{}}
 	all := ends(r.claims())
@@ -276,5 +336,5 @@ func genAccesses(t *rapid.T) map[access]bool {
 		}
 		guarded[a] = true
 	}
-	return guarded
+	return guarded, w.Gateway.Gateway.ARN(), w.Gateway.Gateway.Partition()
 }

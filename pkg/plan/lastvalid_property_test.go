@@ -45,7 +45,7 @@ func TestAnInvalidRowNeitherWidensNorTakesAccess(t *testing.T) {
 					w.Rows = slices.Clone(w.Rows)
 					w.Rows[at] = invalidated(t, w.Rows[at])
 				case "valid":
-					edited := genRow(t, w.Rows[at].ID)
+					edited := genRow(t, w.Gateway.Gateway, w.Rows[at].ID)
 					w.Rows = append(slices.Delete(slices.Clone(w.Rows), at, at+1), edited)
 				default:
 					w.Rows = slices.Delete(slices.Clone(w.Rows), at, at+1)

@@ -126,7 +126,7 @@ func (n narrowing) holds(context map[string][]string) bool {
 		}
 		presented := context[key]
 		if len(presented) != 1 || !slices.ContainsFunc(strings.Split(list, ","), func(value string) bool {
-			return value == presented[0] || contains(value, presented[0])
+			return value == canonicalSource(presented[0]) || contains(value, presented[0])
 		}) {
 			return false
 		}
@@ -141,7 +141,7 @@ func contains(prefix, address string) bool {
 		return false
 	}
 	a, err := netip.ParseAddr(address)
-	return err == nil && p.Contains(a)
+	return err == nil && p.Contains(a.Unmap())
 }
 
 // glob matches IAM's wildcards: "*" any text, "?" one character.

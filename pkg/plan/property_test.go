@@ -173,20 +173,20 @@ func applied(w World, p Plan) World {
 
 func TestWhatIsCompiledIsReadBack(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		accesses := genAccesses(t)
+		accesses, gateway, partition := genAccesses(t)
 		limits := DefaultLimits()
 		wanted := make(map[access]int64)
 		for a := range accesses {
 			wanted[a.lasting()] = a.until
 		}
-		c := compiler{resource: aGateway, partition: "aws", limits: limits, layout: layoutOf(wanted), short: rapid.Bool().Draw(t, "short")}
+		c := compiler{resource: gateway, partition: partition, limits: limits, layout: layoutOf(wanted), short: rapid.Bool().Draw(t, "short")}
 		statements := c.compile(slices.Collect(maps.Keys(accesses)))
-		said := decompile(statements, aGateway, "aws")
+		said := decompile(statements, gateway, partition)
 		if diff := cmp.Diff(accesses, said.accesses, cmp.AllowUnexported(access{}, narrowing{})); diff != "" || len(said.strange)+len(said.leftovers) > 0 {
 			t.Fatalf("-written +read\n%s%v", diff, statements)
 		}
 		document := &policy.Document{Version: policy.Version2012, Statements: statements}
-		if again := decompile(parsed(document.String()).Statements, aGateway, "aws"); !maps.Equal(accesses, again.accesses) {
+		if again := decompile(parsed(document.String()).Statements, gateway, partition); !maps.Equal(accesses, again.accesses) {
 			t.Fatalf("once printed: %v", document)
 		}
 	})
@@ -203,22 +203,24 @@ func lets(row grant.Row, w World, caller policy.Caller, context map[string][]str
 			slices.ContainsFunc(values, func(v string) bool { return match(v, context[key][0]) })
 	}
 	same := func(value, presented string) bool { return value == presented }
-	within := func(value, presented string) bool { return value == presented || contains(value, presented) }
+	within := func(value, presented string) bool {
+		return value == canonicalSource(presented) || contains(value, presented)
+	}
 	if !in(g.Conditions.SourceVPCE, keyVPCE, same) || !in(g.Conditions.SourceVPC, keyVPC, same) || !in(g.Conditions.SourceIP, keyIP, within) {
 		return false
 	}
-	arn := caller.PrincipalARN
+	arn, partition := caller.PrincipalARN, w.Gateway.Gateway.Partition()
 	if !g.Principal.IsSelector() {
 		subject := g.Subject()
-		return subject.Partition() != "aws-cn" && subject.Account() == caller.Account &&
-			(subject.Kind() == grant.KindAccount || glob(subject.ARN("aws"), arn))
+		return (subject.Partition() == "" || subject.Partition() == partition) && subject.Account() == caller.Account &&
+			(subject.Kind() == grant.KindAccount || glob(subject.ARN(partition), arn))
 	}
 	ids, known := w.Accounts.Select(g.Principal, g.Exclude)
 	if !known {
 		ids = w.Gateway.Recorded.Gateway.Selected[SelectionKey(g)]
 		ids = slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return slices.Contains(g.Exclude.Accounts, id) })
 	}
-	return slices.Contains(ids, caller.Account) && (g.Role == "" || glob("arn:aws:iam::"+caller.Account+":role/"+g.Role, arn))
+	return slices.Contains(ids, caller.Account) && (g.Role == "" || glob("arn:"+partition+":iam::"+caller.Account+":role/"+g.Role, arn))
 }
 
 func TestACallerIsLetInExactlyIfAnAdmittedGrantSaysSo(t *testing.T) {
@@ -228,11 +230,12 @@ func TestACallerIsLetInExactlyIfAnAdmittedGrantSaysSo(t *testing.T) {
 		owned, _ := split(p.Want, limits.Installation)
 		for range 10 {
 			account := pick(t, "caller's account", manyAccounts(12))
-			caller := policy.Role("arn:aws:iam::"+account+":role/"+pick(t, "caller's role", []string{"Agent", "team/Agent", "Agent2", "Axent", "team/x/y", "Other"}), "s")
+			exact := "arn:" + w.Gateway.Gateway.Partition() + ":iam::" + account
+			caller := policy.Role(exact+":role/"+pick(t, "caller's role", []string{"Agent", "team/Agent", "Agent2", "Axent", "team/x/y", "Other"}), "s")
 			if chance(t, "a user", 5) {
-				caller = policy.User("arn:aws:iam::" + account + ":user/" + pick(t, "user", []string{"Ann", "Agent"}))
+				caller = policy.User(exact + ":user/" + pick(t, "user", []string{"Ann", "Agent"}))
 			}
-			context := map[string][]string{keyIP: {pick(t, "from", []string{"203.0.113.9", "198.51.100.7", "192.0.2.1", "2001:db8::1"})}}
+			context := map[string][]string{keyIP: {pick(t, "from", []string{"203.0.113.9", "198.51.100.7", "198.51.100.8", "192.0.2.1", "2001:db8::1", "2001:db8::2", "::ffff:198.51.100.7"})}}
 			if rapid.Bool().Draw(t, "from a VPC") {
 				context[keyVPC], context[keyVPCE] = []string{"vpc-0123456789abcdef0"}, []string{"vpce-0123456789abcdef0"}
 			}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -27,7 +28,7 @@ var mutations = map[string]func(d *policy.Document, owned []int) bool{
 		return true
 	}),
 	"a principal is new": eachOwned(func(s *policy.Statement) bool {
-		s.Principal = &policy.Principals{AWS: append(slices.Clone(s.Principal.AWS), "arn:aws:iam::123456789012:root")}
+		s.Principal = &policy.Principals{AWS: append(slices.Clone(s.Principal.AWS), "123456789012")}
 		return true
 	}),
 	"everyone is let in": eachOwned(func(s *policy.Statement) bool {
@@ -66,6 +67,17 @@ var mutations = map[string]func(d *policy.Document, owned []int) bool{
 		s.Condition = maps.Clone(s.Condition)
 		delete(s.Condition, slices.Sorted(maps.Keys(s.Condition))[0])
 		return true
+	}),
+	"one value less": eachOwned(func(s *policy.Statement) bool {
+		return eachValues(s, func(values []string) []string {
+			if len(values) < 2 {
+				return nil
+			}
+			return values[:len(values)-1]
+		})
+	}),
+	"one value more": eachOwned(func(s *policy.Statement) bool {
+		return eachValues(s, func(values []string) []string { return append(slices.Clone(values), "192.0.2.0/24") })
 	}),
 	"a condition more": eachOwned(func(s *policy.Statement) bool {
 		s.Condition = maps.Clone(s.Condition)
@@ -138,6 +150,24 @@ func eachOwned(change func(*policy.Statement) bool) func(*policy.Document, []int
 	}
 }
 
+// eachValues changes the first list of places of a condition that can be. A name that
+// belongs to no account of the statement is left alone: it means nothing.
+func eachValues(s *policy.Statement, change func([]string) []string) bool {
+	for _, operator := range slices.Sorted(maps.Keys(s.Condition)) {
+		for _, key := range slices.Sorted(maps.Keys(s.Condition[operator])) {
+			changed := change(s.Condition[operator][key])
+			if changed == nil || operator == opARN {
+				continue
+			}
+			s.Condition = maps.Clone(s.Condition)
+			s.Condition[operator] = maps.Clone(s.Condition[operator])
+			s.Condition[operator][key] = changed
+			return true
+		}
+	}
+	return false
+}
+
 // copyOf is a document that can be changed while the original cannot notice.
 func copyOf(d *policy.Document, installation string) (changed *policy.Document, owned []int) {
 	if d == nil {
@@ -186,12 +216,12 @@ func TestNoChangedPolicyPassesItsProof(t *testing.T) {
 // each is there in case the other is wrong.
 func TestTheEvaluatorAloneTellsWhoIsMissingOrTooMany(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		accesses := genAccesses(t)
+		accesses, gateway, partition := genAccesses(t)
 		wanted := make(map[access]int64)
 		for a := range accesses {
 			wanted[a.lasting()] = a.until
 		}
-		c := compiler{resource: aGateway, partition: "aws", limits: DefaultLimits(), layout: layoutOf(wanted)}
+		c := compiler{resource: gateway, partition: partition, limits: DefaultLimits(), layout: layoutOf(wanted)}
 		document := func(set map[access]bool) *policy.Document {
 			return &policy.Document{Version: policy.Version2012, Statements: c.compile(slices.Collect(maps.Keys(set)))}
 		}
@@ -210,4 +240,51 @@ func TestTheEvaluatorAloneTellsWhoIsMissingOrTooMany(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Each value of a condition is asked about, not the first only.
+func TestTheEvaluatorAloneTellsWhichValueIsMissing(t *testing.T) {
+	missed := 0
+	rapid.Check(t, func(t *rapid.T) {
+		accesses, gateway, partition := genAccesses(t)
+		c := compiler{resource: gateway, partition: partition, limits: DefaultLimits()}
+		for a := range accesses {
+			values := strings.Split(a.where.ip, ",")
+			if len(values) < 2 {
+				continue
+			}
+			fewer := make(map[access]bool)
+			for other := range accesses {
+				if other.where == a.where {
+					other.where.ip = strings.Join(values[:len(values)-1], ",")
+				}
+				fewer[other] = true
+			}
+			matters := true // whichever access it is asked with
+			for other := range accesses {
+				matters = matters && (other.where != a.where ||
+					slices.ContainsFunc(valueProbes(other), func(p probe) bool { return admit(accesses, p) != admit(fewer, p) }))
+			}
+			document := &policy.Document{Version: policy.Version2012, Statements: c.compile(slices.Collect(maps.Keys(fewer)))}
+			if !matters {
+				continue
+			}
+			missed++
+			if proveDecisions(c, document, accesses) == nil {
+				t.Fatalf("%q is missing from %+v, and it passes", values[len(values)-1], a)
+			}
+		}
+	})
+	if missed == 0 {
+		t.Error("no access had several values")
+	}
+}
+
+func admit(accesses map[access]bool, p probe) bool {
+	for a := range accesses {
+		if a.admits(p) {
+			return true
+		}
+	}
+	return false
 }
