@@ -24,9 +24,11 @@ func (p *program) listCommand() *cobra.Command {
 With a GATEWAY: its rows and those for every gateway, each as it stands on that
 gateway. With '*': the rows for every gateway. Without: the whole table.
 
-STATUS is Admitted (in the policy), LeftOut, Invalid, Expired, or Pending while
-nothing is recorded yet about the row as it is now. An Invalid row keeps what its
-last valid revision gave, until its expiry or until it is corrected or deleted.`,
+STATUS is Admitted (in the policy; with ForeignDeny where a Deny of others refuses its
+calls all the same, ForeignDenyPartly where some of them), LeftOut, Invalid, Expired,
+or Pending while nothing is recorded yet about the row as it is now. An Invalid row
+keeps what its last valid revision gave, until its expiry or until it is corrected or
+deleted.`,
 		Example: `  gateway-grants list
   gateway-grants list tools-abcdefghij --output json`,
 		Args: between(0, 1, "an optional GATEWAY"),
@@ -103,8 +105,12 @@ func (p *program) sayListed(rows []listedRow, known *statuses) error {
 		fmt.Fprintln(p.err, note, "statuses are missing, as the state table could not be read:", oneLine(p.explain(known.failed)))
 	}
 	for _, gateway := range slices.Sorted(maps.Keys(known.of)) {
-		if state := known.of[gateway].Gateway; state.LastError != "" {
+		state := known.of[gateway].Gateway
+		if state.LastError != "" {
 			fmt.Fprintf(p.err, "%s the last reconcile of %s failed (%s): %s\n", note, shortGateway(gateway), state.LastError, oneLine(state.LastMessage))
+		}
+		if state.Open != "" {
+			fmt.Fprintf(p.err, "%s %s is open: %s\n", note, shortGateway(gateway), oneLine(plan.OpenMessage(state.Open)))
 		}
 	}
 	return nil
@@ -129,7 +135,11 @@ func (p *program) status(row listedRow) string {
 	paint, text := p.paint(p.out), string(row.Phase)
 	switch row.Phase {
 	case grant.PhaseAdmitted:
-		text = paint.green(text)
+		if row.Reason != "" {
+			text = paint.yellow(text)
+		} else {
+			text = paint.green(text)
+		}
 	case grant.PhaseInvalid, grant.PhaseLeftOut:
 		text = paint.red(text)
 	default:

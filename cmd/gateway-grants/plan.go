@@ -65,6 +65,8 @@ type planned struct {
 	Message       string        `json:"message,omitempty"`
 	Changes       []changedText `json:"changes"`
 	Invalid       []invalidRow  `json:"invalid,omitempty"` // rows that cannot be understood
+	Denials       []denialText  `json:"denials,omitempty"` // by statements of others, of what is admitted
+	Open          []otherText   `json:"open,omitempty"`    // statements of others that let in everyone
 	Bytes         int           `json:"bytes"`
 	MaxBytes      int           `json:"maxBytes"`
 	Statements    int           `json:"statements"`
@@ -197,6 +199,7 @@ func plannedText(gateway grant.Gateway, decided plan.Plan, limits plan.Limits) p
 		Changes: changeTexts(decided.Changes), Invalid: invalidRows(decided), PlanHash: decided.Hash,
 		Bytes: decided.Size.Bytes, MaxBytes: limits.MaxBytes, Statements: decided.Size.Statements, MaxStatements: limits.MaxStatements,
 	}
+	text.Denials, text.Open = outsideTexts(decided.Outside)
 	if reason := cmp.Or(decided.Blocked, decided.Waits); reason != nil {
 		text.Reason, text.Message = reason.Code, reason.Hint
 	}
@@ -219,6 +222,7 @@ func (p *program) sayPlanned(gateway grant.Gateway, decided plan.Plan, limits pl
 	fmt.Fprintf(p.out, "%d to add, %d to remove, %d to keep, %d left out. The policy takes %d of %d bytes and %d of %d statements.\n",
 		count[plan.Add], count[plan.Remove], count[plan.Keep], count[plan.LeaveOut],
 		decided.Size.Bytes, limits.MaxBytes, decided.Size.Statements, limits.MaxStatements)
+	p.sayOutside(decided.Outside)
 	switch {
 	case decided.Blocked != nil:
 		fmt.Fprintf(p.out, "%s nothing may be written: %s (%s)\n", paint.yellow("Blocked:"), oneLine(decided.Blocked.Hint), decided.Blocked.Code)

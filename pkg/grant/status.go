@@ -36,6 +36,10 @@ const (
 	CodeContested       Code = "Contested"           // others keep changing this installation's statements
 	// CodeOtherInstallation: another installation keeps the gateway's policy.
 	CodeOtherInstallation Code = "OtherInstallation"
+
+	// Why calls of an admitted grant are refused all the same.
+	CodeForeignDeny       Code = "ForeignDeny"       // a Deny that is not ours stops every call
+	CodeForeignDenyPartly Code = "ForeignDenyPartly" // one stops some calls, by its conditions or principals
 )
 
 // Status is where a row stands on one gateway, as the state table records it.

@@ -17,6 +17,7 @@ type verdict struct {
 	refused   map[string]Refusal // by principal
 	siblings  []string           // other installations with statements on the gateway
 	contested time.Time          // until when nothing is put back; zero for not contested
+	stops     map[access]stop    // by Denies of others; keys without ends
 	now       time.Time
 
 	planned map[access]bool // what would be admitted but for the failure
@@ -161,6 +162,9 @@ func (c claim) status(v verdict) grant.Status {
 	}
 	if left := len(c.accesses) - len(status.Admitted); left > 0 && len(c.accesses) > 1 {
 		status.Message = fmt.Sprintf("%d of %d principals are left out, such as: %s", left, len(c.accesses), status.Message)
+	}
+	if status.Reason == "" {
+		status.Reason, status.Message = c.denied(v)
 	}
 	return status
 }

@@ -78,8 +78,9 @@ func makeWith(prove prover, world World, limits Limits) (Plan, error) {
 		plan.putOff(until, standing)
 	}
 	plan.Pinned = pinned(plan.draft.verdict.admitted)
+	plan.Outside, plan.draft.verdict.stops = outside(plan.inForce(world), problem.compiler, plan.draft.verdict.admitted)
 	plan.Status = statuses(world, claims, plan.draft.verdict)
-	plan.Notices = append(notices(world, plan), plan.tellExpiring(world)...)
+	plan.Notices = slices.Concat(notices(world, plan), plan.tellExpiring(world), plan.Outside.tellOpen(world))
 	return plan, nil
 }
 
@@ -105,6 +106,14 @@ func leaveAlone(world World, limits Limits, blocked *grant.Error, said reading) 
 		draft:     draft{claims: claims},
 	}
 	return plan
+}
+
+// inForce is the policy that stands once the plan is carried out.
+func (p Plan) inForce(world World) *policy.Document {
+	if p.Write {
+		return p.Want
+	}
+	return world.Gateway.Policy
 }
 
 func lasting(accesses map[access]bool) map[access]bool {

@@ -21,6 +21,7 @@ const (
 	GrantInvalid     NoticeType = "Grant Invalid"
 	GrantExpiring    NoticeType = "Grant Expiring"
 	Contested        NoticeType = "Contested"
+	GatewayOpen      NoticeType = "Gateway Open"
 	DeparturesHeld   NoticeType = "Departures Held" // of the directory, which concerns every gateway
 )
 
@@ -43,6 +44,7 @@ type AppliedDetail struct {
 	Cause       string   `json:"cause"`
 	By          string   `json:"by,omitempty"`          // ARN of who did what led to it, where CloudTrail told
 	Interrupted []string `json:"interrupted,omitempty"` // principals that were out, or still are, while bad ones are looked for
+	Message     string   `json:"message,omitempty"`     // of Drift Repaired: what of the policy was not put back
 }
 
 // GrantDetail is the detail of Grant Quarantined, of Policy Full and of Grant
@@ -73,6 +75,15 @@ type ContestedDetail struct {
 	Likely  string `json:"likely"` // who changes them, as far as the change tells
 	By      string `json:"by,omitempty"`
 	Until   string `json:"until"` // when they are put back again, RFC 3339
+}
+
+// OpenDetail is the detail of Gateway Open: a statement of others lets in every
+// caller whose own account allows it, whatever the grants say.
+type OpenDetail struct {
+	Gateway   string `json:"gateway"`
+	Statement int    `json:"statement"`     // its place in the policy, from 1
+	Sid       string `json:"sid,omitempty"` // left out where it has none
+	Message   string `json:"message"`
 }
 
 // DeparturesDetail is the detail of Departures Held: accounts that would have
@@ -171,6 +182,7 @@ func (p Plan) Applied(first Plan, detail AppliedDetail) []Notice {
 	}
 	all := []Notice{{Type: PolicyApplied, Gateway: detail.Gateway, Detail: detail}}
 	if first.Drift {
+		detail.Message = p.Outside.repaired()
 		all = append(all, Notice{Type: DriftRepaired, Gateway: detail.Gateway, Detail: detail})
 	}
 	return all

@@ -24,6 +24,7 @@ type Plan struct {
 	Waits   *grant.Error               // why nothing may be added to this gateway, although removals go through; nil if nothing waits for it
 	Due     time.Time                  // when the next grant expires or is tried again; zero for never
 	Notices []Notice                   // to publish once the plan is applied
+	Outside Outside                    // what statements of others do about it
 	Foreknown
 
 	draft draft

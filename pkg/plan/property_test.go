@@ -161,10 +161,14 @@ func TestWhatWasAppliedIsNotWrittenAgain(t *testing.T) {
 
 // applied is the world after the plan was written and recorded.
 func applied(w World, p Plan) World {
-	w.Gateway.Policy = nil
-	if p.Want != nil {
+	switch {
+	case !p.Write:
+	case p.Want == nil:
+		w.Gateway.Policy = nil
+	default:
 		w.Gateway.Policy = parsed(p.Want.String())
 	}
+	w.Gateway.Recorded.Gateway.Open = p.Outside.Open()
 	w.Gateway.Recorded.Gateway.Refused, w.Gateway.Recorded.Gateway.Pinned = p.Refused, p.Pinned
 	w.Gateway.Recorded.Gateway.Foreknown = p.Foreknown
 	w.Gateway.Recorded.Grants = p.Status

@@ -66,6 +66,8 @@ type GatewayState struct {
 	// Expands tells that AWS refused for its size a policy that fits as submitted:
 	// it measures after it has expanded account ids.
 	Expands bool
+	// Open names the Allow of others that opens the gateway to everyone; "" for none.
+	Open string
 	Foreknown
 }
 

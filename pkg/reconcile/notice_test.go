@@ -16,6 +16,7 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/event"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
+	"github.com/gateway-grants/gateway-grants/pkg/sandbox/model"
 )
 
 // Each type of notice by what brings it about. Whatever is published on the way
@@ -56,6 +57,11 @@ var occasions = map[plan.NoticeType]func(*cloud){
 		c.grant("account-b", "444455556666", "expires", "2026-12-24")
 		c.reconcileUntilSettled()
 		c.now = c.state().Gateway.Due
+		c.reconcile()
+	},
+	plan.GatewayOpen: func(c *cloud) {
+		*c = *newCloud(c.t, model.WildcardAllowAccepted)
+		c.putByHand(`{"Effect":"Allow","Principal":"*","Action":"bedrock-agentcore:InvokeGateway","Resource":"GATEWAY"}`)
 		c.reconcile()
 	},
 	plan.Contested: func(c *cloud) {

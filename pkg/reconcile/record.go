@@ -33,6 +33,7 @@ func (r *run) settle(ctx context.Context) (Result, error) {
 		Refused:     p.Refused,
 		Pinned:      p.Pinned,
 		Expands:     recorded.Gateway.Expands,
+		Open:        p.Outside.Open(),
 		Foreknown:   p.Foreknown,
 
 		Overwritten:   recorded.Gateway.Overwritten,

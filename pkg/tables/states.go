@@ -73,6 +73,7 @@ type gatewayItem struct {
 	Pinned        []string  `dynamodbav:"pinned,omitempty"`
 	HadDirectory  bool      `dynamodbav:"hadDirectory,omitempty"`
 	Expands       bool      `dynamodbav:"expands,omitempty"`
+	Open          string    `dynamodbav:"open,omitempty"`
 }
 
 type statusItem struct {
@@ -123,7 +124,7 @@ func GatewayItem(gateway grant.Gateway, state plan.GatewayState) Item {
 		LastError: state.LastError, LastMessage: state.LastMessage, Failures: state.Failures,
 		Due: state.Due, Recheck: state.Recheck,
 		Overwritten: state.Overwritten, OverwrittenAt: state.OverwrittenAt,
-		Pinned: state.Pinned, HadDirectory: state.HadDirectory, Expands: state.Expands,
+		Pinned: state.Pinned, HadDirectory: state.HadDirectory, Expands: state.Expands, Open: state.Open,
 	}
 	if !state.Due.IsZero() {
 		item.DueShard = DueShard
@@ -260,7 +261,7 @@ func parseGateway(state *plan.State, item Item) error {
 		LastError: read.LastError, LastMessage: read.LastMessage, Failures: read.Failures,
 		Due: read.Due, Recheck: read.Recheck,
 		Overwritten: read.Overwritten, OverwrittenAt: read.OverwrittenAt,
-		Pinned: read.Pinned, Expands: read.Expands, Refused: state.Gateway.Refused, Foreknown: state.Gateway.Foreknown,
+		Pinned: read.Pinned, Expands: read.Expands, Open: read.Open, Refused: state.Gateway.Refused, Foreknown: state.Gateway.Foreknown,
 	}
 	state.Gateway.HadDirectory = read.HadDirectory
 	return nil
