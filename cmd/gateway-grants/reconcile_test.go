@@ -35,8 +35,8 @@ func TestAReconcileSaysWhatChangedAndWhy(t *testing.T) {
 			t.Errorf("did not say %q:\n%s", part, got.out)
 		}
 	}
-	if len(w.bus.notices) != 1 || w.bus.notices[0].Type != plan.PolicyApplied {
-		t.Errorf("published %v", w.bus.notices)
+	if got := w.bus.Published(); len(got) != 1 || got[0].Type != plan.PolicyApplied {
+		t.Errorf("published %v", got)
 	}
 
 	w.done("revoke", accountB+":role/AgentRole")

@@ -21,7 +21,7 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 	"github.com/gateway-grants/gateway-grants/pkg/handler"
 	"github.com/gateway-grants/gateway-grants/pkg/memory"
-	"github.com/gateway-grants/gateway-grants/pkg/plan"
+	"github.com/gateway-grants/gateway-grants/pkg/noticetest"
 	"github.com/gateway-grants/gateway-grants/pkg/policy"
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/control"
@@ -56,30 +56,17 @@ type world struct {
 	grants    *memory.Grants
 	states    *memory.States
 	accounts  *memory.Accounts
-	bus       *published
+	bus       *noticetest.Recorder
 
 	mu      sync.Mutex
 	ahead   time.Duration // of the machine's clock
 	written []string      // method and path of every change asked of the control plane
 }
 
-// published are the notices that a bus was given.
-type published struct {
-	mu      sync.Mutex
-	notices []plan.Notice
-}
-
-func (p *published) Publish(_ context.Context, notices []plan.Notice) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.notices = append(p.notices, notices...)
-	return nil
-}
-
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{
-		t: t, directory: iam.NewDirectory(time.Now), bus: &published{},
+		t: t, directory: iam.NewDirectory(time.Now), bus: &noticetest.Recorder{},
 		grants: memory.NewGrants(memory.Config{}), states: memory.NewStates(memory.Config{}), accounts: memory.NewAccounts(memory.Config{}),
 	}
 	w.must(w.grants.PutSentinel(t.Context()))

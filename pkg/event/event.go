@@ -49,6 +49,16 @@ type envelope struct {
 	Detail     json.RawMessage `json:"detail"`
 }
 
+// resources are the ARNs that the event is about; none where it lists none that
+// can be read.
+func (e envelope) resources() []string {
+	var arns []string
+	if json.Unmarshal(e.Resources, &arns) != nil {
+		return nil
+	}
+	return arns
+}
+
 type kind struct{ source, detailType string }
 
 // anyType stands for every detail-type of a source that has no parser of its own.

@@ -1,8 +1,6 @@
 package event_test
 
 import (
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -13,6 +11,7 @@ import (
 
 	"github.com/gateway-grants/gateway-grants/pkg/directory"
 	"github.com/gateway-grants/gateway-grants/pkg/event"
+	"github.com/gateway-grants/gateway-grants/pkg/eventtest"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 )
 
@@ -112,23 +111,18 @@ var recorded = map[string]struct {
 }
 
 func TestEveryPayloadIsParsed(t *testing.T) {
-	files, err := filepath.Glob("../../events/*.json")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("%d files, %v", len(files), err)
-	}
-	for _, file := range files {
-		name := strings.TrimSuffix(filepath.Base(file), ".json")
+	for _, name := range eventtest.Names(t) {
 		t.Run(name, func(t *testing.T) {
 			one, isEvent := parsed[name]
 			two, isRecord := recorded[name]
 			switch {
 			case isEvent:
-				got, err := event.Parse(payload(t, name))
+				got, err := event.Parse(eventtest.Payload(t, name))
 				if diff := cmp.Diff(one.want, got, alike...); diff != "" || err != nil {
 					t.Errorf("%s: %v, -want +got\n%s", one.reason, err, diff)
 				}
 			case isRecord:
-				raw, err := event.Records(payload(t, name))
+				raw, err := event.Records(eventtest.Payload(t, name))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -154,7 +148,7 @@ var alike = []cmp.Option{
 }
 
 func TestTheProductsOwnCallIsKnownByItsUserAgent(t *testing.T) {
-	own, err := event.Parse(payload(t, "cloudtrail-put-resource-policy-own"))
+	own, err := event.Parse(eventtest.Payload(t, "cloudtrail-put-resource-policy-own"))
 	if call, is := own.(event.GatewayCall); err != nil || !is || !slices.Contains(strings.Fields(call.UserAgent), "app/gateway-grants") {
 		t.Errorf("got %+v, %v", own, err)
 	}
@@ -252,13 +246,4 @@ func TestARecordOfAnythingButAGrantOrAccountConcernsNoAccess(t *testing.T) {
 			t.Errorf("%s: got %+v, %v", name, got, err)
 		}
 	}
-}
-
-func payload(t testing.TB, name string) []byte {
-	t.Helper()
-	raw, err := os.ReadFile("../../events/" + name + ".json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return raw
 }

@@ -94,8 +94,8 @@ func parseTagChange(e envelope) (Event, error) {
 		return ignored(e.DetailType, noAccount)
 	}
 	changed := AccountsChanged{Sender: e.Account, Name: e.DetailType, ID: e.ID}
-	var resources []string
-	if json.Unmarshal(e.Resources, &resources) != nil || len(resources) == 0 {
+	resources := e.resources()
+	if len(resources) == 0 {
 		changed.All, changed.Fault = true, "it names no resource"
 		return changed, nil
 	}

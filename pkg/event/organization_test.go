@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gateway-grants/gateway-grants/pkg/event"
+	"github.com/gateway-grants/gateway-grants/pkg/eventtest"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 )
 
@@ -97,7 +98,7 @@ var twelveDigits = regexp.MustCompile(`^\d{12}$`)
 
 func FuzzParse(f *testing.F) {
 	for name := range parsed {
-		f.Add(payload(f, name))
+		f.Add(eventtest.Payload(f, name))
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		got, err := event.Parse(raw)

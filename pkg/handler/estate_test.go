@@ -24,6 +24,7 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 	"github.com/gateway-grants/gateway-grants/pkg/handler"
 	"github.com/gateway-grants/gateway-grants/pkg/memory"
+	"github.com/gateway-grants/gateway-grants/pkg/noticetest"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
 	"github.com/gateway-grants/gateway-grants/pkg/policy"
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
@@ -50,7 +51,7 @@ type estate struct {
 	states       *memory.States
 	organization *memory.Organization
 	metrics      metrics
-	notices      []plan.Notice
+	notices      noticetest.Recorder
 
 	mu    sync.Mutex
 	queue []delivery // what the bus has not delivered yet
@@ -146,7 +147,7 @@ func (e *estate) gateways(rate float64) *agentcore.Gateways {
 
 func (e *estate) reconciler(gateways *agentcore.Gateways) *reconcile.Reconciler {
 	return reconcile.New(reconcile.Dependencies{
-		Gateways: gateways, Grants: e.grants, Directory: e.accounts, States: e.states, Notices: e, Now: e.clock.Now, Log: e.log(),
+		Gateways: gateways, Grants: e.grants, Directory: e.accounts, States: e.states, Notices: &e.notices, Now: e.clock.Now, Log: e.log(),
 	}, plan.DefaultLimits())
 }
 
@@ -165,7 +166,7 @@ func (e *estate) tableChanges() *handler.TableChanges {
 
 func (e *estate) organizationEvents() *handler.Organization {
 	return &handler.Organization{
-		Directory: dirsync.New(e.organization, e.accounts, e.grants, e.clock.Now), Notices: &notices{}, Now: e.clock.Now,
+		Directory: dirsync.New(e.organization, e.accounts, e.grants, e.clock.Now), Notices: &noticetest.Recorder{}, Now: e.clock.Now,
 		Log: e.log(), Metrics: &e.metrics,
 	}
 }
@@ -189,12 +190,6 @@ func (e *estate) Request(_ context.Context, requests []event.Request) error {
 		}
 		e.put(to, envelope(event.Source, event.ReconcileRequested, detail))
 	}
-	return nil
-}
-
-// Publish is reconcile.Notices.
-func (e *estate) Publish(_ context.Context, notices []plan.Notice) error {
-	e.notices = append(e.notices, notices...)
 	return nil
 }
 

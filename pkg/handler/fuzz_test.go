@@ -1,22 +1,17 @@
 package handler_test
 
 import (
-	"os"
-	"path/filepath"
 	"testing"
 
+	"github.com/gateway-grants/gateway-grants/pkg/eventtest"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 )
 
 // Whatever arrives, no handler of events panics, fails where a retry would not
 // help, or acts on anything but a gateway or account that the payload names.
 func FuzzPayloads(f *testing.F) {
-	files, err := filepath.Glob("../../events/*.json")
-	check(f, err)
-	for _, file := range files {
-		raw, err := os.ReadFile(file)
-		check(f, err)
-		f.Add(raw)
+	for _, name := range eventtest.Names(f) {
+		f.Add(eventtest.Payload(f, name))
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		w := newWorld(t)
@@ -32,7 +27,7 @@ func FuzzPayloads(f *testing.F) {
 		// these two may refuse; they must say why in a bearable length.
 		for name, refusal := range map[string]error{
 			"sweep": w.sweep().Handle(t.Context(), raw),
-			"echo":  refusalOf(invoke(echoContext(t, payload(t, "echo-client-context")), echo, raw)),
+			"echo":  refusalOf(invoke(echoContext(t, eventtest.Payload(t, "echo-client-context")), echo, raw)),
 		} {
 			if refusal != nil && len(refusal.Error()) > 2000 {
 				t.Errorf("%s: a refusal of %d bytes", name, len(refusal.Error()))

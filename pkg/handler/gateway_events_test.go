@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/gateway-grants/gateway-grants/pkg/eventtest"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 	"github.com/gateway-grants/gateway-grants/pkg/handler"
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
@@ -191,7 +192,7 @@ func TestAnEventFailsOnlyIfItsOutcomeIsNotRecorded(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			c.fault(&w.reconciler)
-			if _, err := invoke(t.Context(), w.gatewayEvents().Handle, payload(t, "reconcile-requested")); (err != nil) != c.fails {
+			if _, err := invoke(t.Context(), w.gatewayEvents().Handle, eventtest.Payload(t, "reconcile-requested")); (err != nil) != c.fails {
 				t.Errorf("%s: error %v", c.reason, err)
 			}
 			if diff := cmp.Diff(c.counts, w.metrics.of[storyARN]); diff != "" || (w.metrics.counts["OutcomesLost"] == 1) != c.fails {

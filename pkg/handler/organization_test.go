@@ -13,6 +13,7 @@ import (
 
 	"github.com/gateway-grants/gateway-grants/pkg/directory"
 	"github.com/gateway-grants/gateway-grants/pkg/dirsync"
+	"github.com/gateway-grants/gateway-grants/pkg/eventtest"
 	"github.com/gateway-grants/gateway-grants/pkg/handler"
 	"github.com/gateway-grants/gateway-grants/pkg/memory"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
@@ -23,7 +24,7 @@ func TestOnlyTheManagementAccountIsHeard(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			check(t, w.organization.CreateAccount(member))
-			raw := strings.Replace(string(payload(t, "organizations-move-account")), `"account": "111122223333"`, `"account": "`+sender+`"`, 1)
+			raw := strings.Replace(string(eventtest.Payload(t, "organizations-move-account")), `"account": "111122223333"`, `"account": "`+sender+`"`, 1)
 			_, err := invoke(t.Context(), w.organizationEvents().Handle, []byte(raw))
 			check(t, err)
 			if got := w.changed(t); len(got) > 0 || !strings.Contains(w.log.String(), "does not come from the management account") {
@@ -54,10 +55,10 @@ func TestAMalformedEventChangesNothingInTheDirectory(t *testing.T) {
 
 // AWS may have changed how it tells: whoever it was about is found by listing.
 func TestAnEventThatIsNotUnderstoodHasEveryAccountListed(t *testing.T) {
-	raw := strings.ReplaceAll(string(payload(t, "organizations-move-account")), `"accountId": "444455556666"`, `"accountId": 444455556666`)
+	raw := strings.ReplaceAll(string(eventtest.Payload(t, "organizations-move-account")), `"accountId": "444455556666"`, `"accountId": 444455556666`)
 	for sender, want := range map[string][]string{management: {management, member}, "999999999999": {management}} {
 		w := newWorld(t)
-		w.run(t, "organization", payload(t, "schedule-organization"))
+		w.run(t, "organization", eventtest.Payload(t, "schedule-organization"))
 		check(t, w.organization.CreateAccount(member))
 		sent := strings.Replace(raw, `"account": "111122223333"`, `"account": "`+sender+`"`, 1)
 		for range 3 {
@@ -67,7 +68,7 @@ func TestAnEventThatIsNotUnderstoodHasEveryAccountListed(t *testing.T) {
 		if got := w.changed(t); len(got) > 1 || w.metrics.counts[handler.CountMalformed] != 3 {
 			t.Errorf("%s: at once the directory holds %v, counts are %v", sender, got, w.metrics.counts)
 		}
-		got := w.run(t, "organization", payload(t, "schedule-rechecks"))
+		got := w.run(t, "organization", eventtest.Payload(t, "schedule-rechecks"))
 		if diff := cmp.Diff(want, got.Directory); diff != "" {
 			t.Errorf("%s: -want +got\n%s", sender, diff)
 		}
@@ -81,13 +82,13 @@ func TestDeparturesThatAreHeldAreTold(t *testing.T) {
 	w := newWorld(t)
 	organization := w.organizationEvents()
 	organization.Directory = holding{organization.Directory}
-	_, err := invoke(t.Context(), organization.Handle, payload(t, "schedule-rechecks"))
+	_, err := invoke(t.Context(), organization.Handle, eventtest.Payload(t, "schedule-rechecks"))
 	check(t, err)
-	want := notices{{Type: plan.DeparturesHeld, Gateway: "*", Detail: plan.DeparturesDetail{
+	want := []plan.Notice{{Type: plan.DeparturesHeld, Gateway: "*", Detail: plan.DeparturesDetail{
 		Accounts: []string{member}, Held: 1, Since: at.Format(time.RFC3339),
 		Message: "more accounts than usual would lose access: they keep it until gateway-grants approve releases them",
 	}}}
-	if diff := cmp.Diff(want, w.notices); diff != "" || w.metrics.counts[handler.CountHeld] != 7 {
+	if diff := cmp.Diff(want, w.notices.Published()); diff != "" || w.metrics.counts[handler.CountHeld] != 7 {
 		t.Errorf("counts are %v, -want +got\n%s", w.metrics.counts, diff)
 	}
 }
@@ -118,7 +119,7 @@ func TestAReadingThatFailsIsTriedAgain(t *testing.T) {
 			w := newWorld(t)
 			organization := w.organizationEvents()
 			organization.Directory = dirsync.New(throttled{w.organization}, w.accounts, w.grants, func() time.Time { return at })
-			if _, err := invoke(t.Context(), organization.Handle, payload(t, name)); err == nil {
+			if _, err := invoke(t.Context(), organization.Handle, eventtest.Payload(t, name)); err == nil {
 				t.Error("no error, so nobody would try again")
 			}
 			if got := w.changed(t); len(got) > 0 || w.metrics.counts[handler.CountUnrecorded] != 1 {

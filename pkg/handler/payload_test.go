@@ -3,7 +3,6 @@ package handler_test
 import (
 	"encoding/json"
 	"maps"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -12,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gateway-grants/gateway-grants/pkg/directory"
+	"github.com/gateway-grants/gateway-grants/pkg/eventtest"
 )
 
 // outcome is what became of the world after one payload.
@@ -89,10 +89,8 @@ func touched(call string) outcome {
 }
 
 func TestEveryPayloadGoesThroughItsHandler(t *testing.T) {
-	files, err := filepath.Glob("../../events/*.json")
-	check(t, err)
-	for _, file := range files {
-		name := strings.TrimSuffix(filepath.Base(file), ".json")
+	names := eventtest.Names(t)
+	for _, name := range names {
 		t.Run(name, func(t *testing.T) {
 			c, ok := payloads[name]
 			if !ok {
@@ -103,13 +101,13 @@ func TestEveryPayloadGoesThroughItsHandler(t *testing.T) {
 			w.grant(t, storyARN, "by-unit", unit)
 			w.states.arns = []string{storyARN}
 			check(t, w.organization.CreateAccount(member))
-			if diff := cmp.Diff(c.want, w.run(t, c.function, payload(t, name))); diff != "" {
+			if diff := cmp.Diff(c.want, w.run(t, c.function, eventtest.Payload(t, name))); diff != "" {
 				t.Errorf("%s: -want +got\n%s\n%s", c.reason, diff, w.log.String())
 			}
 		})
 	}
-	if len(files) != len(payloads) {
-		t.Errorf("%d payloads and %d cases", len(files), len(payloads))
+	if len(names) != len(payloads) {
+		t.Errorf("%d payloads and %d cases", len(names), len(payloads))
 	}
 }
 
@@ -130,7 +128,7 @@ func (w *world) run(t *testing.T, function string, raw []byte) outcome {
 		_, err = invoke(t.Context(), w.sweep().Handle, raw)
 	case "echo":
 		var answer []byte
-		answer, err = invoke(echoContext(t, payload(t, "echo-client-context")), echo, raw)
+		answer, err = invoke(echoContext(t, eventtest.Payload(t, "echo-client-context")), echo, raw)
 		got.Answer = string(answer)
 	}
 	check(t, err)
@@ -147,7 +145,7 @@ func (w *world) run(t *testing.T, function string, raw []byte) outcome {
 // handler reads both, and the account is where it is.
 func TestTheOrganizationsOwnEventsKeepTheDirectory(t *testing.T) {
 	w := newWorld(t)
-	w.run(t, "organization", payload(t, "schedule-organization"))
+	w.run(t, "organization", eventtest.Payload(t, "schedule-organization"))
 	before := w.changed(t)
 	organization := w.organizationEvents()
 	w.organization.Listen(func(event json.RawMessage) {
@@ -176,7 +174,7 @@ func TestTheOrganizationsOwnEventsKeepTheDirectory(t *testing.T) {
 		t.Errorf("after closing, which Organizations may yet take back: %+v", closing)
 	}
 	w.elapsed += time.Minute
-	w.run(t, "organization", payload(t, "schedule-rechecks"))
+	w.run(t, "organization", eventtest.Payload(t, "schedule-rechecks"))
 	if closed := w.changed(t)[member]; closed.State != directory.StatePendingClosure || len(closed.Kept) != 0 {
 		t.Errorf("a minute after closing: %+v", closed)
 	}
@@ -185,7 +183,7 @@ func TestTheOrganizationsOwnEventsKeepTheDirectory(t *testing.T) {
 		t.Errorf("after removal, the directory holds %v", got)
 	}
 	w.elapsed += time.Minute
-	w.run(t, "organization", payload(t, "schedule-rechecks"))
+	w.run(t, "organization", eventtest.Payload(t, "schedule-rechecks"))
 	if got := w.changed(t); len(got) != len(before) {
 		t.Errorf("a minute after removal, the directory holds %v", got)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gateway-grants/gateway-grants/pkg/event"
+	"github.com/gateway-grants/gateway-grants/pkg/eventtest"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 )
 
@@ -150,7 +151,7 @@ func TestASweepThatCannotAskFails(t *testing.T) {
 		"another sweep":           {"somebody misconfigured a schedule", `{"sweep":"organization"}`, func(*world) {}},
 		"no sweep":                {"somebody misconfigured a schedule", `{}`, func(*world) {}},
 		"no object":               {"somebody misconfigured a schedule", `"due"`, func(*world) {}},
-		"another's event":         {"somebody misconfigured a rule", string(payload(t, "organizations-move-account")), func(*world) {}},
+		"another's event":         {"somebody misconfigured a rule", string(eventtest.Payload(t, "organizations-move-account")), func(*world) {}},
 		"an unknown event":        {"somebody misconfigured a rule", `{"source":"aws.ec2","detail-type":"x"}`, func(*world) {}},
 	}
 	for name, c := range cases {

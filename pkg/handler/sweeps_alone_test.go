@@ -81,15 +81,15 @@ func TestDriftIsRepairedAndToldByWhomCloudTrailNames(t *testing.T) {
 	e.grant(gateway.ARN(), "account-b", member)
 	e.settle()
 	repairs := func() (all []plan.AppliedDetail) {
-		for _, notice := range e.notices {
+		for _, notice := range e.notices.Published() {
 			if notice.Type == plan.DriftRepaired {
 				all = append(all, notice.Detail.(plan.AppliedDetail))
 			}
 		}
 		return all
 	}
-	if len(e.notices) == 0 || len(repairs()) > 0 {
-		t.Fatalf("after the product's own put, whose event came back: %v", e.notices)
+	if len(e.notices.Published()) == 0 || len(repairs()) > 0 {
+		t.Fatalf("after the product's own put, whose event came back: %v", e.notices.Published())
 	}
 	check(t, e.service.DeleteResourcePolicy(owner, gateway.ARN()))
 	e.settle()

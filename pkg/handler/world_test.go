@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -24,6 +23,7 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 	"github.com/gateway-grants/gateway-grants/pkg/handler"
 	"github.com/gateway-grants/gateway-grants/pkg/memory"
+	"github.com/gateway-grants/gateway-grants/pkg/noticetest"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
 )
@@ -47,21 +47,13 @@ type world struct {
 	requests     requests
 	organization *memory.Organization
 	accounts     *memory.Accounts
-	notices      notices
+	notices      noticetest.Recorder
 	metrics      metrics
 	elapsed      time.Duration // since at
 	log          bytes.Buffer
 }
 
 func (w *world) time() time.Time { return at.Add(w.elapsed) }
-
-// notices remembers what was published.
-type notices []plan.Notice
-
-func (n *notices) Publish(_ context.Context, published []plan.Notice) error {
-	*n = append(*n, published...)
-	return nil
-}
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
@@ -347,13 +339,6 @@ func arns(numbers ...int) []string {
 		all = append(all, arn(n))
 	}
 	return all
-}
-
-func payload(t testing.TB, name string) []byte {
-	t.Helper()
-	raw, err := os.ReadFile("../../events/" + name + ".json")
-	check(t, err)
-	return raw
 }
 
 func check(t testing.TB, err error) {

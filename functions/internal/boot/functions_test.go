@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gateway-grants/gateway-grants/pkg/eventtest"
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/cloud/cloudtest"
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/lambda"
 )
@@ -39,15 +40,6 @@ func start(t *testing.T, name, path string, env map[string]string, log *logged) 
 	})
 	t.Cleanup(process.Stop)
 	return process
-}
-
-func payload(t *testing.T, name string) []byte {
-	t.Helper()
-	raw, err := os.ReadFile("../../../events/" + name + ".json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return raw
 }
 
 // logged is what a function printed.
@@ -81,10 +73,10 @@ type answer struct {
 func answers(t *testing.T) map[string]answer {
 	t.Helper()
 	return map[string]answer{
-		"echo":           {"the message comes back", string(payload(t, "echo-arguments")), string(payload(t, "echo-client-context")), `{"message":"Hello from account B"}`, ""},
+		"echo":           {"the message comes back", string(eventtest.Payload(t, "echo-arguments")), string(eventtest.Payload(t, "echo-client-context")), `{"message":"Hello from account B"}`, ""},
 		"table-changes":  {"a batch of nothing fails nothing", `{"Records":[]}`, "", `{"batchItemFailures":[]}`, ""},
-		"gateway-events": {"a call that failed touched nothing", string(payload(t, "cloudtrail-put-resource-policy-failed")), "", `null`, ""},
-		"organization":   {"a creation under way is about no account", string(payload(t, "organizations-create-account")), "", `null`, ""},
+		"gateway-events": {"a call that failed touched nothing", string(eventtest.Payload(t, "cloudtrail-put-resource-policy-failed")), "", `null`, ""},
+		"organization":   {"a creation under way is about no account", string(eventtest.Payload(t, "organizations-create-account")), "", `null`, ""},
 		"sweep":          {"a sweep that is unknown is somebody's mistake", `{"sweep":"chimneys"}`, "", "", `there is no sweep \"chimneys\" here`},
 	}
 }

@@ -18,6 +18,7 @@ import (
 
 	"github.com/gateway-grants/gateway-grants/pkg/dirsync"
 	"github.com/gateway-grants/gateway-grants/pkg/event"
+	"github.com/gateway-grants/gateway-grants/pkg/eventtest"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 	"github.com/gateway-grants/gateway-grants/pkg/handler"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
@@ -75,7 +76,7 @@ func everything(t *testing.T) []byte {
 			t.Error(err)
 		}
 	}
-	request := payload(t, "reconcile-requested")
+	request := eventtest.Payload(t, "reconcile-requested")
 	events(outcome{result: reconcile.Result{
 		Passes: 2, Writes: 1, Applied: asked.Add(1500 * time.Millisecond), Repaired: true,
 		Plan: plan.Plan{Size: plan.Size{Bytes: 20000, Statements: 90}, Status: map[grant.Key]grant.Status{
@@ -91,27 +92,18 @@ func everything(t *testing.T) []byte {
 	}}, request)
 	events(outcome{err: errors.New("no state table")}, request)
 	events(outcome{}, []byte(`{}`))
-	events(outcome{}, payload(t, "cloudtrail-put-resource-policy-failed"))
+	events(outcome{}, eventtest.Payload(t, "cloudtrail-put-resource-policy-failed"))
 
 	organization := handler.Organization{Directory: everyAccount{}, Log: log, Metrics: metrics}
 	sweep := handler.Sweep{Gateways: oneGateway{}, Requests: oneGateway{}, Now: now, Log: log, Metrics: metrics}
 	if err := errors.Join(
-		organization.Handle(t.Context(), payload(t, "schedule-organization")),
-		organization.Handle(t.Context(), payload(t, "schedule-rechecks")),
-		sweep.Handle(t.Context(), payload(t, "reconcile-requested-for-every-gateway")),
+		organization.Handle(t.Context(), eventtest.Payload(t, "schedule-organization")),
+		organization.Handle(t.Context(), eventtest.Payload(t, "schedule-rechecks")),
+		sweep.Handle(t.Context(), eventtest.Payload(t, "reconcile-requested-for-every-gateway")),
 	); err != nil {
 		t.Error(err)
 	}
 	return out.Bytes()
-}
-
-func payload(t *testing.T, name string) []byte {
-	t.Helper()
-	raw, err := os.ReadFile("../../../events/" + name + ".json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return raw
 }
 
 // line is a line in the embedded metric format, read as CloudWatch does.
