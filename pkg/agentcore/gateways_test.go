@@ -48,6 +48,11 @@ func TestAGatewayIsDescribedWithItsTags(t *testing.T) {
 			want: plan.Observed{Gateway: gateway, Exists: true, Authorizer: "AWS_IAM", Status: "READY", Managed: true},
 		},
 		{
+			reason: "one without a protocol, whose URL has no path",
+			get:    say(200, strings.NewReplacer(`"protocolType":"MCP",`, "", ".example/mcp", ".example").Replace(gatewayAnswer(gatewayID, "AWS_IAM", "READY"))), tags: say(200, tagged),
+			want: plan.Observed{Gateway: gateway, Exists: true, Authorizer: "AWS_IAM", Status: "READY", Managed: true},
+		},
+		{
 			reason: "another value of the tag asks for nothing",
 			get:    say(200, gatewayAnswer(gatewayID, "CUSTOM_JWT", "CREATING")), tags: say(200, `{"tags":{"gateway-grants:managed":"True"}}`),
 			want: plan.Observed{Gateway: gateway, Exists: true, Authorizer: "CUSTOM_JWT", Status: "CREATING"},

@@ -14,6 +14,13 @@ import (
 // has a row of every kind, and rows with one thing wrong.
 func FuzzParse(f *testing.F) {
 	f.Add(`{"gateway":"*","grant":"team-b","principal":"444455556666"}`)
+	for _, spelled := range []string{
+		`"principal":"arn:aws:iam::444455556666:root"`, `"principal":"arn:aws-cn:iam::444455556666:root"`, `"principal":"tag:a%3Db=c=d"`,
+		`"principal":"arn:aws:iam::444455556666:role/a*?/B**"`, `"principal":"444455556666","aws:rep:deleting":false`,
+		`"principal":"444455556666","conditions":{"sourceIp":["::ffff:198.51.100.0/120","2001:DB8:0::1/128","198.51.100.7/32"]}`,
+	} {
+		f.Add(`{"gateway":"arn:aws:bedrock-agentcore:us-east-1:111122223333:gateway/tools-abcdefghij","grant":"a",` + spelled + `}`)
+	}
 	f.Fuzz(func(t *testing.T, text string) {
 		var attributes grant.Attributes
 		if json.Unmarshal([]byte(text), &attributes) != nil {

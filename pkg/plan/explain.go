@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
@@ -43,8 +44,17 @@ func (v verdict) against(a access) (grant.Code, string) {
 	case refusal.Code == grant.CodePolicyRefused:
 		return refusal.Code, "AWS refuses a policy with " + a.principal() + " in it; it is tried again at " + refusal.NextTry.UTC().Format(time.RFC3339)
 	default:
-		return refusal.Code, "AWS does not know " + a.principal() + "; it is tried again at " + refusal.NextTry.UTC().Format(time.RFC3339)
+		return refusal.Code, "AWS does not know " + a.principal() + withoutPath(a.who) + "; it is tried again at " + refusal.NextTry.UTC().Format(time.RFC3339)
 	}
+}
+
+// withoutPath says where a role of IAM Identity Center is, if this one is elsewhere.
+// https://docs.aws.amazon.com/singlesignon/latest/userguide/referencingpermissionsets.html
+func withoutPath(who string) string {
+	if !strings.Contains(who, ":role/AWSReservedSSO_") {
+		return ""
+	}
+	return " (the roles of IAM Identity Center are under role/aws-reserved/sso.amazonaws.com/, which a session's ARN leaves out)"
 }
 
 // unprovedMessage names the access that the product cannot write rightly.
