@@ -79,7 +79,7 @@ local: $(LOCAL) build/local/sandbox
 sandbox: build/local/sandbox .venv/ready .venv-sam/ready ## deploy template.yaml to a local cloud, and serve it (ARGS="--port 4566")
 	@build/local/sandbox up --cloud --then 'infra/stack local' $(ARGS)
 
-standin: local .venv/ready ## serve the local cloud with our functions in it, without deploying
+standin: local .venv/ready ## serve the local cloud with template.yaml in it, deployed without SAM CLI
 	@build/local/sandbox up $(ARGS)
 
 clean: ## remove everything that was built or set up

@@ -52,8 +52,8 @@ func trusting(principal string) string {
 	return `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":` + principal + `,"Action":"sts:AssumeRole"}]}`
 }
 
-// foundOrganization makes accounts A and B members of an organization. Moto was
-// told to give them these ids.
+// foundOrganization makes accounts A and B members of an organization. Moto
+// is started so that it gives them these ids.
 func foundOrganization(ctx context.Context, moto *cloud.Moto) error {
 	client := organizations.NewFromConfig(moto.Config(management, region))
 	if _, err := client.CreateOrganization(ctx, &organizations.CreateOrganizationInput{}); err != nil {
@@ -92,15 +92,4 @@ func createRole(ctx context.Context, moto *cloud.Moto, account, name, trust, pol
 		return "", fmt.Errorf("giving role %s in account %s its policy: %w", name, account, err)
 	}
 	return aws.ToString(made.Role.Arn), nil
-}
-
-// gatewayRole is a role in account A that gateways can run as.
-const gatewayRole = "GatewayServiceRole"
-
-// createGatewayRole makes the role, which may call any function.
-// https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/gateway-prerequisites-permissions.html
-func createGatewayRole(ctx context.Context, moto *cloud.Moto) error {
-	_, err := createRole(ctx, moto, accountA, gatewayRole, trusting(`{"Service":"bedrock-agentcore.amazonaws.com"}`),
-		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"lambda:InvokeFunction","Resource":"*"}]}`)
-	return err
 }

@@ -227,7 +227,7 @@ func (c goSDK) send(t *testing.T, operation string, arguments map[string]any) (a
 
 func echoTarget() types.TargetConfiguration {
 	return &types.TargetConfigurationMemberMcp{Value: &types.McpTargetConfigurationMemberLambda{Value: types.McpLambdaTargetConfiguration{
-		LambdaArn: aws.String(functionARN("echo")),
+		LambdaArn: aws.String(functionARN("gateway-grants-echo")),
 		ToolSchema: &types.ToolSchemaMemberInlinePayload{Value: []types.ToolDefinition{{
 			Name: aws.String("echo_message"), Description: aws.String("Echo back a message for testing"),
 			InputSchema: &types.SchemaDefinition{

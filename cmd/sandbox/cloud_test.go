@@ -59,7 +59,7 @@ func TestACloudHasNothingButWhatIsDeployed(t *testing.T) {
 				t.Fatal(err)
 			}
 			client := lambda.NewFromConfig(sdkConfig(t, s, "account-a"))
-			echo := functionARN("echo")
+			echo := functionARN("gateway-grants-echo")
 			missing := (*types.ResourceNotFoundException)(nil)
 			if _, err := client.Invoke(t.Context(), &lambda.InvokeInput{FunctionName: &echo}); !errors.As(err, &missing) {
 				t.Errorf("our own function: want it not to be there, got %v", err)

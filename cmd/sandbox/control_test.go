@@ -25,10 +25,10 @@ type served struct{ id, arn, url string }
 
 // serveGateway makes a gateway with the echo tool as its target, tagged as
 // managed.
-func serveGateway(t *testing.T, c client, name string) served {
+func serveGateway(t *testing.T, s *sandbox, c client, name string) served {
 	t.Helper()
 	made := must(t, c, agentcore, "CreateGateway", map[string]any{
-		"name": name, "roleArn": "arn:aws:iam::" + accountA + ":role/" + gatewayRole,
+		"name": name, "roleArn": s.output(t, "GatewayServiceRoleArn"),
 		"protocolType": "MCP", "authorizerType": "AWS_IAM", "tags": map[string]string{"gateway-grants:managed": "true"},
 	})
 	g := served{}
@@ -41,7 +41,7 @@ func serveGateway(t *testing.T, c client, name string) served {
 	target := must(t, c, agentcore, "CreateGatewayTarget", map[string]any{
 		"gatewayIdentifier": g.id, "name": "echo-tools",
 		"targetConfiguration": map[string]any{"mcp": map[string]any{"lambda": map[string]any{
-			"lambdaArn": functionARN("echo"),
+			"lambdaArn": functionARN("gateway-grants-echo"),
 			"toolSchema": map[string]any{"inlinePayload": []any{map[string]any{
 				"name": "echo_message", "description": "Echo back a message for testing",
 				"inputSchema": map[string]any{
@@ -92,7 +92,7 @@ func TestEveryClientPutsGetsAndDeletesAPolicy(t *testing.T) {
 	s := standInFor(t)
 	for name, c := range clients(t, s) {
 		t.Run(name, func(t *testing.T) {
-			g := serveGateway(t, c, "policy-"+strings.ToLower(strings.ReplaceAll(name, " ", "-")))
+			g := serveGateway(t, s, c, "policy-"+strings.ToLower(strings.ReplaceAll(name, " ", "-")))
 			on := map[string]any{"resourceArn": g.arn}
 			text := document(t, statement(g.arn))
 
@@ -129,7 +129,7 @@ func TestEveryClientGetsTheDocumentedErrorForABadPolicy(t *testing.T) {
 	for name, c := range clients(t, s) {
 		t.Run(name, func(t *testing.T) {
 			slug := strings.ToLower(strings.ReplaceAll(name, " ", "-"))
-			g, other := serveGateway(t, c, "r-"+slug), serveGateway(t, c, "o-"+slug)
+			g, other := serveGateway(t, s, c, "r-"+slug), serveGateway(t, s, c, "o-"+slug)
 			const oneResource = "Policy statement block must contain exactly one resource ARN that matches the provided resource ARN"
 			many := make([]map[string]any, 101)
 			for i := range many {
@@ -169,7 +169,7 @@ func TestEveryClientGetsTheDocumentedErrorForABadPolicy(t *testing.T) {
 func TestAPrincipalIsAcceptedOnceItExists(t *testing.T) {
 	s := standInFor(t)
 	a, b := newAWSCLI(t, s, "account-a"), newAWSCLI(t, s, "account-b")
-	g := serveGateway(t, a, "new-principal")
+	g := serveGateway(t, s, a, "new-principal")
 	put := map[string]any{
 		"resourceArn": g.arn,
 		"policy":      document(t, with(statement(g.arn), "Principal", map[string]any{"AWS": "arn:aws:iam::" + accountB + ":role/NewAgent"})),

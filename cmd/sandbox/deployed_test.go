@@ -42,10 +42,7 @@ func TestTheTemplateDeployedToTheLocalCloud(t *testing.T) {
 	})
 }
 
-const (
-	stackName = "gateway-grants"
-	ownerID   = "what-only-the-owner-and-the-hub-know" // an external id
-)
+const ownerID = "what-only-the-owner-and-the-hub-know" // an external id
 
 // parameters are those that the test has the template deployed with: sweeps every
 // minute for what was lost, and a second owner.
@@ -83,27 +80,6 @@ func (c awsCLI) deploy(t *testing.T, name, file string, parameters ...string) {
 	if output, err := command.CombinedOutput(); err != nil {
 		t.Fatalf("deploying %s: %v\n%s", file, err, output)
 	}
-}
-
-// output is an output of the deployed stack.
-func (s *sandbox) output(t *testing.T, name string) string {
-	t.Helper()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.outputs == nil {
-		s.outputs = map[string]string{}
-		answer := must(t, newAWSCLI(t, s, "account-a"), "cloudformation", "DescribeStacks", map[string]any{"StackName": stackName})
-		stack, _ := answer["Stacks"].([]any)[0].(map[string]any)
-		for _, element := range stack["Outputs"].([]any) {
-			output, _ := element.(map[string]any)
-			key, _ := output["OutputKey"].(string)
-			s.outputs[key], _ = output["OutputValue"].(string)
-		}
-	}
-	if s.outputs[name] == "" {
-		t.Fatalf("the stack has no output %s", name)
-	}
-	return s.outputs[name]
 }
 
 // playStory runs story.sh, and shows what it said if it ended wrong.

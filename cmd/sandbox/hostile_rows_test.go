@@ -33,7 +33,7 @@ func hostileRows(gateway string) map[string]map[string]any {
 func TestHostileRowsHoldUpNoRevocation(t *testing.T) {
 	s := standInFor(t)
 	admin := newAWSCLI(t, s, "admin")
-	g := serveGateway(t, newGoSDK(t, s, "account-a"), "hostile-rows")
+	g := serveGateway(t, s, newGoSDK(t, s, "account-a"), "hostile-rows")
 	put := func(item map[string]any) {
 		must(t, admin, "dynamodb", "PutItem", map[string]any{"TableName": "gateway-grants", "Item": item})
 	}

@@ -16,7 +16,7 @@ const echoTool = "echo-tools___echo_message"
 func openedGateway(t *testing.T, s *sandbox, name string) served {
 	t.Helper()
 	a := newGoSDK(t, s, "account-a")
-	g := serveGateway(t, a, name)
+	g := serveGateway(t, s, a, name)
 	must(t, a, agentcore, "PutResourcePolicy", map[string]any{"resourceArn": g.arn, "policy": document(t, statement(g.arn))})
 	return g
 }

@@ -20,8 +20,8 @@ func TestAStackMakesAGatewayWithItsTarget(t *testing.T) {
 	must(t, c, "cloudformation", "CreateStack", map[string]any{
 		"StackName": "gateway", "TemplateBody": string(template), "Parameters": []map[string]string{
 			{"ParameterKey": "GatewayName", "ParameterValue": "by-stack"},
-			{"ParameterKey": "ServiceRoleArn", "ParameterValue": "arn:aws:iam::" + accountA + ":role/" + gatewayRole},
-			{"ParameterKey": "EchoFunctionArn", "ParameterValue": functionARN("echo")},
+			{"ParameterKey": "ServiceRoleArn", "ParameterValue": s.output(t, "GatewayServiceRoleArn")},
+			{"ParameterKey": "EchoFunctionArn", "ParameterValue": s.output(t, "EchoFunctionArn")},
 		},
 	})
 	stack := must(t, c, "cloudformation", "DescribeStacks", map[string]any{"StackName": "gateway"})["Stacks"].([]any)[0].(map[string]any)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"io"
 	"log/slog"
 	"net/http"
@@ -24,8 +23,7 @@ import (
 type standIn struct {
 	moto       *cloud.Moto
 	identities *cloud.Identities
-	functions  *lambda.Registry // our own
-	runner     *runner.Runner   // of what is deployed
+	runner     *runner.Runner // of what is deployed
 	invoke     *lambda.API
 	upstream   *cloud.Upstream
 	handler    http.Handler
@@ -47,13 +45,11 @@ func newStandIn(on site) (*standIn, error) {
 	identities := cloud.NewIdentities(moto, region, management, []string{accountA, accountB, management}, time.Now)
 	verifier := &sigv4.Verifier{Keys: identities, Now: time.Now}
 	decider := iam.Decider{Policies: identities, Record: iam.LogDecisions(on.decisions, log)}
-	own := &lambda.Registry{}
 	forwarding := &cloud.Forwarding{Moto: moto, Identities: identities, Decider: decider}
 	deployed := runner.New(runner.Options{
 		Source: moto, Sessions: identities, Endpoint: on.endpoint, Queues: moto.Config, Forward: forwarding.Forward, Record: decider.Record,
 		Python: on.python, Code: on.home.code(), Logs: on.home.logs(), Log: log, Now: time.Now,
 	})
-	functions := everyFunction{own, deployed}
 	upstream, err := cloud.NewUpstream(moto, verifier, identities)
 	if err != nil {
 		return nil, err
@@ -75,11 +71,11 @@ func newStandIn(on site) (*standIn, error) {
 		Changed:    trail.Record,
 	})
 	dataPlane := gateway.New(gateway.Config{
-		Gateways: service, Verifier: verifier, Decider: decider, Principals: identities, Functions: functions, Region: region,
+		Gateways: service, Verifier: verifier, Decider: decider, Principals: identities, Functions: deployed, Region: region,
 	})
 	s := &standIn{
-		moto: moto, identities: identities, functions: own, runner: deployed, upstream: upstream,
-		invoke: &lambda.API{Verifier: verifier, Decider: decider, Functions: functions},
+		moto: moto, identities: identities, runner: deployed, upstream: upstream,
+		invoke: &lambda.API{Verifier: verifier, Decider: decider, Functions: deployed},
 	}
 	services := &cloud.Front{
 		Services: map[string]http.Handler{
@@ -94,19 +90,6 @@ func newStandIn(on site) (*standIn, error) {
 	mux.Handle(gateway.Path("{id}"), dataPlane)
 	s.handler = mux
 	return s, nil
-}
-
-// everyFunction finds our own functions, and then those that are deployed.
-type everyFunction struct {
-	own      *lambda.Registry
-	deployed *runner.Runner
-}
-
-func (e everyFunction) Function(ctx context.Context, arn string) (lambda.Function, error) {
-	if function, err := e.own.Function(ctx, arn); err == nil {
-		return function, nil
-	}
-	return e.deployed.Function(ctx, arn)
 }
 
 // lambda keeps Lambda's registry in moto, which runs functions only in Docker:

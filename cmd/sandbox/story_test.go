@@ -39,7 +39,7 @@ func row(gateway, grant, principal string) map[string]any {
 func TestARowInTheTableOpensTheGatewayToAnotherAccount(t *testing.T) {
 	s := standInFor(t)
 	admin := newAWSCLI(t, s, "admin")
-	g := serveGateway(t, newGoSDK(t, s, "account-a"), "story")
+	g := serveGateway(t, s, newGoSDK(t, s, "account-a"), "story")
 	if calls(t, s, "account-b", g) {
 		t.Fatal("account B is let in before there is a grant")
 	}
@@ -54,7 +54,7 @@ func TestARowInTheTableOpensTheGatewayToAnotherAccount(t *testing.T) {
 func TestAPolicyDeletedByHandIsRepaired(t *testing.T) {
 	s := standInFor(t)
 	admin, owner := newAWSCLI(t, s, "admin"), newAWSCLI(t, s, "account-a")
-	g := serveGateway(t, newGoSDK(t, s, "account-a"), "repaired")
+	g := serveGateway(t, s, newGoSDK(t, s, "account-a"), "repaired")
 	must(t, admin, "dynamodb", "PutItem", map[string]any{"TableName": "gateway-grants", "Item": row(g.arn, "team-b", accountB)})
 	eventually(t, "account B is let in", func() bool { return calls(t, s, "account-b", g) })
 
@@ -65,7 +65,7 @@ func TestAPolicyDeletedByHandIsRepaired(t *testing.T) {
 func TestAStatementOfSomebodyElseSurvives(t *testing.T) {
 	s := standInFor(t)
 	admin, owner := newAWSCLI(t, s, "admin"), newAWSCLI(t, s, "account-a")
-	g := serveGateway(t, newGoSDK(t, s, "account-a"), "foreign")
+	g := serveGateway(t, s, newGoSDK(t, s, "account-a"), "foreign")
 	foreign := with(statement(g.arn), "Principal", map[string]any{"AWS": "arn:aws:iam::" + management + ":root"})
 	must(t, owner, agentcore, "PutResourcePolicy", map[string]any{"resourceArn": g.arn, "policy": document(t, with(foreign, "Sid", "Somebody"))})
 	if !calls(t, s, "management", g) {
@@ -84,7 +84,7 @@ func TestAStatementOfSomebodyElseSurvives(t *testing.T) {
 func TestAGrantForEveryGatewayReachesEachOfThem(t *testing.T) {
 	s := standInFor(t)
 	admin, client := newAWSCLI(t, s, "admin"), newGoSDK(t, s, "account-a")
-	gateways := []served{serveGateway(t, client, "everywhere-one"), serveGateway(t, client, "everywhere-two")}
+	gateways := []served{serveGateway(t, s, client, "everywhere-one"), serveGateway(t, s, client, "everywhere-two")}
 	named := func(g served) bool {
 		answer, err := client.control.GetResourcePolicy(t.Context(), &control.GetResourcePolicyInput{ResourceArn: &g.arn})
 		return err == nil && strings.Contains(aws.ToString(answer.Policy), management)

@@ -45,7 +45,7 @@ func TestASandboxThatIsInterruptedEndsWhatItRunsThen(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	command := exec.Command(os.Args[0], "up", "--port", "0", "--dir", t.TempDir(), "--functions", functions, "--python", python,
+	command := exec.Command(os.Args[0], "up", "--port", "0", "--dir", t.TempDir(), "--functions", functions, "--template", "../../template.yaml", "--python", python,
 		"--then", "sleep 600 & echo $! >"+file+".new; mv "+file+".new "+file+"; wait")
 	command.Env = append(os.Environ(), asSandbox+"=1")
 	if err := command.Start(); err != nil {

@@ -28,6 +28,7 @@ type upOptions struct {
 	quirks    []string
 	python    string
 	functions string
+	template  string
 	cloud     bool
 	then      string
 	progress  io.Writer // takes what then says
@@ -40,12 +41,12 @@ func upCommand() *cobra.Command {
 		Short: "Serve the stand-in on one loopback endpoint until interrupted",
 		Long: `Serve the stand-in on one loopback endpoint until interrupted.
 
-AgentCore's control plane, the gateways' MCP endpoints, STS and the product's
-own functions are served here; every other AWS service by a moto server, in the
-account that the caller's key belongs to. What clients deploy there runs, too:
-functions, the streams that they read, rules and schedules. With --cloud nothing
-else does: the product is there when its template has been deployed. Nothing
-outlives the command.`,
+AgentCore's control plane, the gateways' MCP endpoints, STS and calls of functions
+are served here; every other AWS service by a moto server, in the account that the
+caller's key belongs to. What is deployed there runs: functions, the streams and
+queues that they read, rules and schedules. The product's own template is deployed
+at the start, without SAM CLI and with no rights but those that it gives; with
+--cloud it is left to the caller. Nothing outlives the command.`,
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
 			options.progress = command.ErrOrStderr()
@@ -63,7 +64,8 @@ outlives the command.`,
 	flags.StringVar(&options.python, "python", python, "interpreter that has moto[server] ($GATEWAY_GRANTS_PYTHON)")
 	flags.StringVar(&options.functions, "functions", filepath.Join("build", "local"), "directory of the functions' executables")
 	flags.StringVar(&options.then, "then", "", "shell command that is run against it before it is ready, as profile account-a;\nif that fails, so does the stand-in")
-	flags.BoolVar(&options.cloud, "cloud", false, "serve nothing of the product but what is deployed")
+	flags.StringVar(&options.template, "template", "template.yaml", "template of the product; infra/organization-events.yaml is beside it")
+	flags.BoolVar(&options.cloud, "cloud", false, "deploy nothing")
 	return command
 }
 
@@ -120,7 +122,7 @@ func up(ctx context.Context, options upOptions, out io.Writer) (err error) {
 }
 
 // serve sets everything up behind the listener, says that it is ready and waits.
-func serve(ctx context.Context, listener net.Listener, events *eventsListener, options upOptions, on site, out io.Writer) (err error) {
+func serve(ctx context.Context, listener net.Listener, events *eventsListener, options upOptions, on site, out io.Writer) error {
 	decisions, err := os.OpenFile(on.home.decisions(), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return fmt.Errorf("opening the log of decisions: %w", err)
@@ -134,13 +136,11 @@ func serve(ctx context.Context, listener net.Listener, events *eventsListener, o
 	if err := foundOrganization(ctx, on.moto); err != nil {
 		return err
 	}
-	product := &product{}
 	if !options.cloud {
-		if product, err = startProduct(ctx, s, on, options.functions); err != nil {
+		if err := deployProduct(ctx, on.moto, options.template, options.functions); err != nil {
 			return err
 		}
 	}
-	defer func() { err = errors.Join(err, product.stop()) }()
 	if err := writeProfiles(ctx, on.home.config(), on.endpoint, on.moto, s.identities); err != nil {
 		return err
 	}
@@ -151,7 +151,6 @@ func serve(ctx context.Context, listener net.Listener, events *eventsListener, o
 	go events.serve(s.runner.Events())
 	background, stop := context.WithCancel(ctx)
 	var running sync.WaitGroup
-	running.Go(func() { product.run(background) })
 	running.Go(func() { s.runner.Run(background) })
 	defer running.Wait()
 	defer stop()

@@ -94,7 +94,7 @@ func TestASandboxHasTheQuirksThatItIsGiven(t *testing.T) {
 		}
 	}()
 	c := newGoSDK(t, s, "account-a")
-	g := serveGateway(t, c, "quirky")
+	g := serveGateway(t, s, c, "quirky")
 	if _, refusal := c.call(t, agentcore, "GetResourcePolicy", map[string]any{"resourceArn": g.arn}); refusal == nil || refusal.Code != "ResourceNotFoundException" {
 		t.Errorf("reading a policy that is not there: want ResourceNotFoundException, got %v", refusal)
 	}
@@ -140,7 +140,7 @@ func TestASandboxThatCannotStartSaysWhyInOneLine(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			command := exec.Command(os.Args[0], append([]string{"up", "--dir", filepath.Join(t.TempDir(), "dir"), "--python", python}, c.arguments...)...)
+			command := exec.Command(os.Args[0], append([]string{"up", "--dir", filepath.Join(t.TempDir(), "dir"), "--template", "../../template.yaml", "--python", python}, c.arguments...)...)
 			command.Env = append(os.Environ(), asSandbox+"=1")
 			output, err := command.CombinedOutput()
 			exit := (*exec.ExitError)(nil)

@@ -39,16 +39,16 @@ name=$(date +%s)
 account_a=$(look sts get-caller-identity --profile account-a --query Account) || wrong "nobody answers at $endpoint"
 account_b=$(look sts get-caller-identity --profile account-b --query Account)
 
-# output is an output of the stack, or else what `sandbox up` has built in.
+# output is an output of the stack.
 stack=${STACK:-gateway-grants}
 output() {
 	look cloudformation describe-stacks --profile account-a --stack-name "$stack" \
-		--query "Stacks[0].Outputs[?OutputKey=='$1'].OutputValue | [0]" || printf '%s\n' "$2"
+		--query "Stacks[0].Outputs[?OutputKey=='$1'].OutputValue | [0]" || wrong "no stack $stack"
 }
-grants=$(output GrantsTableName gateway-grants)
-echo_function=$(output EchoFunctionArn "arn:aws:lambda:$region:$account_a:function:echo")
-bus=$(output EventBusArn '')
-service_role=$(output GatewayServiceRoleArn "arn:aws:iam::$account_a:role/GatewayServiceRole")
+grants=$(output GrantsTableName)
+echo_function=$(output EchoFunctionArn)
+bus=$(output EventBusArn)
+service_role=$(output GatewayServiceRoleArn)
 
 # call has a profile list the gateway's tools and call the first. There is no command of the
 # AWS CLI for that: `aws bedrock-agentcore` has operations for runtimes, memories and
@@ -148,9 +148,9 @@ revoke agents
 soon "AgentRole is refused again" is_refused AgentRole
 
 step "A standing grant for an organizational unit, and then a new account"
-# What happens to accounts, AWS tells the management account only: this stack has it told
-# to the product's bus. The deployment of `sandbox up` has that built in.
-[ -z "$bus" ] || run cloudformation deploy --profile management --stack-name gateway-grants-organization-events \
+# AWS sends the organization's events to the management account only: this stack forwards
+# them to the product's bus. `make standin` has deployed it already.
+run cloudformation deploy --profile management --stack-name gateway-grants-organization-events \
 	--template-file "$repository/infra/organization-events.yaml" --capabilities CAPABILITY_IAM --no-fail-on-empty-changeset \
 	--parameter-overrides HubBusArn="$bus" HubAccountId="$account_a"
 root=$(ask organizations list-roots --profile management --query 'Roots[0].Id')

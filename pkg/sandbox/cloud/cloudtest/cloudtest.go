@@ -43,27 +43,6 @@ func MotoWith(t testing.TB, options cloud.Options) *cloud.Moto {
 	return moto
 }
 
-// DynamoDBLocal starts a DynamoDB Local that is stopped when the test ends. Its
-// licence is for holders of an AWS account, so it is for those who ask for it, by
-// `go test -tags dynamodb_local` and $GATEWAY_GRANTS_DYNAMODB_LOCAL, the directory
-// of DynamoDBLocal.jar.
-func DynamoDBLocal(t testing.TB) *cloud.DynamoDBLocal {
-	t.Helper()
-	directory := os.Getenv("GATEWAY_GRANTS_DYNAMODB_LOCAL")
-	if directory == "" {
-		t.Fatal("set GATEWAY_GRANTS_DYNAMODB_LOCAL to the directory of DynamoDBLocal.jar")
-	}
-	local, err := cloud.StartDynamoDBLocal(t.Context(), cloud.LocalOptions{
-		Directory: directory,
-		Log:       filepath.Join(t.TempDir(), "dynamodb-local.log"),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	stopAfter(t, local.Stop)
-	return local
-}
-
 // Repository returns the directory of the module's go.mod.
 func Repository(t testing.TB) string {
 	t.Helper()

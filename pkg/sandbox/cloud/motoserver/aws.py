@@ -8,6 +8,7 @@ property that the call does not know is an error, never dropped.
 import json
 from contextvars import ContextVar
 from functools import lru_cache
+from threading import Lock
 from typing import Any
 
 from botocore.client import BaseClient
@@ -58,18 +59,25 @@ class AWS:
 
 _account: ContextVar[str] = ContextVar("account")
 
+# One session for all clients: each would load what botocore knows of endpoints again. It
+# makes one client at a time.
+# https://boto3.amazonaws.com/v1/documentation/api/latest/guide/session.html
+_session = Session()
+_making = Lock()
+
 
 @lru_cache(maxsize=128)
 def _client(service: str, region: str, url: str, key: str, secret: str, token: str | None = None) -> BaseClient:
-    client = Session().create_client(
-        service,
-        region_name=region,
-        endpoint_url=url,
-        aws_access_key_id=key,
-        aws_secret_access_key=secret,
-        aws_session_token=token,
-        config=Config(retries={"total_max_attempts": 1}),
-    )
+    with _making:
+        client = _session.create_client(
+            service,
+            region_name=region,
+            endpoint_url=url,
+            aws_access_key_id=key,
+            aws_secret_access_key=secret,
+            aws_session_token=token,
+            config=Config(retries={"total_max_attempts": 1}),
+        )
     client.sandbox_methods = {operation: method for method, operation in client.meta.method_to_api_mapping.items()}
     if service not in BESIDE:
         client.meta.events.register("before-send", _address)

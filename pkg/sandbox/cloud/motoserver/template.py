@@ -6,27 +6,41 @@ import base64
 import json
 import re
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any
 
 import boto3
+import yaml
 from aws import text
 from moto.iam.models import iam_backends
 from moto.utilities.utils import get_partition
 from samtranslator.model.exceptions import InvalidDocumentException
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
-from samtranslator.yaml_helper import yaml_parse
+from samtranslator.yaml_helper import intrinsics_multi_constructor
 
 SAM = "AWS::Serverless-2016-10-31"
 NOTHING = object()  # what AWS::NoValue stands for: leave out what it is the value of
 
 
+class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+    """Reads YAML with the short forms of functions, such as !Sub."""
+
+
+Loader.add_multi_constructor("!", intrinsics_multi_constructor)
+
+
 def read(body: str) -> dict[str, Any]:
     """Reads a template, in YAML or JSON."""
-    template = yaml_parse(body)
+    return json.loads(_as_json(body))
+
+
+@lru_cache(maxsize=8)  # a template is read several times on its way into a stack
+def _as_json(body: str) -> str:
+    template = yaml.load(body, Loader)
     if not isinstance(template, dict) or not template.get("Resources"):
         raise ValueError("Template format error: At least one Resources member must be defined.")
-    return json.loads(json.dumps(template, default=str))  # YAML makes dates of what looks like one
+    return json.dumps(template, default=str)  # YAML makes dates of what looks like one
 
 
 def transform(template: dict[str, Any], parameters: dict[str, Any], account: str, region: str) -> dict[str, Any]:
