@@ -10,9 +10,19 @@ import (
 )
 
 const (
-	endpoint = "vpce-0123456789abcdef0"
-	network  = "203.0.113.0/24"
+	endpoint      = "vpce-0123456789abcdef0"
+	otherEndpoint = "vpce-0fedcba9876543210"
+	network       = "vpc-0123456789abcdef0"
+	otherNetwork  = "vpc-0fedcba9876543210"
+	address       = "203.0.113.7"
+	address6      = "2001:db8::1"
 )
+
+// addresses are ways to write an address or a range around it.
+var addresses = []string{
+	address, "::ffff:203.0.113.7", "::FFFF:cb00:7107", "203.0.113.7/32", "203.0.113.0/24", "::ffff:203.0.113.0/120",
+	address6, "2001:DB8::1", "2001:db8:0:0::1", "2001:db8::1/128", "2001:db8::/32", "198.51.100.7",
+}
 
 // actAdmin grants, edits and revokes.
 func (w *world) actAdmin(name string, times int) *actor {
@@ -47,20 +57,17 @@ func (w *world) row(key grant.Key) grant.Attributes {
 	case 2, 3:
 		row["principal"], exact = roles[w.pick(len(roles))], true
 	case 4:
-		row["principal"] = []string{"arn:aws:iam::" + accountA + ":role/Agent*", userA, rootOf(accountB)}[w.pick(3)]
+		row["principal"] = []string{inIAM(accountA, "role/Agent*"), userA, rootOf(accountB)}[w.pick(3)]
 	case 5, 6:
 		row["principal"], selector = []string{unitOne, unitOne + "/direct", unitTwo, orgID, "tag:Env=prod"}[w.pick(5)], true
 	case 7:
-		row["principal"] = []string{"everyone", "*", "arn:aws:sts::" + accountA + ":assumed-role/AgentOne/s"}[w.pick(3)]
+		row["principal"] = []string{"everyone", "*", "arn:" + partition + ":sts::" + accountA + ":assumed-role/AgentOne/s"}[w.pick(3)]
 	}
 	if w.oneIn(4) {
 		row["expires"] = w.now.Add([]time.Duration{20 * time.Second, 5 * time.Minute, 48 * time.Hour}[w.pick(3)]).Format(time.RFC3339)
 	}
-	if w.oneIn(5) {
-		row["conditions"] = map[string]any{"sourceVpce": []any{endpoint}}
-	}
-	if w.oneIn(8) {
-		row["conditions"] = map[string]any{"sourceIp": []any{network}}
+	if w.oneIn(3) {
+		row["conditions"] = w.conditions()
 	}
 	if exact && w.oneIn(3) {
 		row["follow"] = "name"
@@ -75,6 +82,30 @@ func (w *world) row(key grant.Key) grant.Attributes {
 		row["condition"] = "misspelt"
 	}
 	return row
+}
+
+// conditions are of every kind, and an address in any of its spellings.
+func (w *world) conditions() map[string]any {
+	some := func(values ...string) []any {
+		picked := []any{values[w.pick(len(values))]}
+		if w.oneIn(3) {
+			picked = append(picked, values[w.pick(len(values))])
+		}
+		return picked
+	}
+	c := map[string]any{}
+	switch w.pick(6) {
+	case 0:
+		c["sourceVpc"] = some(network, otherNetwork)
+	case 1, 2:
+		c["sourceVpce"] = some(endpoint, otherEndpoint)
+	default:
+		c["sourceIp"] = some(addresses...)
+	}
+	if w.oneIn(5) {
+		c["sourceIp"] = some(addresses...)
+	}
+	return c
 }
 
 func (w *world) grant(row grant.Attributes) {
@@ -129,7 +160,7 @@ func (w *world) ask(g *gateway, cause string) {
 // more, nor any that may: a later grant is a new decision.
 func (w *world) forgetUnnamed(g *gateway) {
 	for arn := range g.gone {
-		if !slices.ContainsFunc(w.rows(g), func(row grant.Row) bool { return row.Fault != nil || row.Grant.Subject().ARN("aws") == arn }) {
+		if !slices.ContainsFunc(w.rows(g), func(row grant.Row) bool { return row.Fault != nil || row.Grant.Subject().ARN(partition) == arn }) {
 			delete(g.gone, arn)
 		}
 	}
@@ -138,7 +169,7 @@ func (w *world) forgetUnnamed(g *gateway) {
 // follows tells whether a live grant follows the role by identity.
 func (w *world) follows(g *gateway, arn string) bool {
 	return slices.ContainsFunc(w.rows(g), func(row grant.Row) bool {
-		return row.Fault == nil && row.Grant.Live(w.now) && row.Grant.Follow == grant.FollowIdentity && row.Grant.Subject().ARN("aws") == arn
+		return row.Fault == nil && row.Grant.Live(w.now) && row.Grant.Follow == grant.FollowIdentity && row.Grant.Subject().ARN(partition) == arn
 	})
 }
 

@@ -173,20 +173,33 @@ func (w *world) replacePolicy(g *gateway, document *policy.Document) error {
 // know a principal: one that it has a dislike of, which no rule tells, or a size
 // that it measures after it has expanded account ids, which the product need not know.
 func (w *world) objection(document *policy.Document) error {
-	size := len(document.String())
 	for _, principal := range principalsOf(document) {
 		if principal == w.disliked || rootOf(principal) == w.disliked {
 			return &model.Error{Code: model.Validation, Message: "the policy does not please"}
 		}
-		if len(principal) == len(owner) {
-			size += len(rootOf(owner)) - len(owner)
-		}
 	}
-	if w.expands && size > w.limits.MaxBytes {
+	if w.expands && w.expandedSize(document) > w.limits.MaxBytes {
 		return &model.Error{Code: model.Validation, Message: fmt.Sprintf("Member must have length less than or equal to %d", w.limits.MaxBytes)}
 	}
 	return nil
 }
+
+// expandedSize is how many bytes a document has once account ids are root ARNs.
+func (w *world) expandedSize(document *policy.Document) int {
+	if document == nil {
+		return 0
+	}
+	size := len(document.String())
+	for _, principal := range principalsOf(document) {
+		if len(principal) == len(owner) {
+			size += len(rootOf(owner)) - len(owner)
+		}
+	}
+	return size
+}
+
+// isTight tells whether there may be no room for what is granted.
+func (w *world) isTight() bool { return w.limits.MaxBytes < plan.MaxPolicyBytes || w.crowded }
 
 func notFound(err error) bool {
 	failure, ok := err.(*model.Error) //nolint:errorlint // the model returns nothing else

@@ -8,5 +8,6 @@
 //
 //	SIMULATION_SEED=4711 go test -v -run TestSeededSchedules ./pkg/reconcile/simulation
 //
+// SIMULATION_PARTITION is the AWS partition that the world lies in, aws if empty.
 // SIMULATIONS is how many seeds are played, and SIMULATION_FROM the first of them.
 package simulation

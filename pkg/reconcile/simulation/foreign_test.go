@@ -5,7 +5,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gateway-grants/gateway-grants/pkg/plan"
 	"github.com/gateway-grants/gateway-grants/pkg/policy"
+	"github.com/gateway-grants/gateway-grants/pkg/sandbox/model"
 )
 
 const ownPrefix = "GatewayGrantsmainX"
@@ -63,6 +65,9 @@ func (w *world) actForeign(times int) *actor {
 func (w *world) edited(document *policy.Document, g *gateway) *policy.Document {
 	owned, foreign := split(document)
 	statement := w.statement(g)
+	if w.crowded && w.oneIn(2) {
+		statement = w.filler(document, g)
+	}
 	at := slices.IndexFunc(foreign, func(s policy.Statement) bool { return s.Sid == statement.Sid })
 	switch {
 	case at < 0:
@@ -92,6 +97,39 @@ func (w *world) statement(g *gateway) policy.Statement {
 		`{"Version":"2012-10-17","Statement":{"Effect":%q,"Sid":%q,"Resource":%q,"Principal":{"AWS":%s},"Action":["bedrock-agentcore:invokegateway"],"Condition":{"StringEquals":{"aws:SourceVpc":["vpc-0123456789abcdef0"]}}}}`,
 	}[w.pick(2)]
 	return parse(fmt.Sprintf(text, effect, sid, g.ARN(), who)).Statements[0]
+}
+
+// filler is a statement that takes nearly all of the room that is left, in one of the
+// forms that take it.
+func (w *world) filler(document *policy.Document, g *gateway) policy.Statement {
+	room := plan.MaxPolicyBytes - 600 - w.pick(1800)
+	if document != nil {
+		room -= len(document.String())
+	}
+	s := under("Crowd", g, partner)
+	written := func(account string) string { return account }
+	switch w.pick(3) {
+	case 0: // as AWS may show ids as ARNs, which then take more room than there is
+		if !slices.Contains(w.quirks, model.AccountsAsARNs) {
+			break
+		}
+		fallthrough
+	case 1:
+		written = rootOf
+	case 2:
+		s.Condition = policy.Condition{"StringEquals": {"aws:SourceVpc": nil}}
+		for size := 0; size < room; size += len(network) + 3 {
+			s.Condition["StringEquals"]["aws:SourceVpc"] = append(s.Condition["StringEquals"]["aws:SourceVpc"], fmt.Sprintf("vpc-%017x", size))
+		}
+		return s
+	}
+	for _, account := range crowd {
+		if room -= len(written(account)) + 3; room < 0 {
+			break
+		}
+		s.Principal.AWS = append(s.Principal.AWS, written(account))
+	}
+	return s
 }
 
 // meddled lets the stranger in under the product's own name.

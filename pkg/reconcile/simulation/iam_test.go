@@ -1,7 +1,9 @@
 package simulation
 
 import (
+	"cmp"
 	"fmt"
+	"os"
 	"strings"
 )
 
@@ -19,18 +21,36 @@ const (
 
 var everybody = []string{accountA, accountB, accountC, joiner, stranger, partner}
 
-func rootOf(account string) string { return "arn:aws:iam::" + account + ":root" }
+// partition is where the world lies. It is one for the whole process, because the
+// names of all principals begin with it.
+var partition = cmp.Or(os.Getenv("SIMULATION_PARTITION"), "aws")
+
+// inIAM is the ARN of something in an account.
+func inIAM(account, resource string) string {
+	return "arn:" + partition + ":iam::" + account + ":" + resource
+}
+
+func rootOf(account string) string { return inIAM(account, "root") }
 
 // Roles that come and go, and a user who stays.
 var (
-	agentA  = "arn:aws:iam::" + accountA + ":role/AgentOne"
-	agentA2 = "arn:aws:iam::" + accountA + ":role/AgentTwo"
-	agentB  = "arn:aws:iam::" + accountB + ":role/AgentOne"
-	agentX  = "arn:aws:iam::" + stranger + ":role/AgentOne"
-	otherA  = "arn:aws:iam::" + accountA + ":role/Other"
-	userA   = "arn:aws:iam::" + accountA + ":user/Ann"
+	agentA  = inIAM(accountA, "role/AgentOne")
+	agentA2 = inIAM(accountA, "role/AgentTwo")
+	agentB  = inIAM(accountB, "role/AgentOne")
+	agentX  = inIAM(stranger, "role/AgentOne")
+	otherA  = inIAM(accountA, "role/Other")
+	userA   = inIAM(accountA, "user/Ann")
 	roles   = []string{agentA, agentA2, agentB, agentX}
 )
+
+// crowd are accounts that only others let in.
+var crowd = func() []string {
+	var all []string
+	for n := range 1200 {
+		all = append(all, fmt.Sprintf("7%011d", n))
+	}
+	return all
+}()
 
 // iam is all of IAM: who exists, and who did.
 type iam struct {
@@ -41,10 +61,15 @@ type iam struct {
 	changes int               // how often anything changed
 }
 
-func newIAM() *iam {
+func newIAM(crowded bool) *iam {
 	i := &iam{ids: map[string]string{}, names: map[string]string{}, missing: map[string]bool{}, deleted: map[string]int{}}
 	for _, account := range append([]string{owner}, everybody...) {
 		i.ids[rootOf(account)] = account
+	}
+	if crowded {
+		for _, account := range crowd {
+			i.ids[rootOf(account)] = account
+		}
 	}
 	for _, arn := range append([]string{otherA, userA}, roles...) {
 		i.create(arn)
@@ -98,7 +123,7 @@ func (w *world) toggle(arn string) {
 		}
 		return
 	}
-	if account, isRoot := strings.CutSuffix(strings.TrimPrefix(arn, "arn:aws:iam::"), ":root"); isRoot {
+	if account := accountOf(arn); arn == rootOf(account) {
 		w.iam.ids[arn] = account
 	} else {
 		w.iam.create(arn)

@@ -36,6 +36,8 @@ func (n *run) judge(document *policy.Document, visible string) {
 	n.namesNobodyByWildcard(owned)
 	n.staysInTheOrganization(owned)
 	n.leavesOutTheRecreated(owned)
+	n.addsNothingBesideASibling(owned)
+	n.backsOff(owned)
 }
 
 // keepsForeign is invariant 4: what others said when the call before the write
@@ -148,12 +150,12 @@ func (n *run) names(owned *policy.Document, arn string) bool {
 
 // cutsNobody is invariant 2: who was in, as the run read it, and is granted, as the
 // rows and the directory were when it read them, stays in, whatever else failed.
-// Where room may be short, this is so of access that stands and is asked for as it
+// Where room may be short, or another installation keeps the policy, this is so of access that stands and is asked for as it
 // is: to let the same caller in another way is new, and may find no room.
 func (n *run) cutsNobody(owned *policy.Document) {
 	before := ownedOnly(n.read)
 	var stands map[way]bool
-	if n.w.limits.MaxBytes < plan.MaxPolicyBytes {
+	if n.w.isTight() || besideSibling(n.read) {
 		stands = ways(before)
 	}
 	for _, v := range visitors {

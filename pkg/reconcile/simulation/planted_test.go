@@ -41,6 +41,10 @@ var bugs = []bug{
 	{"no journal of a write whose end is unknown", 7, 500, unansweredDropped},
 	{"a notice in every round", 6, 100, chatter},
 	{"gateways that share a failure", 5, 500, failureShared},
+	{"an addition beside another installation", 10, 2000, siblingOverlooked},
+	{"a sibling's unique id taken out", 4, 6000, siblingsIDTakenOut},
+	{"a back-off that is ignored", 10, 6000, neverContested},
+	{"a proof failure that stops a run", 5, 500, unprovable},
 }
 
 // tinyBugs are found where every schedule is played, the first of them surely

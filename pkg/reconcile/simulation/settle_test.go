@@ -2,9 +2,11 @@ package simulation
 
 import (
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/policy"
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
 )
 
@@ -104,8 +106,13 @@ func (w *world) hasRevoked() {
 			continue
 		}
 		rows := w.rows(g)
+		contested := w.state(g).Gateway.LastError == grant.CodeContested
 		for i, allowed := range w.allowed(g) {
-			if v := visitors[i]; allowed && !w.perhaps(rows, v) {
+			v := visitors[i]
+			if contested && !lets(g, g.genuine(ownedOnly(parse(w.text(g)))), v, w.now) {
+				continue // others have let him in under the product's name, and the back-off still lasts
+			}
+			if allowed && !w.perhaps(rows, v) {
 				w.violate(3, "%s is still let in on %s, by no grant", v, g.name)
 			}
 		}
@@ -119,7 +126,7 @@ func (w *world) perhaps(rows []grant.Row, v visitor) bool {
 		if r.Fault != nil || !r.Grant.Live(w.now) || !v.from(r.Grant.Conditions) {
 			continue
 		}
-		if r.Grant.Principal.IsSelector() || within(r.Grant.Subject().ARN("aws"), v.arn()) {
+		if r.Grant.Principal.IsSelector() || within(r.Grant.Subject().ARN(partition), v.arn()) {
 			return true
 		}
 	}
@@ -185,15 +192,30 @@ func (w *world) doubtful(g *gateway) bool {
 	return len(unknown) > 1
 }
 
-// failsInDoubt tells whether the gateway fails because of those.
+// failsInDoubt tells whether the gateway fails because of those. Where others name
+// somebody in the policy, AWS may as well refuse what they say.
 func (w *world) failsInDoubt(g *gateway) bool {
-	return w.state(g).Gateway.LastError == reconcile.CodeInvalidPrincipal && w.doubtful(g)
+	code := w.state(g).Gateway.LastError
+	return w.doubtful(g) && (code == reconcile.CodeInvalidPrincipal || code == reconcile.CodeBlockedByForeign && namesSomebody(parse(w.text(g))))
+}
+
+func namesSomebody(document *policy.Document) bool {
+	_, foreign := split(document)
+	return slices.ContainsFunc(foreign, func(s policy.Statement) bool {
+		return slices.ContainsFunc(s.Principal.AWS, func(who string) bool { return who != "*" })
+	})
+}
+
+// belongsToSibling tells whether the gateway fails because another installation keeps
+// its policy.
+func (w *world) belongsToSibling(g *gateway) bool {
+	return w.state(g).Gateway.LastError == grant.CodeOtherInstallation && besideSibling(parse(w.text(g)))
 }
 
 // isUnaffected is invariant 5: whatever else fails, for good even, a gateway with
 // which nothing is wrong any more is well.
 func (w *world) isUnaffected(g *gateway) {
-	if state := w.state(g); state.Gateway.LastError != "" && !w.failsInDoubt(g) {
+	if state := w.state(g); state.Gateway.LastError != "" && !w.failsInDoubt(g) && !w.belongsToSibling(g) {
 		w.violate(5, "%s fails for no reason of its own: %s", g.name, state.Gateway.LastMessage)
 	}
 }

@@ -98,7 +98,7 @@ func (w *world) hasItsReason(g *gateway, row grant.Row, status grant.Status, wai
 		isIt := w.isReason(g, status.Reason, arn, waiting)
 		told = told || isIt
 		// There is one reason for all: the others have a true one each, untold.
-		others := []grant.Code{grant.CodePolicyFull, grant.CodeQuarantined, grant.CodePolicyRefused}
+		others := []grant.Code{grant.CodePolicyFull, grant.CodeQuarantined, grant.CodePolicyRefused, grant.CodeOtherInstallation}
 		if !isIt && !slices.ContainsFunc(others, func(other grant.Code) bool { return w.isReason(g, other, arn, waiting) }) {
 			w.violate(1, "%s on %s leaves out %s: %+v", row.Key, g.name, arn, status)
 		}
@@ -121,10 +121,14 @@ func (w *world) isReason(g *gateway, reason grant.Code, arn string, waiting func
 		return w.doubtful(g)
 	case grant.CodePolicyRefused:
 		return w.disliked != "" && (arn == w.disliked || root == w.disliked)
+	case reconcile.CodeBlockedByForeign:
+		return w.doubtful(g) && namesSomebody(parse(w.text(g)))
+	case grant.CodeOtherInstallation:
+		return besideSibling(parse(w.text(g)))
 	case grant.CodeRecreated:
 		return g.left[arn] || g.unclear[arn] || g.mistaken[arn]
 	case grant.CodePolicyFull:
-		return len(w.text(g))+len(arn)+700 > w.limits.MaxBytes
+		return w.expandedSize(parse(w.text(g)))+len(arn)+700 > w.limits.MaxBytes
 	default:
 		return false
 	}

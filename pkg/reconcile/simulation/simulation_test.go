@@ -2,8 +2,10 @@ package simulation
 
 import (
 	"os"
+	"os/exec"
 	"runtime"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -32,6 +34,7 @@ func simulate(seed uint64, bug *bug, trace bool) *world {
 		limits.Accounting = plan.SubmittedSize
 	}
 	s := settings{limits: limits, faults: []int{0, 60, 25, 10}[c.pick(4)], bug: bug, trace: trace}
+	s.crowded = limits.MaxBytes == plan.MaxPolicyBytes && c.pick(16) == 0
 	for _, quirk := range oddities {
 		if c.pick(8) == 0 {
 			s.quirks = append(s.quirks, quirk)
@@ -58,8 +61,14 @@ func simulate(seed uint64, bug *bug, trace bool) *world {
 	}
 	// Where the limit is lower than AWS's own, AWS lets others take the room of
 	// what stands, which the real limit rules out.
-	if limits.MaxBytes == plan.MaxPolicyBytes && c.pick(2) == 0 {
+	if s.crowded || limits.MaxBytes == plan.MaxPolicyBytes && c.pick(2) == 0 {
 		w.people = append(w.people, w.actForeign(1+c.pick(4)))
+	}
+	if limits.MaxBytes == plan.MaxPolicyBytes && c.pick(6) == 0 {
+		w.people = append(w.people, w.actSibling(1+c.pick(4)), w.actIAM(2))
+	}
+	if limits.MaxBytes == plan.MaxPolicyBytes && c.pick(8) == 0 {
+		w.people = append(w.people, w.actTwin(4+c.pick(8)))
 	}
 	w.trouble()
 	if len(w.broken) == 0 {
@@ -99,6 +108,27 @@ func TestSeededSchedules(t *testing.T) {
 		t.Fatalf("seed %d: %v\nreplay it with SIMULATION_SEED=%d, go on with SIMULATION_FROM=%d\n%s", seed, w.broken, seed, seed, w.storyText())
 	}
 	t.Logf("seeds %d to %d hold", first, last)
+}
+
+// A process lives in one partition, because the names of all principals begin with it.
+func TestSeededSchedulesOfOtherPartitions(t *testing.T) {
+	if partition != "aws" {
+		t.Skip("this is the process of another partition")
+	}
+	binary, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, other := range []string{"aws-us-gov", "aws-cn"} {
+		t.Run(other, func(t *testing.T) {
+			command := exec.CommandContext(t.Context(), binary, "-test.v", "-test.run=^TestSeededSchedules$", "-test.timeout=0")
+			command.Env = append(os.Environ(), "SIMULATION_PARTITION="+other, "SIMULATIONS=500")
+			output, err := command.CombinedOutput()
+			if text := string(output); err != nil || !strings.Contains(text, "hold") {
+				t.Fatalf("%v, in SIMULATION_PARTITION=%s\n%s", err, other, text)
+			}
+		})
+	}
 }
 
 // number reads an environment variable.

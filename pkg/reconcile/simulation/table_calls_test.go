@@ -86,7 +86,11 @@ func (n *run) MarkDue(_ context.Context, gateway grant.Gateway, intent plan.Inte
 func (n *run) Record(_ context.Context, gateway grant.Gateway, state plan.GatewayState, statuses map[grant.Key]grant.Status, gone []grant.Key) error {
 	return n.record("Record", func() error {
 		n.w.tell("%s: due %s, error %q, refused %v", n.name, state.Due.Format("15:04:05"), state.LastError, state.Refused)
-		return n.w.states.Record(ctx, gateway, state, statuses, gone)
+		err := n.w.states.Record(ctx, gateway, state, statuses, gone)
+		if err == nil {
+			n.seesRight(state.LastError != "")
+		}
+		return err
 	})
 }
 

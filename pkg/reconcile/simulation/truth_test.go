@@ -1,7 +1,9 @@
 package simulation
 
 import (
+	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -20,10 +22,10 @@ type visitor struct {
 func (v visitor) arn() string { return v.caller.PrincipalARN }
 
 func (v visitor) String() string {
-	for _, from := range v.context {
-		return v.arn() + " from " + from[0]
+	if len(v.context) == 0 {
+		return v.arn()
 	}
-	return v.arn()
+	return fmt.Sprint(v.arn(), " from ", v.context)
 }
 
 var visitors = allVisitors()
@@ -33,7 +35,7 @@ func allVisitors() []visitor {
 	var all []visitor
 	arns := append([]string{otherA, userA}, roles...)
 	for _, account := range everybody {
-		arns = append(arns, "arn:aws:iam::"+account+":role/Somebody")
+		arns = append(arns, inIAM(account, "role/Somebody"))
 	}
 	for _, arn := range arns {
 		who := policy.Role(arn, "session")
@@ -41,7 +43,8 @@ func allVisitors() []visitor {
 			who = policy.User(arn)
 		}
 		for _, from := range []map[string][]string{
-			{}, {"aws:SourceVpce": {endpoint}}, {"aws:SourceIp": {"203.0.113.7"}},
+			{}, {"aws:SourceVpce": {endpoint}}, {"aws:SourceVpc": {network}}, {"aws:SourceIp": {address}}, {"aws:SourceIp": {address6}},
+			{"aws:SourceVpce": {endpoint}, "aws:SourceIp": {address}},
 		} {
 			all = append(all, visitor{who, from})
 		}
@@ -109,7 +112,7 @@ func (o *organization) claims(g *grant.Grant, trusted []string) (arns []string, 
 		if o.synced && account != owner && !slices.Contains(trusted, account) && !o.isMember(account) {
 			return nil, grant.CodeOutsideOrg
 		}
-		return []string{g.Subject().ARN("aws")}, ""
+		return []string{g.Subject().ARN(partition)}, ""
 	}
 	if !o.synced {
 		return nil, grant.CodeNoDirectory
@@ -119,7 +122,7 @@ func (o *organization) claims(g *grant.Grant, trusted []string) (arns []string, 
 			continue
 		}
 		if g.Role != "" {
-			arns = append(arns, "arn:aws:iam::"+id+":role/"+g.Role)
+			arns = append(arns, inIAM(id, "role/"+g.Role))
 		} else {
 			arns = append(arns, rootOf(id))
 		}
@@ -163,10 +166,31 @@ func within(arn, who string) bool {
 
 // from tells whether a grant's conditions are met.
 func (v visitor) from(c grant.Conditions) bool {
-	if len(c.SourceVPCE) > 0 && len(v.context["aws:SourceVpce"]) == 0 {
+	met := func(allowed []string, key string) bool {
+		return len(allowed) == 0 || slices.ContainsFunc(v.context[key], func(value string) bool {
+			return slices.ContainsFunc(allowed, func(one string) bool { return one == value || holds(one, value) })
+		})
+	}
+	return met(c.SourceVPCE, "aws:SourceVpce") && met(c.SourceVPC, "aws:SourceVpc") && met(c.SourceIP, "aws:SourceIp")
+}
+
+// holds tells whether an address or a range holds an address, however it is written.
+func holds(written, address string) bool {
+	one, err := netip.ParseAddr(address)
+	if err != nil {
 		return false
 	}
-	return len(c.SourceIP) == 0 || len(v.context["aws:SourceIp"]) > 0
+	if same, err := netip.ParseAddr(written); err == nil {
+		return same.Unmap() == one
+	}
+	within, err := netip.ParsePrefix(written)
+	if err != nil {
+		return false
+	}
+	if within.Addr().Is4In6() {
+		within = netip.PrefixFrom(within.Addr().Unmap(), within.Bits()-96)
+	}
+	return within.Contains(one)
 }
 
 // granted tells whether the rows, with whom each of them means, let a visitor in;
@@ -187,15 +211,24 @@ func (w *world) granted(rows []grant.Row, claims func(*grant.Grant) []string, v 
 
 // way is how somebody is let in, its end aside.
 type way struct {
-	who      string // as an ARN
-	named    bool   // told by name
-	vpce, ip bool   // only from there
+	who   string // as an ARN
+	named bool   // told by name
+	where string // only from there
 }
 
 // wayOf is how a grant lets in one whom it means.
 func wayOf(g *grant.Grant, arn string) way {
 	named := g.Role != "" || strings.Contains(arn, "*") || g.Subject().IsExact() && g.Follow == grant.FollowName
-	return way{arn, named, len(g.Conditions.SourceVPCE) > 0, len(g.Conditions.SourceIP) > 0}
+	return way{arn, named, where(g.Conditions.SourceVPCE, g.Conditions.SourceVPC, g.Conditions.SourceIP)}
+}
+
+// where names a narrowing, whatever the order of its values.
+func where(lists ...[]string) string {
+	sorted := make([][]string, len(lists))
+	for i, list := range lists {
+		sorted[i] = slices.Sorted(slices.Values(list))
+	}
+	return fmt.Sprint(sorted)
 }
 
 // ways are all that the product's statements say.
@@ -206,7 +239,8 @@ func ways(owned *policy.Document) map[way]bool {
 	}
 	for _, s := range owned.Statements {
 		names := s.Condition["ArnLike"]["aws:PrincipalArn"]
-		w := way{named: len(names) > 0, vpce: len(s.Condition["StringEquals"]) > 0, ip: len(s.Condition["IpAddress"]) > 0}
+		equal := s.Condition["StringEquals"]
+		w := way{named: len(names) > 0, where: where(equal["aws:SourceVpce"], equal["aws:SourceVpc"], s.Condition["IpAddress"]["aws:SourceIp"])}
 		for _, w.who = range s.Principal.AWS {
 			if len(w.who) == len(owner) {
 				w.who = rootOf(w.who)

@@ -28,6 +28,8 @@ type settings struct {
 	bug    *bug
 	trace  bool
 	every  bool // every schedule is played, not some
+
+	crowded bool // others fill the policies up to AWS's limit
 }
 
 // world is everything there is, and what the simulation knows to be true of it.
@@ -91,6 +93,8 @@ type gateway struct {
 	before     []grant.Row     // its rows before the last change of them
 	changed    time.Time       // when that was
 	attempts   int             // puts and deletions tried
+	wroteOther bool            // something else than right was tried since
+	right      *string         // what the product's statements said when last recorded as right; nil for never
 }
 
 type version struct {
@@ -118,9 +122,9 @@ type request struct {
 }
 
 func newWorld(c chooser, s settings) *world {
-	w := &world{chooser: c, settings: s, now: start, iam: newIAM(), org: &organization{}}
+	w := &world{chooser: c, settings: s, now: start, iam: newIAM(s.crowded), org: &organization{}}
 	clock := func() time.Time { return w.now }
-	w.service = model.New(model.Options{Now: clock, Principals: w.iam, Quirks: s.quirks, Rand: rand.New(rand.NewPCG(1, 2))})
+	w.service = model.New(model.Options{Now: clock, Principals: w.iam, Quirks: s.quirks, Partition: partition, Rand: rand.New(rand.NewPCG(1, 2))})
 	config := memory.Config{Now: clock}
 	w.grants, w.empty = memory.NewGrants(config), memory.NewGrants(config)
 	w.accounts, w.states = memory.NewAccounts(config), memory.NewStates(config)
@@ -137,7 +141,7 @@ func newWorld(c chooser, s settings) *world {
 
 func (w *world) create(name string) *gateway {
 	created, err := w.service.CreateGateway(caller, model.CreateGatewayInput{
-		GatewaySettings: model.GatewaySettings{Name: name, RoleARN: "arn:aws:iam::" + owner + ":role/GatewayRole", ProtocolType: "MCP", AuthorizerType: model.AWSIAM},
+		GatewaySettings: model.GatewaySettings{Name: name, RoleARN: inIAM(owner, "role/GatewayRole"), ProtocolType: "MCP", AuthorizerType: model.AWSIAM},
 		Tags:            map[string]string{plan.ManagedTag: plan.ManagedValue},
 	})
 	must(err)
