@@ -38,9 +38,13 @@ func (w *world) actAdmin(name string, times int) *actor {
 				scope = grant.EveryGateway
 			}
 			key := grant.Key{Gateway: scope, ID: fmt.Sprintf("g%d", w.pick(5))}
-			if w.oneIn(3) {
+			stamped, there := w.stamped(key)
+			switch {
+			case w.oneIn(3):
 				w.revoke(key)
-			} else {
+			case there && w.oneIn(3):
+				w.grant(stamped)
+			default:
 				w.grant(w.row(key))
 			}
 		}
@@ -113,6 +117,7 @@ func (w *world) grant(row grant.Attributes) {
 	w.remember(row["gateway"].(string))
 	must(w.grants.Put(ctx, row, false))
 	w.forgetRows()
+	w.notes(row)
 	w.tell("admin: %v", row)
 	w.concern(row["gateway"].(string), "grants table")
 }
@@ -123,6 +128,7 @@ func (w *world) revoke(key grant.Key) {
 	existed, err := w.grants.Delete(ctx, key)
 	must(err)
 	w.forgetRows()
+	w.forgets(key)
 	if existed {
 		w.tell("admin: %s is revoked", key)
 		w.concern(key.Gateway, "grants table")

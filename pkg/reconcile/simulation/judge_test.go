@@ -159,7 +159,7 @@ func (n *run) cutsNobody(owned *policy.Document) {
 		stands = ways(before)
 	}
 	for _, v := range visitors {
-		if !lets(n.gateway, before, v, n.w.now) || lets(n.gateway, owned, v, n.w.now) || !n.w.granted(n.rows, n.claims, v, stands) {
+		if !lets(n.gateway, before, v, n.w.now) || lets(n.gateway, owned, v, n.w.now) || !n.granted(v, stands) {
 			continue
 		}
 		if n.excuses(v) || n.gateway.gone[v.arn()] > 0 || n.gateway.unclear[v.arn()] || n.interrupts(before) || n.isToGo(before, v) {

@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"context"
+	"encoding/json"
 	"maps"
 	"slices"
 	"time"
@@ -167,6 +168,41 @@ func directoryForgotten(_ *run, d *reconcile.Dependencies, _ *plan.Limits) {
 
 func goneRowsKept(_ *run, d *reconcile.Dependencies, _ *plan.Limits) {
 	d.States = statesAs{States: d.States, fix: func(_ *plan.GatewayState, gone *[]grant.Key) { *gone = nil }}
+}
+
+// lastValidAs alters what is recorded of rows that cannot be understood.
+func lastValidAs(n *run, d *reconcile.Dependencies, as func(grant.Status) grant.Status) {
+	d.States = statesAs{States: d.States, load: func(state plan.State) plan.State {
+		state.Grants = maps.Clone(state.Grants)
+		for _, row := range n.w.rows(n.gateway) {
+			if status, known := state.Grants[row.Key]; known && row.Fault != nil {
+				state.Grants[row.Key] = as(status)
+			}
+		}
+		return state
+	}}
+}
+
+func invalidRevokes(n *run, d *reconcile.Dependencies, _ *plan.Limits) {
+	lastValidAs(n, d, func(status grant.Status) grant.Status {
+		status.Admitted, status.Withheld = nil, nil
+		return status
+	})
+}
+
+// invalidWidens forgets the conditions of what a row gave when it was last valid.
+func invalidWidens(n *run, d *reconcile.Dependencies, _ *plan.Limits) {
+	lastValidAs(n, d, func(status grant.Status) grant.Status {
+		var attributes grant.Attributes
+		if json.Unmarshal([]byte(status.LastValid), &attributes) != nil {
+			return status
+		}
+		delete(attributes, "conditions")
+		text, err := json.Marshal(attributes)
+		must(err)
+		status.LastValid = string(text)
+		return status
+	})
 }
 
 // insisting records what it was about to, whatever others have recorded since.

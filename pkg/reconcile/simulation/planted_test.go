@@ -45,6 +45,8 @@ var bugs = []bug{
 	{"a sibling's unique id taken out", 4, 6000, siblingsIDTakenOut},
 	{"a back-off that is ignored", 10, 6000, neverContested},
 	{"a proof failure that stops a run", 5, 500, unprovable},
+	{"an invalid row that revokes", 2, 2000, invalidRevokes},
+	{"an invalid row that widens", 1, 2000, invalidWidens},
 }
 
 // tinyBugs are found where every schedule is played, the first of them surely

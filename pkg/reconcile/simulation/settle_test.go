@@ -112,7 +112,7 @@ func (w *world) hasRevoked() {
 			if contested && !lets(g, g.genuine(ownedOnly(parse(w.text(g)))), v, w.now) {
 				continue // others have let him in under the product's name, and the back-off still lasts
 			}
-			if allowed && !w.perhaps(rows, v) {
+			if allowed && !w.perhaps(g, rows, v) {
 				w.violate(3, "%s is still let in on %s, by no grant", v, g.name)
 			}
 		}
@@ -121,13 +121,15 @@ func (w *world) hasRevoked() {
 
 // perhaps tells whether some live grant may mean the visitor, whatever the
 // organization is like.
-func (w *world) perhaps(rows []grant.Row, v visitor) bool {
+func (w *world) perhaps(g *gateway, rows []grant.Row, v visitor) bool {
 	for _, r := range rows {
-		if r.Fault != nil || !r.Grant.Live(w.now) || !v.from(r.Grant.Conditions) {
-			continue
-		}
-		if r.Grant.Principal.IsSelector() || within(r.Grant.Subject().ARN(partition), v.arn()) {
-			return true
+		for _, given := range g.revisions(r) {
+			if !given.Live(w.now) || !v.from(given.Conditions) {
+				continue
+			}
+			if given.Principal.IsSelector() || within(given.Subject().ARN(partition), v.arn()) {
+				return true
+			}
 		}
 	}
 	return false

@@ -52,8 +52,8 @@ func (w *world) isSettled(g *gateway, strict bool) {
 	for i, allowed := range w.allowed(g) {
 		v, because := visitors[i], ""
 		for _, row := range rows {
-			if row.Fault == nil && row.Grant.Live(w.now) && v.from(row.Grant.Conditions) &&
-				slices.ContainsFunc(state.Grants[row.Key].Admitted, func(arn string) bool { return within(arn, v.arn()) }) {
+			live := slices.ContainsFunc(g.revisions(row), func(given *grant.Grant) bool { return given.Live(w.now) && v.from(given.Conditions) })
+			if live && slices.ContainsFunc(state.Grants[row.Key].Admitted, func(arn string) bool { return within(arn, v.arn()) }) {
 				because = row.ID
 			}
 		}
@@ -74,7 +74,11 @@ func (w *world) hasItsReason(g *gateway, row grant.Row, status grant.Status, wai
 		w.violate(1, "the status of %s on %s is not about the row as it is", row.Key, g.name)
 		return
 	}
-	if row.Fault != nil || !row.Grant.Live(w.now) {
+	if row.Fault != nil {
+		w.givesNoMore(g, row, status)
+		return
+	}
+	if !row.Grant.Live(w.now) {
 		if len(status.Admitted) > 0 || status.Phase != grant.PhaseInvalid && status.Phase != grant.PhaseExpired {
 			w.violate(1, "%s on %s is no live grant and is %+v", row.Key, g.name, status)
 		}
@@ -105,6 +109,28 @@ func (w *world) hasItsReason(g *gateway, row grant.Row, status grant.Status, wai
 	}
 	if !told {
 		w.violate(1, "%s on %s is %+v, which is true of none of %v", row.Key, g.name, status, left)
+	}
+}
+
+// givesNoMore: a row that cannot be understood lets in only whom its last valid
+// revision means.
+func (w *world) givesNoMore(g *gateway, row grant.Row, status grant.Status) {
+	var meant []string
+	for _, was := range g.revisions(row) {
+		if arns, reason := w.org.claims(was, w.limits.Trusted); was.Live(w.now) {
+			meant = append(meant, arns...)
+			if reason == grant.CodeNoDirectory {
+				meant = append(meant, status.Admitted...)
+			}
+		}
+	}
+	for _, arn := range status.Admitted {
+		if !slices.Contains(meant, arn) {
+			w.violate(1, "%s on %s cannot be understood, and lets in %s, whom it did not mean before", row.Key, g.name, arn)
+		}
+	}
+	if status.Phase != grant.PhaseInvalid {
+		w.violate(1, "%s on %s cannot be understood and is %+v", row.Key, g.name, status)
 	}
 }
 

@@ -37,17 +37,20 @@ func (n *run) ForGateway(_ context.Context, gateway grant.Gateway) (rows []grant
 // Lookup is reconcile.Directory's. The first of a pass is what it decides by; a later
 // one only makes sure that it still holds.
 func (n *run) Lookup(_ context.Context, selectors []grant.Principal, accounts []string) (snapshot directory.Snapshot, err error) {
-	if n.loaded {
+	if n.looked {
 		org, unknown, unmarked, informed := n.org, n.unknown, n.unmarked, n.informed
 		defer func() { n.org, n.unknown, n.unmarked, n.informed = org, unknown, unmarked, informed }()
 	}
 	err = n.call("Lookup", readFaults, func(f fault) error {
+		n.looked = true
 		n.org, n.unknown = n.w.org, f != none || n.w.directoryDown
 		n.unmarked = n.w.unmarked && !n.unknown
 		switch {
 		case n.unknown:
 			return f.failure("read the directory")
-		case n.unmarked:
+		case n.unmarked: // what was there once is not taken for none where that is known
+			n.unknown = n.gateway.informed
+			n.org = &organization{synced: n.gateway.informed, accounts: n.org.accounts}
 			return nil // as if there had never been one
 		}
 		snapshot, err = n.w.accounts.Lookup(ctx, selectors, accounts)
@@ -65,10 +68,7 @@ func (n *run) Load(_ context.Context, _ grant.Gateway) (state plan.State, err er
 		}
 		state = n.w.state(n.gateway)
 		n.state, n.loaded = state, true
-		if n.unmarked { // what was there once is not taken for none where that is known
-			n.unknown = n.gateway.informed
-			n.org = &organization{synced: n.gateway.informed, accounts: n.org.accounts}
-		}
+		n.kept = n.w.kept(n.gateway, n.rows)
 		return nil
 	})
 	return state, err
@@ -88,6 +88,7 @@ func (n *run) Record(_ context.Context, gateway grant.Gateway, state plan.Gatewa
 		n.w.tell("%s: due %s, error %q, refused %v", n.name, state.Due.Format("15:04:05"), state.LastError, state.Refused)
 		err := n.w.states.Record(ctx, gateway, state, statuses, gone)
 		if err == nil {
+			n.seesRows(statuses, gone)
 			n.seesRight(state.LastError != "")
 		}
 		return err

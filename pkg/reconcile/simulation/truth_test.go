@@ -193,15 +193,17 @@ func holds(written, address string) bool {
 	return within.Contains(one)
 }
 
-// granted tells whether the rows, with whom each of them means, let a visitor in;
+// granted tells whether the rows, with whom each of them means, let a visitor in, as
+// the run must know it;
 // where ways are given, in one of them.
-func (w *world) granted(rows []grant.Row, claims func(*grant.Grant) []string, v visitor, stands map[way]bool) bool {
-	for _, row := range rows {
-		if row.Fault != nil || !row.Grant.Live(w.now) || !v.from(row.Grant.Conditions) {
+func (n *run) granted(v visitor, stands map[way]bool) bool {
+	for _, row := range n.rows {
+		g, arns := n.given(row)
+		if g == nil || !g.Live(n.w.now) || !v.from(g.Conditions) {
 			continue
 		}
-		for _, arn := range claims(row.Grant) {
-			if within(arn, v.arn()) && (stands == nil || stands[wayOf(row.Grant, arn)]) {
+		for _, arn := range arns {
+			if within(arn, v.arn()) && (stands == nil || stands[wayOf(g, arn)]) {
 				return true
 			}
 		}

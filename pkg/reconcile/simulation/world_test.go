@@ -47,6 +47,9 @@ type world struct {
 	states   *memory.States
 	gateways []*gateway
 
+	written map[grant.Key]grant.Attributes // the rows
+	lives   map[grant.Key]int              // how often each was deleted
+
 	disliked string // a principal whose documents AWS refuses for no reason that anybody knows; "" for none
 	expands  bool   // AWS measures documents after it has expanded account ids
 
@@ -79,22 +82,23 @@ type gateway struct {
 	state   *plan.State  // as recorded, unless that changed
 	settled moment       // when it was last held to invariant 1
 
-	unverified bool            // nobody has looked at the last put yet
-	putAt      int             // when it was, in effects
-	putTime    time.Time       // and by the clock
-	gone       map[string]int  // roles that the product has seen to be gone: when
-	announced  map[string]int  // roles and users that a write was to name: as of which read
-	left       map[string]bool // those of them that were deleted since
-	unclear    map[string]bool // those whose unique id one of a deleted role may be
-	informed   bool            // somebody has recorded something with a directory at hand
-	mistaken   map[string]bool // principals blamed while IAM changed
-	notices    int             // published
-	records    int             // writes to the state table, the journal aside
-	before     []grant.Row     // its rows before the last change of them
-	changed    time.Time       // when that was
-	attempts   int             // puts and deletions tried
-	wroteOther bool            // something else than right was tried since
-	right      *string         // what the product's statements said when last recorded as right; nil for never
+	unverified bool                     // nobody has looked at the last put yet
+	putAt      int                      // when it was, in effects
+	putTime    time.Time                // and by the clock
+	gone       map[string]int           // roles that the product has seen to be gone: when
+	announced  map[string]int           // roles and users that a write was to name: as of which read
+	left       map[string]bool          // those of them that were deleted since
+	unclear    map[string]bool          // those whose unique id one of a deleted role may be
+	informed   bool                     // somebody has recorded something with a directory at hand
+	mistaken   map[string]bool          // principals blamed while IAM changed
+	notices    int                      // published
+	records    int                      // writes to the state table, the journal aside
+	before     []grant.Row              // its rows before the last change of them
+	changed    time.Time                // when that was
+	attempts   int                      // puts and deletions tried
+	valid      map[grant.Key][]revision // of its rows, from the last on that was recorded
+	wroteOther bool                     // something else than right was tried since
+	right      *string                  // what the product's statements said when last recorded as right; nil for never
 }
 
 type version struct {
@@ -122,7 +126,7 @@ type request struct {
 }
 
 func newWorld(c chooser, s settings) *world {
-	w := &world{chooser: c, settings: s, now: start, iam: newIAM(s.crowded), org: &organization{}}
+	w := &world{chooser: c, settings: s, now: start, iam: newIAM(s.crowded), org: &organization{}, written: map[grant.Key]grant.Attributes{}, lives: map[grant.Key]int{}}
 	clock := func() time.Time { return w.now }
 	w.service = model.New(model.Options{Now: clock, Principals: w.iam, Quirks: s.quirks, Partition: partition, Rand: rand.New(rand.NewPCG(1, 2))})
 	config := memory.Config{Now: clock}
@@ -148,7 +152,7 @@ func (w *world) create(name string) *gateway {
 	parsed, err := grant.ParseGateway(created.ARN)
 	must(err)
 	return &gateway{Gateway: parsed, name: name, gone: map[string]int{},
-		announced: map[string]int{}, left: map[string]bool{}, unclear: map[string]bool{}, mistaken: map[string]bool{},
+		announced: map[string]int{}, left: map[string]bool{}, unclear: map[string]bool{}, mistaken: map[string]bool{}, valid: map[grant.Key][]revision{},
 	}
 }
 

@@ -1,0 +1,108 @@
+package simulation
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
+)
+
+// An edit that cannot be understood changes nothing: what the row's last valid
+// revision gave stays, never more. The product knows a revision only once it has
+// recorded it, so that of those since then each may be the one.
+
+// The product cannot tell a row that was deleted and written again before any run
+// looked from one that was edited.
+
+// revision is a valid revision of a row, and how often the row was deleted before.
+type revision struct {
+	grant.Row
+	life int
+}
+
+// notes keeps the row as it is written, and as one of its valid revisions if it is one.
+func (w *world) notes(attributes grant.Attributes) {
+	key := grant.Parse(attributes).Key
+	w.written[key] = attributes
+	for _, g := range w.gateways {
+		for _, row := range w.rows(g) {
+			if row.Key == key && row.Fault == nil {
+				g.valid[key] = append(slices.Clone(g.valid[key]), revision{row, w.lives[key]})
+			}
+		}
+	}
+}
+
+// forgets notes that a row is deleted.
+func (w *world) forgets(key grant.Key) {
+	delete(w.written, key)
+	w.lives[key]++
+}
+
+// stamped is a row that is there, with an attribute that the product does not know;
+// where it has that already, the row without it.
+func (w *world) stamped(key grant.Key) (grant.Attributes, bool) {
+	known, ok := w.written[key]
+	if !ok {
+		return nil, false
+	}
+	row := maps.Clone(known)
+	if _, has := row["colour"]; has {
+		delete(row, "colour")
+	} else {
+		row["colour"] = "red"
+	}
+	return row, true
+}
+
+// seesRows forgets what a run has recorded to be gone, and the revisions before those
+// that it has recorded.
+func (n *run) seesRows(statuses map[grant.Key]grant.Status, gone []grant.Key) {
+	valid := n.gateway.valid
+	for _, key := range gone {
+		valid[key] = slices.DeleteFunc(slices.Clone(valid[key]), func(r revision) bool { return r.life < n.w.lives[key] })
+	}
+	for key, status := range statuses {
+		at := slices.IndexFunc(valid[key], func(r revision) bool { return r.Revision == status.Revision })
+		if at > 0 {
+			valid[key] = valid[key][at:]
+		}
+	}
+}
+
+// revisions are what a row may give now: itself, or its last valid revision.
+func (g *gateway) revisions(row grant.Row) []*grant.Grant {
+	if row.Fault == nil {
+		return []*grant.Grant{row.Grant}
+	}
+	var all []*grant.Grant
+	for _, was := range g.valid[row.Key] {
+		all = append(all, was.Grant)
+	}
+	return all
+}
+
+// kept is what rows that cannot be understood give, as far as there is no doubt.
+func (w *world) kept(g *gateway, rows []grant.Row) map[grant.Key]*grant.Grant {
+	all := map[grant.Key]*grant.Grant{}
+	for _, row := range rows {
+		recorded := w.state(g).Grants[row.Key]
+		if was := g.valid[row.Key]; row.Fault != nil && len(was) == 1 && len(recorded.Admitted) > 0 {
+			all[row.Key] = was[0].Grant
+		}
+	}
+	return all
+}
+
+// given is what a row gives, as the run must know it, and whom it may mean by that;
+// nil for nothing.
+func (n *run) given(row grant.Row) (g *grant.Grant, arns []string) {
+	if row.Fault == nil {
+		return row.Grant, n.claims(row.Grant)
+	}
+	if g = n.kept[row.Key]; g == nil {
+		return nil, nil
+	}
+	admitted := n.state.Grants[row.Key].Admitted
+	return g, slices.DeleteFunc(n.claims(g), func(arn string) bool { return !slices.Contains(admitted, arn) })
+}
