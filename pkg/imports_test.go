@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -96,6 +97,52 @@ func TestImportsPointOneWay(t *testing.T) {
 			if slices.Contains(pure, from) && impure(to) {
 				t.Errorf("%s is pure and must not import %s", from, to)
 			}
+		}
+	}
+}
+
+// The table of docs/architecture.md lists every package, each below those that it
+// imports.
+func TestImportsAreInTheOrderOfTheArchitecture(t *testing.T) {
+	page, err := os.ReadFile("../docs/architecture.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	place := make(map[string]int)
+	for i, line := range strings.Split(string(page), "\n") {
+		cells := strings.Split(line, "|")
+		for _, name := range strings.Split(cells[min(1, len(cells)-1)], ",") {
+			if name = strings.Trim(name, " `"); strings.HasPrefix(name, "pkg/") && strings.HasPrefix(line, "|") {
+				place[name] = i
+			}
+		}
+	}
+	listed := func(path string) string { // the stand-in is one row
+		ours := strings.TrimPrefix(path, module)
+		if within("pkg/sandbox/", ours) {
+			return "pkg/sandbox"
+		}
+		return ours
+	}
+	found := make(map[string]bool)
+	for _, line := range goList(t, "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./pkg/...") {
+		fields := strings.Fields(line)
+		from := listed(fields[0])
+		found[from] = true
+		for _, to := range fields[1:] {
+			if to = listed(to); place[to] > 0 && to != from && place[to] >= place[from] {
+				t.Errorf("docs/architecture.md lists %s before %s, which it imports", from, to)
+			}
+		}
+	}
+	for name := range found {
+		if place[name] == 0 && name != "pkg" {
+			t.Errorf("docs/architecture.md does not list %s", name)
+		}
+	}
+	for name := range place {
+		if !found[name] {
+			t.Errorf("docs/architecture.md lists %s, which does not exist", name)
 		}
 	}
 }
