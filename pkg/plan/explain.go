@@ -133,7 +133,11 @@ func statuses(world World, claims []claim, v verdict) map[grant.Key]grant.Status
 		if c.fault != nil {
 			status = c.keeping(status)
 		}
-		all[c.row.Key] = c.remember(status, world.Gateway.Recorded.Grants[c.row.Key])
+		status = c.remember(status, world.Gateway.Recorded.Grants[c.row.Key])
+		if c.fault != nil && len(status.Given()) == 0 {
+			status = faulty(c.fault) // nothing is left to keep, and the next run has no record of it
+		}
+		all[c.row.Key] = status
 	}
 	for _, row := range world.Rows {
 		status := all[row.Key]

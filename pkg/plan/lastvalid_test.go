@@ -186,6 +186,25 @@ func everywhere(row grant.Row) grant.Row {
 	return row
 }
 
+func TestAnInvalidRowThatHasNothingLeftToKeepIsRecordedOnce(t *testing.T) {
+	of := func(ids ...string) directory.Snapshot {
+		units := map[string]string{}
+		for _, id := range ids {
+			units[id] = unit
+		}
+		return members(t, []string{unit}, units)
+	}
+	valid := rowOf("row", "444455556666")
+	w := settled(t, inDirectory(world(t, valid), of("444455556666")))
+	w.Rows, w.Accounts = []grant.Row{misspelt(valid, "444455556666")}, of("777788889999") // and the account has left
+	w = settled(t, w)
+	for key, status := range mustMake(t, w).Status {
+		if recorded := w.Gateway.Recorded.Grants[key]; !status.Same(recorded) {
+			t.Errorf("recorded was %+v, and then %+v", recorded, status)
+		}
+	}
+}
+
 func inDirectory(w plan.World, accounts directory.Snapshot) plan.World {
 	w.Accounts = accounts
 	return w
