@@ -111,7 +111,7 @@ func TestImportsAreInTheOrderOfTheArchitecture(t *testing.T) {
 	place := make(map[string]int)
 	for i, line := range strings.Split(string(page), "\n") {
 		cells := strings.Split(line, "|")
-		for _, name := range strings.Split(cells[min(1, len(cells)-1)], ",") {
+		for name := range strings.SplitSeq(cells[min(1, len(cells)-1)], ",") {
 			if name = strings.Trim(name, " `"); strings.HasPrefix(name, "pkg/") && strings.HasPrefix(line, "|") {
 				place[name] = i
 			}
