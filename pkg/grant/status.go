@@ -36,8 +36,10 @@ const (
 	CodeContested       Code = "Contested"           // others keep changing this installation's statements
 	// CodeOtherInstallation: another installation keeps the gateway's policy.
 	CodeOtherInstallation Code = "OtherInstallation"
+)
 
-	// Why calls of an admitted grant are refused all the same.
+// Why calls of an admitted grant are refused all the same.
+const (
 	CodeForeignDeny       Code = "ForeignDeny"       // a Deny that is not ours stops every call
 	CodeForeignDenyPartly Code = "ForeignDenyPartly" // one stops some calls, by its conditions or principals
 )
