@@ -12,7 +12,7 @@ FUZZTIME  ?= 10m
 # The long plays are the tests of the files with this build tag.
 PLAYS      = $(shell grep -l '^//go:build e2e' cmd/*/*_test.go infra/*_test.go | xargs grep -ho '^func Test[A-Za-z0-9]*' | cut -c 6- | paste -sd '|')
 
-.PHONY: help demo check test e2e lint bench simulate fuzz build local sandbox standin validate deploy destroy logs vulncheck reproducible clean
+.PHONY: help demo check test e2e lint bench simulate fuzz build local sandbox standin lines validate deploy destroy logs vulncheck reproducible clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,6 +65,9 @@ destroy: .venv-sam/ready ## remove the stack, unless grants are applied (KEEP=1 
 
 logs: .venv-sam/ready ## follow the logs of the deployed functions
 	@infra/stack logs $(ARGS)
+
+lines: ## count lines of code, without comments, of product and stand-in
+	@go run .ci/lines.go
 
 reproducible: ## build the functions of this commit twice, in two places, and compare
 	@commit=$$(git rev-parse HEAD) && for copy in first second; do \

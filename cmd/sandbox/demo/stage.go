@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/aws/aws-lambda-go/events"
 	awslambda "github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -42,6 +41,9 @@ const (
 	organization = "o-exampleorgid"
 	region       = "us-east-1"
 
+	grantsTable   = "gateway-grants"
+	accountsTable = "gateway-grants-accounts"
+
 	echoARN = "arn:aws:lambda:" + region + ":" + accountA + ":function:echo"
 )
 
@@ -52,12 +54,11 @@ type stage struct {
 	server       *http.Server
 	echo         *lambda.Process
 	iam          *iam.Directory
-	bus          *eventBus
+	deliveries   *deliveries
 	organization *memory.Organization
 	grants       *memory.Grants
 	accounts     *memory.Accounts
 	states       *memory.States
-	failed       error // of a stream's function
 }
 
 // newStage builds everything. The caller must close it.
@@ -69,7 +70,7 @@ func newStage(ctx context.Context, functions string, log *slog.Logger, decided f
 	s := &stage{
 		url:          "http://" + listener.Addr().String(),
 		iam:          iam.NewDirectory(time.Now),
-		bus:          newEventBus(),
+		deliveries:   newDeliveries(log),
 		organization: memory.NewOrganization(organization, management, time.Now),
 		grants:       memory.NewGrants(memory.Config{}),
 		accounts:     memory.NewAccounts(memory.Config{}),
@@ -92,6 +93,7 @@ func newStage(ctx context.Context, functions string, log *slog.Logger, decided f
 }
 
 func (s *stage) close() {
+	s.deliveries.close()
 	_ = s.server.Close()
 	s.echo.Stop()
 }
@@ -103,7 +105,7 @@ func (s *stage) standIn(decided func(policy.Call, policy.Decision)) http.Handler
 	functions := &lambda.Registry{}
 	functions.Register(echoARN, s.echo)
 	agentCore := model.New(model.Options{
-		Region: region, Principals: s.iam, SettleAfter: 100 * time.Millisecond, Changed: s.bus.touched,
+		Region: region, Principals: s.iam, SettleAfter: 100 * time.Millisecond, Changed: s.deliveries.touched,
 		GatewayURL: func(id string) string { return s.url + gateway.Path(id) },
 	})
 	dataPlane := gateway.New(gateway.Config{
@@ -131,32 +133,29 @@ func (s *stage) product(log *slog.Logger) error {
 	config.AppID = handler.AppID
 	gateways := agentcore.New(config, agentcore.Deployment{PolicyRate: 1000}) // nobody throttles here
 	reconciler := reconcile.New(reconcile.Dependencies{
-		Gateways: gateways, Grants: s.grants, Directory: s.accounts, States: s.states, Notices: s.bus, Now: time.Now, Log: log,
+		Gateways: gateways, Grants: s.grants, Directory: s.accounts, States: s.states, Notices: s.deliveries, Now: time.Now, Log: log,
 	}, plan.DefaultLimits())
 	metrics := uncounted{}
 
-	s.bus.gatewayEvents = function("gateway-events", (&handler.GatewayEvents{Reconciler: reconciler, Log: log, Metrics: metrics}).Handle)
-	s.bus.organization = function("organization", (&handler.Organization{
-		Directory: dirsync.New(s.organization, s.accounts, s.grants, time.Now), Notices: s.bus, Now: time.Now, Log: log, Metrics: metrics,
-	}).Handle)
-	s.bus.sweep = function("sweep", (&handler.Sweep{
-		States: s.states, Gateways: gateways, Requests: s.bus, Now: time.Now, Log: log, Metrics: metrics,
-	}).Handle)
-	tableChanges := function("table-changes", (&handler.TableChanges{
-		Reconciler: reconciler, Grants: s.grants, Requests: s.bus,
-		GrantsTable: "gateway-grants", AccountsTable: "gateway-grants-accounts", Now: time.Now, Log: log, Metrics: metrics,
-	}).Handle)
-
-	onChange := func(batch events.DynamoDBEvent) {
-		payload, err := json.Marshal(batch)
-		if err == nil {
-			err = invoke(context.Background(), tableChanges, payload)
-		}
-		s.failed = errors.Join(s.failed, err)
+	f := functions{
+		gatewayEvents: function("gateway-events", (&handler.GatewayEvents{Reconciler: reconciler, Log: log, Metrics: metrics}).Handle),
+		organization: function("organization", (&handler.Organization{
+			Directory: dirsync.New(s.organization, s.accounts, s.grants, time.Now), Notices: s.deliveries, Now: time.Now, Log: log, Metrics: metrics,
+		}).Handle),
+		sweep: function("sweep", (&handler.Sweep{
+			States: s.states, Gateways: gateways, Requests: s.deliveries, Now: time.Now, Log: log, Metrics: metrics,
+		}).Handle),
+		tableChanges: function("table-changes", (&handler.TableChanges{
+			Reconciler: reconciler, Grants: s.grants, Requests: s.deliveries,
+			GrantsTable: grantsTable, AccountsTable: accountsTable, Now: time.Now, Log: log, Metrics: metrics,
+		}).Handle),
 	}
-	s.grants.Changes(onChange)
-	s.accounts.Changes(onChange)
-	s.organization.Listen(func(event json.RawMessage) { s.bus.send(s.bus.organization, event) })
+	if err := s.deliveries.connect(f); err != nil {
+		return err
+	}
+	s.grants.Changes(s.deliveries.follow(grantsTable, f.tableChanges))
+	s.accounts.Changes(s.deliveries.follow(accountsTable, f.tableChanges))
+	s.organization.Listen(func(event json.RawMessage) { s.deliveries.bus.Put(context.Background(), event) })
 	if err := s.grants.PutSentinel(context.Background()); err != nil {
 		return fmt.Errorf("put the sentinel row: %w", err)
 	}
@@ -165,9 +164,11 @@ func (s *stage) product(log *slog.Logger) error {
 
 // function runs a function's body as Lambda would: JSON in, JSON out.
 func function(name string, body any) lambda.Function {
-	return lambda.NewInProcess(lambda.Settings{
-		ARN: "arn:aws:lambda:" + region + ":" + accountA + ":function:" + name, Timeout: 30 * time.Second,
-	}, awslambda.NewHandler(body))
+	return lambda.NewInProcess(lambda.Settings{ARN: functionARN(name), Timeout: 30 * time.Second}, awslambda.NewHandler(body))
+}
+
+func functionARN(name string) string {
+	return "arn:aws:lambda:" + region + ":" + accountA + ":function:" + name
 }
 
 type uncounted struct{}
@@ -175,7 +176,7 @@ type uncounted struct{}
 func (uncounted) Emit(context.Context, string, map[string]int) {}
 
 // settle returns when everything that was set in motion has ended.
-func (s *stage) settle() error { return errors.Join(s.bus.settle(), s.failed) }
+func (s *stage) settle() error { return s.deliveries.work.Wait() }
 
 // cast makes the accounts and roles of the story, each role with what its own
 // side allows.

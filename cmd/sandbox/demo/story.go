@@ -170,7 +170,7 @@ func (t *story) grantUnit(ctx context.Context) error {
 	if err := t.stage.organization.CreateAccount(accountB); err != nil {
 		return err
 	}
-	if err := t.listOrganization(ctx); err != nil {
+	if err := t.listOrganization(); err != nil {
 		return err
 	}
 	if err := t.grant(ctx, "agents-unit", unit, "role", "AgentRole"); err != nil {
@@ -224,9 +224,7 @@ func (t *story) grantForAMoment(ctx context.Context) error {
 	}
 	t.check(o.refused(), "at that moment the policy itself refuses")
 
-	if err := invoke(ctx, t.stage.bus.sweep, []byte(`{"sweep":"due"}`)); err != nil {
-		return err
-	}
+	t.stage.deliveries.call(t.stage.deliveries.sweep, []byte(`{"sweep":"due"}`))
 	applied, err := t.settle(plan.PolicyApplied)
 	t.check(applied, "and the next sweep takes the principal out")
 	return err
@@ -270,10 +268,8 @@ func (t *story) revoke(ctx context.Context, id string) error {
 }
 
 // listOrganization is the schedule that reads the whole organization.
-func (t *story) listOrganization(ctx context.Context) error {
-	if err := invoke(ctx, t.stage.bus.organization, []byte(`{"sweep":"organization"}`)); err != nil {
-		return err
-	}
+func (t *story) listOrganization() error {
+	t.stage.deliveries.call(t.stage.deliveries.organization, []byte(`{"sweep":"organization"}`))
 	return t.stage.settle()
 }
 
@@ -283,7 +279,7 @@ func (t *story) settle(wanted plan.NoticeType) (bool, error) {
 	if err := t.stage.settle(); err != nil {
 		return false, err
 	}
-	notices := t.stage.bus.take()
+	notices := t.stage.deliveries.take()
 	for _, notice := range notices {
 		if detail, ok := notice.Detail.(plan.AppliedDetail); ok {
 			t.aside("%s: %s (%s)", notice.Type, effect(detail), size(detail))

@@ -14,6 +14,13 @@
 //     redrive policy ends that.
 //     https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
 //     https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
+//   - Asynchronous calls: retries, a maximum age, an on-failure destination. They wait
+//     less between attempts than Lambda does.
+//     https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
+//   - Events that rules pick: retries, a maximum age, and what is not retried.
+//     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.html
+//   - Schedules: rates, retries and keywords. An interval begins when a schedule is made.
+//     https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
 package delivery
 
 import (

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -69,33 +68,6 @@ func TestAPackageReachesNothingOutside(t *testing.T) {
 				t.Errorf("%s: a file was written outside", c.reason)
 			}
 		})
-	}
-}
-
-func TestARateIsReadAsItIsDocumented(t *testing.T) {
-	cases := map[string]time.Duration{
-		"rate(1 minute)": time.Minute, "rate(5 minutes)": 5 * time.Minute, "rate(1 hour)": time.Hour,
-		"rate(36 hours)": 36 * time.Hour, "rate(1 day)": 24 * time.Hour, "rate(7 days)": 7 * 24 * time.Hour,
-	}
-	for expression, want := range cases {
-		if got, err := parseRate(expression); err != nil || got != want {
-			t.Errorf("%s: got %s, %v; want %s", expression, got, err, want)
-		}
-	}
-	for _, expression := range []string{"", "rate(0 minutes)", "rate(-1 minute)", "rate(1 second)", "rate(5)", "rate(9999999999999999999 days)", "cron(0 8 * * ? *)", "at(2026-11-23T00:00:00)"} {
-		if got, err := parseRate(expression); err == nil {
-			t.Errorf("%s: want a refusal, got %s", expression, got)
-		}
-	}
-}
-
-func TestKeywordsInAnInputAreFilledIn(t *testing.T) {
-	due := time.Date(2026, 11, 23, 8, 0, 0, 0, time.FixedZone("", 3600))
-	one := occurrence{schedule: schedARN, due: due, id: "d32c5kddcf5bb8c3", attempt: 2}
-	got := one.fill(`["<aws.scheduler.schedule-arn>","<aws.scheduler.scheduled-time>","<aws.scheduler.execution-id>","<aws.scheduler.attempt-number>","<aws.other>"]`)
-	want := `["` + schedARN + `","2026-11-23T07:00:00Z","d32c5kddcf5bb8c3","2","<aws.other>"]`
-	if got != want {
-		t.Errorf("got %s, want %s", got, want)
 	}
 }
 

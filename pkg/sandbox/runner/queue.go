@@ -10,9 +10,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
-// millis is how AWS writes the times of its own messages.
-const millis = "2006-01-02T15:04:05.000Z"
-
 // sendToQueue sends a message to a queue, named by ARN, in a role. There are no
 // other destinations.
 func (r *Runner) sendToQueue(ctx context.Context, as credentials, queue, body string, attributes map[string]string) error {

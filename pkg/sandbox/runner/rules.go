@@ -17,6 +17,7 @@ import (
 
 	"github.com/gateway-grants/gateway-grants/pkg/policy"
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/cloud"
+	"github.com/gateway-grants/gateway-grants/pkg/sandbox/delivery"
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/lambda"
 )
 
@@ -41,51 +42,19 @@ func (r *Runner) Events() http.Handler {
 	})
 }
 
-// undelivered is why an event did not reach its target, in EventBridge's words.
-type undelivered struct {
-	code, message string
-	retries       int
-	exhausted     string // what limit ended them; "" if none
-}
-
-func (u *undelivered) Error() string { return u.code + ": " + u.message }
-
-// How EventBridge retries unless the target says otherwise.
-// https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_RetryPolicy.html
-const (
-	ruleRetries = 185
-	ruleMaxAge  = 24 * time.Hour
-)
-
-// deliver hands the event to its target, a function's queue or a bus: it has been
-// delivered when that has taken it. What passes is tried again; missing permissions
-// and targets do not.
-// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.html
+// deliver gives the event to its target: a function's queue, a queue or a bus. What does
+// not reach it is lost.
 func (r *Runner) deliver(ctx context.Context, match cloud.RuleMatch) {
-	limits := limitsOf(match.Retries, match.MaxAge, ruleRetries, ruleMaxAge)
-	picked := r.Now()
-	for attempt, backoff := 1, firstBackoff; ; attempt, backoff = attempt+1, min(2*backoff, lastBackoff) {
-		err := r.hand(ctx, match)
-		if err == nil || ctx.Err() != nil {
-			return
-		}
-		failed := (*undelivered)(nil)
-		if errors.As(err, &failed) {
-			r.lose(ctx, match, *failed)
-			return
-		}
-		failed = &undelivered{code: "SDK_CLIENT_ERROR", message: err.Error(), retries: attempt - 1}
-		if failed.exhausted = limits.exhausted(attempt, r.Now().Add(backoff).Sub(picked)); failed.exhausted != "" {
-			r.lose(ctx, match, *failed)
-			return
-		}
-		sleep(ctx, backoff)
+	retries := delivery.NewRetryPolicy(match.Retries, match.MaxAge)
+	undelivered := delivery.DeliverEvent(ctx, retries, r.Now, func(ctx context.Context) error { return r.hand(ctx, match) })
+	if undelivered != nil {
+		r.lose(ctx, match, *undelivered)
 	}
 }
 
 // lose sends the event to the target's dead-letter queue; without one it is
 // dropped.
-func (r *Runner) lose(ctx context.Context, match cloud.RuleMatch, failed undelivered) {
+func (r *Runner) lose(ctx context.Context, match cloud.RuleMatch, failed delivery.UndeliveredError) {
 	log := r.Log.With("rule", match.Rule, "target", match.Target, "error", failed.Error(), "event", string(match.Event))
 	if match.DeadLetter == "" {
 		log.ErrorContext(ctx, "event dropped: it did not reach its target, and the rule's target has no dead-letter queue")
@@ -108,7 +77,7 @@ func (r *Runner) hand(ctx context.Context, match cloud.RuleMatch) error {
 	}
 	err := r.Forward(ctx, match)
 	if errors.Is(err, cloud.ErrNotForwarded) {
-		return &undelivered{code: "NO_PERMISSIONS", message: err.Error()}
+		return &delivery.RefusedError{Code: "NO_PERMISSIONS", Message: err.Error()}
 	}
 	return err
 }
@@ -116,15 +85,15 @@ func (r *Runner) hand(ctx context.Context, match cloud.RuleMatch) error {
 func (r *Runner) invokeFor(ctx context.Context, match cloud.RuleMatch) error {
 	f, err := r.find(ctx, match.Target)
 	if errors.Is(err, lambda.ErrNotFound) {
-		return &undelivered{code: "NO_RESOURCE", message: "Function not found: " + match.Target}
+		return &delivery.RefusedError{Code: "NO_RESOURCE", Message: "Function not found: " + match.Target}
 	}
 	if err != nil {
 		return err
 	}
 	if !r.eventsMay("lambda:InvokeFunction", f.arn, f.ResourcePolicy(), match.Rule) {
-		return &undelivered{
-			code:    "NO_PERMISSIONS",
-			message: "The resource policy of " + f.arn + " does not let events.amazonaws.com invoke it for " + match.Rule,
+		return &delivery.RefusedError{
+			Code:    "NO_PERMISSIONS",
+			Message: "The resource policy of " + f.arn + " does not let events.amazonaws.com invoke it for " + match.Rule,
 		}
 	}
 	f.Queue(match.Event)
@@ -152,13 +121,13 @@ func (r *Runner) eventsMay(action, resource string, document *policy.Document, r
 
 // bury sends the event to the target's dead-letter queue.
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
-func (r *Runner) bury(ctx context.Context, match cloud.RuleMatch, failed undelivered) error {
+func (r *Runner) bury(ctx context.Context, match cloud.RuleMatch, failed delivery.UndeliveredError) error {
 	attributes := map[string]string{
 		"RULE_ARN": match.Rule, "TARGET_ARN": match.Target,
-		"ERROR_CODE": failed.code, "ERROR_MESSAGE": failed.message, "RETRY_ATTEMPTS": strconv.Itoa(failed.retries),
+		"ERROR_CODE": failed.Code, "ERROR_MESSAGE": failed.Message, "RETRY_ATTEMPTS": strconv.Itoa(failed.Retries),
 	}
-	if failed.exhausted != "" {
-		attributes["EXHAUSTED_RETRY_CONDITION"] = failed.exhausted
+	if failed.Exhausted != "" {
+		attributes["EXHAUSTED_RETRY_CONDITION"] = failed.Exhausted
 	}
 	return r.sendFor(ctx, match, match.DeadLetter, attributes)
 }
@@ -170,15 +139,15 @@ func (r *Runner) sendFor(ctx context.Context, match cloud.RuleMatch, arn string,
 	config := r.Queues(queue.account, queue.region)
 	document, err := queuePolicy(ctx, config, queue)
 	if missing := (smithy.APIError)(nil); errors.As(err, &missing) && strings.Contains(missing.ErrorCode(), "NonExistentQueue") {
-		return &undelivered{code: "NO_RESOURCE", message: "Queue not found: " + arn}
+		return &delivery.RefusedError{Code: "NO_RESOURCE", Message: "Queue not found: " + arn}
 	}
 	if err != nil {
 		return err
 	}
 	if !r.eventsMay("sqs:SendMessage", arn, document, match.Rule) {
-		return &undelivered{
-			code:    "NO_PERMISSIONS",
-			message: "The queue's policy does not let events.amazonaws.com send to " + arn + " for " + match.Rule,
+		return &delivery.RefusedError{
+			Code:    "NO_PERMISSIONS",
+			Message: "The queue's policy does not let events.amazonaws.com send to " + arn + " for " + match.Rule,
 		}
 	}
 	return sendTo(ctx, config, aws.ToString(config.BaseEndpoint), queue, string(match.Event), attributes)

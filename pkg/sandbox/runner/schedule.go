@@ -17,20 +17,13 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/cloud"
-)
-
-// How EventBridge Scheduler retries unless the schedule says otherwise.
-// https://docs.aws.amazon.com/scheduler/latest/APIReference/API_RetryPolicy.html
-const (
-	scheduleRetries = 185
-	scheduleMaxAge  = 24 * time.Hour
+	"github.com/gateway-grants/gateway-grants/pkg/sandbox/delivery"
 )
 
 // schedule is a schedule of EventBridge Scheduler that runs.
 type schedule struct {
 	runner   *Runner
 	deployed cloud.DeployedSchedule
-	every    time.Duration
 	session  *session
 	stop     context.CancelFunc
 }
@@ -59,7 +52,7 @@ func (r *Runner) runSchedules(deployed []cloud.DeployedSchedule) {
 }
 
 func (r *Runner) runSchedule(d cloud.DeployedSchedule) error {
-	every, err := parseRate(d.Expression)
+	every, err := delivery.ParseRate(d.Expression)
 	if err != nil {
 		return err
 	}
@@ -73,11 +66,19 @@ func (r *Runner) runSchedule(d cloud.DeployedSchedule) error {
 	if before := r.schedules[d.ARN]; before != nil {
 		before.stop()
 	}
-	s := &schedule{runner: r, deployed: d, every: every, session: session}
+	s := &schedule{runner: r, deployed: d, session: session}
 	var ctx context.Context
 	ctx, s.stop = context.WithCancel(r.running)
 	r.schedules[d.ARN] = s
-	r.spawn(func() { s.run(ctx) })
+	runs := &delivery.Schedule{
+		ARN: d.ARN, Every: every, Input: d.Input, Policy: delivery.NewRetryPolicy(d.Retries, d.MaxAge), Now: r.Now,
+		Call: func(ctx context.Context, payload []byte) error {
+			return r.invoke(ctx, session.current, d.Target, payload)
+		},
+		Refused: refused, Lose: s.lose,
+		Spawn: func(call func(context.Context)) { r.spawn(func() { call(r.running) }) },
+	}
+	r.spawn(func() { runs.Run(ctx) })
 	return nil
 }
 
@@ -97,43 +98,6 @@ func (r *Runner) scheduleSession(d cloud.DeployedSchedule) (*session, error) {
 	}, nil
 }
 
-// run calls the target at once and then at every interval, until ctx ends. A call
-// that takes its time delays no other.
-// https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html#rate-based
-func (s *schedule) run(ctx context.Context) {
-	for due := s.runner.Now(); ; {
-		one := occurrence{schedule: s.deployed.ARN, due: due, id: strings.ReplaceAll(newID(), "-", "")[:16]}
-		s.runner.spawn(func() { s.see(s.runner.running, one) })
-		for due = due.Add(s.every); !due.After(s.runner.Now()); {
-			due = due.Add(s.every) // a machine that slept does not catch up
-		}
-		if sleep(ctx, due.Sub(s.runner.Now())); ctx.Err() != nil {
-			return
-		}
-	}
-}
-
-// see has one occurrence call its target, or end in the dead-letter queue.
-func (s *schedule) see(ctx context.Context, one occurrence) {
-	limits := limitsOf(s.deployed.Retries, s.deployed.MaxAge, scheduleRetries, scheduleMaxAge)
-	for backoff := firstBackoff; ; backoff = min(2*backoff, lastBackoff) {
-		one.attempt++
-		err := s.runner.invoke(ctx, s.session.current, s.deployed.Target, []byte(one.fill(s.deployed.Input)))
-		if err == nil || ctx.Err() != nil {
-			return
-		}
-		if !passing(err) {
-			s.bury(ctx, one, err, "")
-			return
-		}
-		if exhausted := limits.exhausted(one.attempt, s.runner.Now().Add(backoff).Sub(one.due)); exhausted != "" {
-			s.bury(ctx, one, err, exhausted)
-			return
-		}
-		sleep(ctx, backoff)
-	}
-}
-
 // invokeLater invokes a function asynchronously, in a role: what the function makes
 // of it is between it and Lambda.
 // https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-targets-templated.html
@@ -148,43 +112,43 @@ func (r *Runner) invokeLater(ctx context.Context, as credentials, function strin
 	return nil
 }
 
-// passing says whether the same call may succeed later: a caller's fault other
-// than impatience does not pass.
-func passing(err error) bool {
+// refused says that the same call cannot succeed later: a caller's fault other than
+// impatience does not pass.
+func refused(err error) bool {
 	if errors.Is(err, cloud.ErrNotTrusted) {
-		return false
+		return true
 	}
 	answer := (*awshttp.ResponseError)(nil)
 	if !errors.As(err, &answer) {
-		return true
+		return false
 	}
-	return answer.HTTPStatusCode() >= http.StatusInternalServerError || answer.HTTPStatusCode() == http.StatusTooManyRequests
+	return answer.HTTPStatusCode() < http.StatusInternalServerError && answer.HTTPStatusCode() != http.StatusTooManyRequests
 }
 
-// bury sends what could not be called to the schedule's dead-letter queue, in the
+// lose sends what could not be called to the schedule's dead-letter queue, in the
 // schedule's role.
 // https://docs.aws.amazon.com/scheduler/latest/UserGuide/configuring-schedule-dlq.html
-func (s *schedule) bury(ctx context.Context, one occurrence, why error, exhausted string) {
-	log := s.runner.Log.With("schedule", s.deployed.ARN, "due", one.due, "attempts", one.attempt, "error", why)
+func (s *schedule) lose(ctx context.Context, one delivery.Occurrence, why error, exhausted string) {
+	log := s.runner.Log.With("schedule", s.deployed.ARN, "due", one.Due, "attempts", one.Attempt, "error", why)
 	if s.deployed.DeadLetter == "" {
 		log.ErrorContext(ctx, "scheduled call dropped: the schedule has no dead-letter queue")
 		return
 	}
 	code, message := "SdkClientException", why.Error()
-	if refused := (smithy.APIError)(nil); errors.As(why, &refused) {
-		code, message = refused.ErrorCode(), refused.ErrorMessage()
+	if answered := (smithy.APIError)(nil); errors.As(why, &answered) {
+		code, message = answered.ErrorCode(), answered.ErrorMessage()
 	}
 	attributes := map[string]string{
-		"ERROR_CODE": code, "ERROR_MESSAGE": message, "EXECUTION_ID": one.id, "IS_PAYLOAD_TRUNCATED": "false",
-		"RETRY_ATTEMPTS": strconv.Itoa(one.attempt - 1), "SCHEDULED_TIME": one.due.UTC().Format(time.RFC3339),
+		"ERROR_CODE": code, "ERROR_MESSAGE": message, "EXECUTION_ID": one.ID, "IS_PAYLOAD_TRUNCATED": "false",
+		"RETRY_ATTEMPTS": strconv.Itoa(one.Attempt - 1), "SCHEDULED_TIME": one.Due.UTC().Format(time.RFC3339),
 		"SCHEDULE_ARN": s.deployed.ARN, "TARGET_ARN": s.deployed.Target,
 	}
 	if exhausted != "" {
 		attributes["EXHAUSTED_RETRY_CONDITION"] = exhausted
 	}
-	if err := s.runner.send(ctx, s.session.current, s.deployed.DeadLetter, one.fill(s.deployed.Input), attributes); err != nil {
+	if err := s.runner.send(ctx, s.session.current, s.deployed.DeadLetter, one.Fill(s.deployed.Input), attributes); err != nil {
 		log.ErrorContext(ctx, "scheduled call dropped: its dead-letter queue cannot be reached", "queue", s.deployed.DeadLetter, "why", err)
 		return
 	}
-	log.ErrorContext(ctx, "scheduled call given up on, and in its dead-letter queue", "queue", s.deployed.DeadLetter)
+	log.ErrorContext(ctx, "scheduled call sent to its dead-letter queue", "queue", s.deployed.DeadLetter)
 }
