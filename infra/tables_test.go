@@ -9,8 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/gateway-grants/gateway-grants/pkg/dynamo"
-	"github.com/gateway-grants/gateway-grants/pkg/tables"
+	"github.com/gateway-grants/gateway-grants/pkg/store"
 )
 
 // table is what the code relies on in a table, in CloudFormation's names, which
@@ -53,7 +52,7 @@ func asTable(t *testing.T, definition any) table {
 
 func TestTheTablesAreThoseThatTheCodeExpects(t *testing.T) {
 	deployed := read(t, "../template.yaml").of("AWS::DynamoDB::Table")
-	expected := dynamo.Definitions(tables.Names{Grants: "${Name}", Accounts: "${Name}-accounts", States: "${Name}-state"})
+	expected := store.Definitions(store.Names{Grants: "${Name}", Accounts: "${Name}-accounts", States: "${Name}-state"})
 	if len(deployed) != len(expected) {
 		t.Errorf("%d tables, want %d", len(deployed), len(expected))
 	}
@@ -62,8 +61,8 @@ func TestTheTablesAreThoseThatTheCodeExpects(t *testing.T) {
 			t.Errorf("%s: -code +template\n%s", id, diff)
 		}
 	}
-	if got := at(deployed["StateTable"].Properties, "TimeToLiveSpecification", "AttributeName"); got != tables.AttrExpiry {
-		t.Errorf("the journal expires by %v, want %s", got, tables.AttrExpiry)
+	if got := at(deployed["StateTable"].Properties, "TimeToLiveSpecification", "AttributeName"); got != store.AttrExpiry {
+		t.Errorf("the journal expires by %v, want %s", got, store.AttrExpiry)
 	}
 }
 
@@ -88,7 +87,7 @@ func TestMakeDeployPutsTheSentinelThatTheCodeLooksFor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(tables.PlainMap(tables.Sentinel()), tables.PlainMap(item)); diff != "" {
+	if diff := cmp.Diff(store.PlainMap(store.Sentinel()), store.PlainMap(item)); diff != "" {
 		t.Errorf("-code +sentinel.json\n%s", diff)
 	}
 }

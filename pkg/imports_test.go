@@ -30,16 +30,15 @@ var arrows = map[string][]string{
 	"pkg/reconcile/simulation": {}, // all of it is in its tests
 
 	// Adapters implement what their consumers declare.
-	"pkg/tables":        {"pkg/reconcile", "pkg/plan", "pkg/directory", "pkg/grant"},
-	"pkg/dynamo":        {"pkg/tables", "pkg/reconcile", "pkg/plan", "pkg/directory", "pkg/grant"},
-	"pkg/memory":        {"pkg/tables", "pkg/reconcile", "pkg/dirsync", "pkg/plan", "pkg/directory", "pkg/grant"},
-	"pkg/tabletest":     {"pkg/tables", "pkg/reconcile", "pkg/plan", "pkg/directory", "pkg/grant"},
-	"pkg/noticetest":    {"pkg/plan"},
-	"pkg/eventtest":     {},
-	"pkg/agentcore":     {"pkg/reconcile", "pkg/plan", "pkg/grant", "pkg/policy"},
-	"pkg/organizations": {"pkg/dirsync", "pkg/directory", "pkg/grant"},
-	"pkg/bus":           {"pkg/event", "pkg/reconcile", "pkg/handler", "pkg/plan", "pkg/grant"},
-	"pkg/mcpclient":     {},
+	"pkg/store":           {"pkg/reconcile", "pkg/plan", "pkg/directory", "pkg/grant"},
+	"pkg/store/memory":    {"pkg/store", "pkg/reconcile", "pkg/dirsync", "pkg/plan", "pkg/directory", "pkg/grant"},
+	"pkg/store/storetest": {"pkg/store", "pkg/reconcile", "pkg/plan", "pkg/directory", "pkg/grant"},
+	"pkg/noticetest":      {"pkg/plan"},
+	"pkg/eventtest":       {},
+	"pkg/agentcore":       {"pkg/reconcile", "pkg/plan", "pkg/grant", "pkg/policy"},
+	"pkg/organizations":   {"pkg/dirsync", "pkg/directory", "pkg/grant"},
+	"pkg/bus":             {"pkg/event", "pkg/reconcile", "pkg/handler", "pkg/plan", "pkg/grant"},
+	"pkg/mcpclient":       {},
 
 	// The stand-in must not agree with the product by sharing its code.
 	"pkg/sandbox/": {"pkg/policy", "pkg/sandbox/"},
@@ -155,7 +154,7 @@ func impure(path string) bool {
 func TestTheProductLinksNothingOfTheStandIn(t *testing.T) {
 	for _, path := range goList(t, "-deps", "./functions/...", "./cmd/gateway-grants") {
 		ours := strings.TrimPrefix(path, module)
-		if within("pkg/sandbox/", ours) || slices.Contains([]string{"pkg/memory", "pkg/tabletest", "pkg/noticetest", "pkg/eventtest", "pkg/policy/simulate"}, ours) {
+		if within("pkg/sandbox/", ours) || slices.Contains([]string{"pkg/store/memory", "pkg/store/storetest", "pkg/noticetest", "pkg/eventtest", "pkg/policy/simulate"}, ours) {
 			t.Errorf("the product links %s", ours)
 		}
 	}

@@ -9,7 +9,7 @@ import (
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 	"github.com/gateway-grants/gateway-grants/pkg/settings"
-	"github.com/gateway-grants/gateway-grants/pkg/tables"
+	"github.com/gateway-grants/gateway-grants/pkg/store"
 )
 
 // grantFlags are the attributes of a row as flags say them.
@@ -162,7 +162,7 @@ func faulty(fault *grant.Error) error {
 func put(ctx context.Context, table grantsTable, row grant.Row, attributes grant.Attributes, flags grantFlags) (bool, error) {
 	if !flags.replace {
 		err := table.Put(ctx, attributes, true)
-		if grant.CodeOf(err) != tables.CodeGrantExists {
+		if grant.CodeOf(err) != store.CodeGrantExists {
 			return err == nil, err
 		}
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
 	"github.com/gateway-grants/gateway-grants/pkg/settings"
-	"github.com/gateway-grants/gateway-grants/pkg/tables"
+	"github.com/gateway-grants/gateway-grants/pkg/store"
 )
 
 // listed is a world with one row of every kind, judged on gatewayARN where the
@@ -187,7 +187,7 @@ func TestAFailedReconcileIsToldWithTheGrants(t *testing.T) {
 type failingGrants struct{ grantsTable }
 
 func (failingGrants) All(context.Context) ([]grant.Row, error) {
-	return nil, tables.NoSentinel("gateway-grants")
+	return nil, store.NoSentinel("gateway-grants")
 }
 
 // failingStates is a table that cannot be read.

@@ -13,7 +13,7 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
 	"github.com/gateway-grants/gateway-grants/pkg/policy"
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
-	"github.com/gateway-grants/gateway-grants/pkg/tables"
+	"github.com/gateway-grants/gateway-grants/pkg/store"
 )
 
 func (p *program) releaseCommand() *cobra.Command {
@@ -80,7 +80,7 @@ func (r *releasing) run(ctx context.Context, d deployment) error {
 	r.gateways, r.installation, r.texts = gateways, d.limits.Installation, []releasedText{}
 	if !r.keep && !r.dryRun {
 		// With the grants proved no more, no reconcile decides anything.
-		sentinel := tables.SentinelKey()
+		sentinel := store.SentinelKey()
 		if _, err := r.open(s.config, r.settings.tables).grants.Delete(ctx, grant.Key{Gateway: sentinel.Partition, ID: sentinel.Sort}); err != nil {
 			return fmt.Errorf("stop the product before its statements go: %w", err)
 		}

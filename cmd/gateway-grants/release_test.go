@@ -9,7 +9,7 @@ import (
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
-	"github.com/gateway-grants/gateway-grants/pkg/tables"
+	"github.com/gateway-grants/gateway-grants/pkg/store"
 )
 
 // withForeign puts a statement of somebody else's in front of ours.
@@ -74,7 +74,7 @@ func TestWhatWasReleasedIsNotPutBackUntilItIsDeployedAgain(t *testing.T) {
 	if got := w.run("reconcile"); got.code == exitDone || w.policyText(config.GatewayARN) != "" {
 		t.Errorf("reconciled: exit %d\n%s\npolicy %s", got.code, got.out, w.policyText(config.GatewayARN))
 	}
-	if _, err := w.grants.All(t.Context()); grant.CodeOf(err) != tables.CodeNoSentinel {
+	if _, err := w.grants.All(t.Context()); grant.CodeOf(err) != store.CodeNoSentinel {
 		t.Errorf("grants: %v", err)
 	}
 	w.must(w.grants.PutSentinel(t.Context())) // as make deploy does

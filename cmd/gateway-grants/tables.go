@@ -9,10 +9,10 @@ import (
 
 	"github.com/gateway-grants/gateway-grants/pkg/bus"
 	"github.com/gateway-grants/gateway-grants/pkg/directory"
-	"github.com/gateway-grants/gateway-grants/pkg/dynamo"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
 	"github.com/gateway-grants/gateway-grants/pkg/settings"
+	"github.com/gateway-grants/gateway-grants/pkg/store"
 )
 
 // grantsTable is the grants table as an admin uses it.
@@ -54,9 +54,9 @@ type openNotices func(config aws.Config, bus string) reconcile.Notices
 func openDynamo(config aws.Config, names settings.Tables) opened {
 	client := dynamodb.NewFromConfig(config)
 	return opened{
-		grants:    dynamo.NewGrants(client, names.Grants),
-		states:    dynamo.NewStates(client, names.States),
-		directory: dynamo.NewAccounts(client, names.Accounts),
+		grants:    store.NewGrants(client, names.Grants),
+		states:    store.NewStates(client, names.States),
+		directory: store.NewAccounts(client, names.Accounts),
 	}
 }
 

@@ -9,10 +9,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 
-	"github.com/gateway-grants/gateway-grants/pkg/dynamo"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/cloud/cloudtest"
-	"github.com/gateway-grants/gateway-grants/pkg/tables"
+	"github.com/gateway-grants/gateway-grants/pkg/store"
 )
 
 // The program as it is, with its own adapters: the tables and the bus in moto,
@@ -31,9 +30,9 @@ func TestTheProgramKeepsItsGrantsInDynamoDB(t *testing.T) {
 	p.settings.profile = "account-a"
 	s, err := p.session(t.Context())
 	w.must(err)
-	client, names := dynamodb.NewFromConfig(s.config), tables.DefaultNames()
-	w.must(dynamo.Create(t.Context(), client, names))
-	w.must(dynamo.NewGrants(client, names.Grants).PutSentinel(t.Context()))
+	client, names := dynamodb.NewFromConfig(s.config), store.DefaultNames()
+	w.must(store.Create(t.Context(), client, names))
+	w.must(store.NewGrants(client, names.Grants).PutSentinel(t.Context()))
 	_, err = eventbridge.NewFromConfig(s.config).CreateEventBus(t.Context(), &eventbridge.CreateEventBusInput{Name: aws.String("gateway-grants")})
 	w.must(err)
 

@@ -20,7 +20,6 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/agentcore"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 	"github.com/gateway-grants/gateway-grants/pkg/handler"
-	"github.com/gateway-grants/gateway-grants/pkg/memory"
 	"github.com/gateway-grants/gateway-grants/pkg/noticetest"
 	"github.com/gateway-grants/gateway-grants/pkg/policy"
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
@@ -31,6 +30,7 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/model"
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/sigv4"
 	"github.com/gateway-grants/gateway-grants/pkg/settings"
+	"github.com/gateway-grants/gateway-grants/pkg/store/memory"
 )
 
 const (

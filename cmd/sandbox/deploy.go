@@ -14,9 +14,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
-	"github.com/gateway-grants/gateway-grants/pkg/dynamo"
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/cloud"
-	"github.com/gateway-grants/gateway-grants/pkg/tables"
+	"github.com/gateway-grants/gateway-grants/pkg/store"
 )
 
 const (
@@ -58,7 +57,7 @@ func deployProduct(ctx context.Context, moto *cloud.Moto, template, executables 
 		return err
 	}
 	// As whoever deploys does: no function may write the table.
-	grants := dynamo.NewGrants(dynamodb.NewFromConfig(moto.Config(accountA, region)), tables.DefaultNames().Grants)
+	grants := store.NewGrants(dynamodb.NewFromConfig(moto.Config(accountA, region)), store.DefaultNames().Grants)
 	if err := grants.PutSentinel(ctx); err != nil {
 		return fmt.Errorf("putting the sentinel row: %w", err)
 	}

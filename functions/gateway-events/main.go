@@ -9,9 +9,9 @@ import (
 	"github.com/gateway-grants/gateway-grants/functions/internal/boot"
 	"github.com/gateway-grants/gateway-grants/pkg/agentcore"
 	"github.com/gateway-grants/gateway-grants/pkg/bus"
-	"github.com/gateway-grants/gateway-grants/pkg/dynamo"
 	"github.com/gateway-grants/gateway-grants/pkg/handler"
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
+	"github.com/gateway-grants/gateway-grants/pkg/store"
 )
 
 func main() { boot.Run(compose) }
@@ -22,9 +22,9 @@ func compose(f boot.Function) any {
 	events := &handler.GatewayEvents{
 		Reconciler: reconcile.New(reconcile.Dependencies{
 			Gateways:  agentcore.New(f.AWS, agentcore.Deployment(f.Reach())),
-			Grants:    dynamo.NewGrants(client, tables.Grants),
-			Directory: dynamo.NewAccounts(client, tables.Accounts),
-			States:    dynamo.NewStates(client, tables.States),
+			Grants:    store.NewGrants(client, tables.Grants),
+			Directory: store.NewAccounts(client, tables.Accounts),
+			States:    store.NewStates(client, tables.States),
 			Notices:   bus.New(eventbridge.NewFromConfig(f.AWS), f.Bus(), bus.Wait),
 			Now:       f.Now, Log: f.Log,
 		}, limits),

@@ -16,9 +16,9 @@ import (
 	"github.com/gateway-grants/gateway-grants/functions/internal/boot"
 	"github.com/gateway-grants/gateway-grants/pkg/bus"
 	"github.com/gateway-grants/gateway-grants/pkg/dirsync"
-	"github.com/gateway-grants/gateway-grants/pkg/dynamo"
 	"github.com/gateway-grants/gateway-grants/pkg/handler"
 	"github.com/gateway-grants/gateway-grants/pkg/organizations"
+	"github.com/gateway-grants/gateway-grants/pkg/store"
 )
 
 func main() { boot.Run(compose) }
@@ -31,11 +31,11 @@ func compose(f boot.Function) any {
 			s.Retryables = append([]retry.IsErrorRetryable{retry.IsErrorRetryableFunc(notThrottled)}, s.Retryables...)
 		})
 	})
-	tables, store := f.Tables(), dynamodb.NewFromConfig(f.AWS)
+	tables, dynamoDB := f.Tables(), dynamodb.NewFromConfig(f.AWS)
 	organization := &handler.Organization{
 		Directory: dirsync.New(
 			organizations.New(client, organizations.SystemClock()),
-			dynamo.NewAccounts(store, tables.Accounts), dynamo.NewGrants(store, tables.Grants), f.Now,
+			store.NewAccounts(dynamoDB, tables.Accounts), store.NewGrants(dynamoDB, tables.Grants), f.Now,
 		),
 		Notices: bus.New(eventbridge.NewFromConfig(f.AWS), f.Bus(), bus.Wait),
 		Now:     f.Now, Log: f.Log, Metrics: f.Metrics,

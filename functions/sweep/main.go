@@ -9,15 +9,15 @@ import (
 	"github.com/gateway-grants/gateway-grants/functions/internal/boot"
 	"github.com/gateway-grants/gateway-grants/pkg/agentcore"
 	"github.com/gateway-grants/gateway-grants/pkg/bus"
-	"github.com/gateway-grants/gateway-grants/pkg/dynamo"
 	"github.com/gateway-grants/gateway-grants/pkg/handler"
+	"github.com/gateway-grants/gateway-grants/pkg/store"
 )
 
 func main() { boot.Run(compose) }
 
 func compose(f boot.Function) any {
 	sweep := &handler.Sweep{
-		States:   dynamo.NewStates(dynamodb.NewFromConfig(f.AWS), f.Tables().States),
+		States:   store.NewStates(dynamodb.NewFromConfig(f.AWS), f.Tables().States),
 		Gateways: agentcore.New(f.AWS, agentcore.Deployment(f.Reach())),
 		Requests: bus.New(eventbridge.NewFromConfig(f.AWS), f.Bus(), bus.Wait),
 		Minutes:  f.SweepMinutes(),

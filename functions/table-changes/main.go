@@ -9,9 +9,9 @@ import (
 	"github.com/gateway-grants/gateway-grants/functions/internal/boot"
 	"github.com/gateway-grants/gateway-grants/pkg/agentcore"
 	"github.com/gateway-grants/gateway-grants/pkg/bus"
-	"github.com/gateway-grants/gateway-grants/pkg/dynamo"
 	"github.com/gateway-grants/gateway-grants/pkg/handler"
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
+	"github.com/gateway-grants/gateway-grants/pkg/store"
 )
 
 func main() { boot.Run(compose) }
@@ -20,12 +20,12 @@ func compose(f boot.Function) any {
 	tables, limits := f.Tables(), f.Limits()
 	client := dynamodb.NewFromConfig(f.AWS)
 	gateways := agentcore.New(f.AWS, agentcore.Deployment(f.Reach()))
-	grants := dynamo.NewGrants(client, tables.Grants)
+	grants := store.NewGrants(client, tables.Grants)
 	events := bus.New(eventbridge.NewFromConfig(f.AWS), f.Bus(), bus.Wait)
 	changes := &handler.TableChanges{
 		Reconciler: reconcile.New(reconcile.Dependencies{
 			Gateways: gateways, Grants: grants,
-			Directory: dynamo.NewAccounts(client, tables.Accounts), States: dynamo.NewStates(client, tables.States),
+			Directory: store.NewAccounts(client, tables.Accounts), States: store.NewStates(client, tables.States),
 			Notices: events, Now: f.Now, Log: f.Log,
 		}, limits),
 		Grants: grants, Requests: events,

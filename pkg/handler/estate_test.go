@@ -23,7 +23,6 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/event"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 	"github.com/gateway-grants/gateway-grants/pkg/handler"
-	"github.com/gateway-grants/gateway-grants/pkg/memory"
 	"github.com/gateway-grants/gateway-grants/pkg/noticetest"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
 	"github.com/gateway-grants/gateway-grants/pkg/policy"
@@ -33,6 +32,7 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/iam"
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/model"
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/sigv4"
+	"github.com/gateway-grants/gateway-grants/pkg/store/memory"
 )
 
 // estate is the whole product on the stand-in: real handlers, reconciler and SDK,

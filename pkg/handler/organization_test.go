@@ -15,8 +15,8 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/dirsync"
 	"github.com/gateway-grants/gateway-grants/pkg/eventtest"
 	"github.com/gateway-grants/gateway-grants/pkg/handler"
-	"github.com/gateway-grants/gateway-grants/pkg/memory"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
+	"github.com/gateway-grants/gateway-grants/pkg/store/memory"
 )
 
 func TestOnlyTheManagementAccountIsHeard(t *testing.T) {

@@ -15,8 +15,8 @@ import (
 
 	"github.com/gateway-grants/gateway-grants/pkg/dirsync"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
-	"github.com/gateway-grants/gateway-grants/pkg/memory"
 	"github.com/gateway-grants/gateway-grants/pkg/organizations"
+	"github.com/gateway-grants/gateway-grants/pkg/store/memory"
 )
 
 // large is an organization of many accounts in 2,000 units, five deep, that

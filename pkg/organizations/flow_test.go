@@ -21,11 +21,11 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/event"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 	"github.com/gateway-grants/gateway-grants/pkg/handler"
-	"github.com/gateway-grants/gateway-grants/pkg/memory"
 	"github.com/gateway-grants/gateway-grants/pkg/organizations"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/cloud/cloudtest"
+	"github.com/gateway-grants/gateway-grants/pkg/store/memory"
 )
 
 // flow is an organization on moto, the directory, and what reads its stream.

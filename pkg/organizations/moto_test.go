@@ -13,9 +13,9 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/directory"
 	"github.com/gateway-grants/gateway-grants/pkg/dirsync"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
-	"github.com/gateway-grants/gateway-grants/pkg/memory"
 	"github.com/gateway-grants/gateway-grants/pkg/organizations"
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/cloud/cloudtest"
+	"github.com/gateway-grants/gateway-grants/pkg/store/memory"
 )
 
 // moto says no paths, so this also shows that parents lead to the same place.

@@ -12,12 +12,12 @@ import (
 
 	"github.com/gateway-grants/gateway-grants/pkg/event"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
-	"github.com/gateway-grants/gateway-grants/pkg/memory"
 	"github.com/gateway-grants/gateway-grants/pkg/noticetest"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
 	"github.com/gateway-grants/gateway-grants/pkg/policy"
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/model"
+	"github.com/gateway-grants/gateway-grants/pkg/store/memory"
 )
 
 var owner = model.Caller{Account: "111122223333"}

@@ -18,7 +18,6 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/agentcore"
 	"github.com/gateway-grants/gateway-grants/pkg/dirsync"
 	"github.com/gateway-grants/gateway-grants/pkg/handler"
-	"github.com/gateway-grants/gateway-grants/pkg/memory"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
 	"github.com/gateway-grants/gateway-grants/pkg/policy"
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
@@ -29,6 +28,7 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/lambda"
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/model"
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/sigv4"
+	"github.com/gateway-grants/gateway-grants/pkg/store/memory"
 )
 
 // Who plays: account A provides the tool and runs the product, account B uses

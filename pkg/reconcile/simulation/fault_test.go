@@ -5,7 +5,7 @@ import (
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
-	"github.com/gateway-grants/gateway-grants/pkg/tables"
+	"github.com/gateway-grants/gateway-grants/pkg/store"
 )
 
 // fault is what goes wrong with a call.
@@ -50,7 +50,7 @@ func (f fault) failure(op string) error {
 }
 
 func tableFailure(op string) error {
-	return &grant.Error{Code: tables.CodeWriteFailed, Op: op, Hint: "simulated"}
+	return &grant.Error{Code: store.CodeWriteFailed, Op: op, Hint: "simulated"}
 }
 
 // A write that AWS takes its time with is over soon after.

@@ -11,7 +11,7 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
-	"github.com/gateway-grants/gateway-grants/pkg/tables"
+	"github.com/gateway-grants/gateway-grants/pkg/store"
 )
 
 // rowsAs alters what a read of the grants answers.
@@ -46,7 +46,7 @@ func partialRead(n *run, d *reconcile.Dependencies, _ *plan.Limits) {
 
 func sentinelIgnored(_ *run, d *reconcile.Dependencies, _ *plan.Limits) {
 	d.Grants = rowsAs{d.Grants, func(rows []grant.Row, err error) ([]grant.Row, error) {
-		if grant.CodeOf(err) == tables.CodeNoSentinel {
+		if grant.CodeOf(err) == store.CodeNoSentinel {
 			return nil, nil
 		}
 		return rows, err

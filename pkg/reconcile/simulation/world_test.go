@@ -8,10 +8,10 @@ import (
 	"time"
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
-	"github.com/gateway-grants/gateway-grants/pkg/memory"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
 	"github.com/gateway-grants/gateway-grants/pkg/policy"
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/model"
+	"github.com/gateway-grants/gateway-grants/pkg/store/memory"
 )
 
 var (

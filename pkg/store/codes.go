@@ -1,0 +1,42 @@
+package store
+
+import (
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
+)
+
+// Why a table could not be read or written, beyond the codes of package
+// reconcile.
+const (
+	CodeNoSentinel  grant.Code = "NoSentinel"  // what was read does not prove to be the grants table
+	CodeGrantExists grant.Code = "GrantExists" // a row with this key is there already
+	CodeBadRow      grant.Code = "BadRow"      // the row cannot be written as an item
+	CodeWriteFailed grant.Code = "WriteFailed" // something could not be recorded
+)
+
+// NoSentinel is the failure of a read that did not come upon the sentinel row.
+func NoSentinel(table string) error {
+	return &grant.Error{
+		Code: CodeNoSentinel,
+		Op:   "read table " + table,
+		Hint: "the row gateway * grant " + grant.SentinelID + " is missing, so this may not be the grants table and nothing is decided on it: check GRANTS_TABLE, or put the row back with `make deploy`",
+	}
+}
+
+// RecordedMeanwhile refuses to record on top of another version than was loaded.
+func RecordedMeanwhile(table, op string) error {
+	return &grant.Error{
+		Code: reconcile.CodeRecordedMeanwhile,
+		Op:   op + " in table " + table,
+		Hint: "somebody else recorded something about the gateway since it was read: read it again and decide anew",
+	}
+}
+
+// GrantExists refuses to write over a row that was to be new.
+func GrantExists(key grant.Key) error {
+	return &grant.Error{
+		Code: CodeGrantExists,
+		Op:   "put grant " + key.String(),
+		Hint: "there is such a row already: choose another id, or replace it knowingly",
+	}
+}

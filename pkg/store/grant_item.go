@@ -1,0 +1,72 @@
+package store
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
+)
+
+// GrantItem is a row as its item. It fails with CodeBadRow on a value that no
+// attribute can hold; whether the row makes sense is grant.Parse's to say.
+func GrantItem(attributes grant.Attributes) (Item, error) {
+	item, err := FromPlainMap(attributes)
+	if err != nil {
+		return nil, &grant.Error{Code: CodeBadRow, Op: "write a grant as an item", Hint: "write text, lists of text and maps", Err: err}
+	}
+	return item, nil
+}
+
+// SentinelKey is the key of the row that proves a read.
+func SentinelKey() Key { return Key{Partition: grant.EveryGateway, Sort: grant.SentinelID} }
+
+// Sentinel is the row that proves a read, with a word to whoever comes upon it.
+func Sentinel() Item {
+	item := GrantsLayout.Item(SentinelKey())
+	item[grant.AttrReason] = S("Proves that a read reached the grants table. Without this row every gateway keeps the policy that it has.")
+	return item
+}
+
+// Rows reads items of the grants table, sorted by key. The sentinel is no row; any
+// other whose id begins with "#" is one, and Invalid, so that its author can see
+// why it lets nobody in. It fails with CodeNoSentinel where the sentinel is not
+// among them.
+func Rows(table string, items []Item) ([]grant.Row, error) {
+	rows := make([]grant.Row, 0, len(items))
+	proven := false
+	for _, item := range items {
+		key := GrantsLayout.Of(item)
+		if key == SentinelKey() {
+			proven = true
+			continue
+		}
+		rows = append(rows, grant.Parse(PlainMap(item)))
+	}
+	if !proven {
+		return nil, NoSentinel(table)
+	}
+	slices.SortFunc(rows, func(a, b grant.Row) int {
+		return cmp.Or(strings.Compare(a.Gateway, b.Gateway), strings.Compare(a.ID, b.ID))
+	})
+	return rows, nil
+}
+
+// partitions are those in which an account may have been written as a root ARN.
+var partitions = []string{"aws", "aws-cn", "aws-us-gov"}
+
+// Forms lists the texts in which an admin may have written the principal: an
+// account by its id or its root's ARN, everything else in one way.
+func Forms(principal grant.Principal) []string {
+	if principal.Kind() != grant.KindAccount {
+		return []string{principal.String()}
+	}
+	forms := []string{principal.Account()}
+	if partition := principal.Partition(); partition != "" && !slices.Contains(partitions, partition) {
+		forms = append(forms, principal.ARN(partition))
+	}
+	for _, partition := range partitions {
+		forms = append(forms, "arn:"+partition+":iam::"+principal.Account()+":root")
+	}
+	return forms
+}

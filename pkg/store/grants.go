@@ -1,0 +1,125 @@
+package store
+
+import (
+	"context"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
+)
+
+// GrantsClient is what the grants table asks of DynamoDB. The functions of the
+// product may only Query and Scan.
+type GrantsClient interface {
+	dynamodb.QueryAPIClient
+	dynamodb.ScanAPIClient
+	PutItem(ctx context.Context, input *dynamodb.PutItemInput, options ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
+	DeleteItem(ctx context.Context, input *dynamodb.DeleteItemInput, options ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error)
+}
+
+// Grants is the grants table.
+type Grants struct {
+	client GrantsClient
+	table  string
+}
+
+var _ reconcile.Grants = (*Grants)(nil)
+
+// NewGrants is the grants table of that name.
+func NewGrants(client GrantsClient, table string) *Grants {
+	return &Grants{client: client, table: table}
+}
+
+// ForGateway is reconcile.Grants's. Rows are sorted by key. A table without the
+// sentinel row fails with CodeNoSentinel.
+func (g *Grants) ForGateway(ctx context.Context, gateway grant.Gateway) ([]grant.Row, error) {
+	var items []Item
+	for _, partition := range []string{gateway.ARN(), grant.EveryGateway} {
+		found, err := query(ctx, g.client, g.table, inPartition(grant.AttrGateway, partition))
+		if err != nil {
+			return nil, unread(g.table, "read the grants of "+gateway.ARN(), err)
+		}
+		items = append(items, found...)
+	}
+	return Rows(g.table, items)
+}
+
+// All reads every row, sorted by key, or fails as ForGateway does.
+func (g *Grants) All(ctx context.Context) ([]grant.Row, error) {
+	items, err := scan(ctx, g.client, &dynamodb.ScanInput{TableName: aws.String(g.table)})
+	if err != nil {
+		return nil, unread(g.table, "read every grant", err)
+	}
+	return Rows(g.table, items)
+}
+
+// Naming lists the gateway keys, sorted, of the rows whose principal is one of
+// those given, in whatever form it was written. It may miss what was written in
+// the last seconds.
+func (g *Grants) Naming(ctx context.Context, principals []grant.Principal) ([]string, error) {
+	var gateways []string
+	for _, principal := range principals {
+		for _, form := range Forms(principal) {
+			items, err := queryIndex(ctx, g.client, g.table, PrincipalIndex, inPartition(grant.AttrPrincipal, form))
+			if err != nil {
+				return nil, unread(g.table, "look up principal "+form, err)
+			}
+			for _, item := range items {
+				if key := GrantsLayout.Of(item); key != SentinelKey() {
+					gateways = append(gateways, key.Partition)
+				}
+			}
+		}
+	}
+	slices.Sort(gateways)
+	return slices.Compact(gateways), nil
+}
+
+// Put writes a row, as it is. Where onlyIfNew it fails with
+// CodeGrantExists rather than write over another.
+func (g *Grants) Put(ctx context.Context, attributes grant.Attributes, onlyIfNew bool) error {
+	item, err := GrantItem(attributes)
+	if err != nil {
+		return err
+	}
+	return g.put(ctx, item, onlyIfNew)
+}
+
+// PutSentinel writes the row that proves a read.
+func (g *Grants) PutSentinel(ctx context.Context) error {
+	return g.put(ctx, Sentinel(), false)
+}
+
+func (g *Grants) put(ctx context.Context, item Item, onlyIfNew bool) error {
+	input := &dynamodb.PutItemInput{TableName: aws.String(g.table), Item: item}
+	if onlyIfNew {
+		input.ConditionExpression = aws.String("attribute_not_exists(#id)")
+		input.ExpressionAttributeNames = map[string]string{"#id": grant.AttrGrant}
+	}
+	key := GrantsLayout.Of(item)
+	at := grant.Key{Gateway: key.Partition, ID: key.Sort}
+	switch _, err := g.client.PutItem(ctx, input); {
+	case refused(err):
+		return GrantExists(at)
+	case err != nil:
+		return unwritten(g.table, "put grant "+at.String(), err)
+	}
+	return nil
+}
+
+// Delete removes a row, and tells whether there was one.
+func (g *Grants) Delete(ctx context.Context, key grant.Key) (existed bool, err error) {
+	output, err := g.client.DeleteItem(ctx, &dynamodb.DeleteItemInput{
+		TableName:    aws.String(g.table),
+		Key:          GrantsLayout.Item(Key{Partition: key.Gateway, Sort: key.ID}),
+		ReturnValues: types.ReturnValueAllOld,
+	})
+	if err != nil {
+		return false, unwritten(g.table, "delete grant "+key.String(), err)
+	}
+	return len(output.Attributes) > 0, nil
+}
