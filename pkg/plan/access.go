@@ -7,37 +7,35 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/policy"
 )
 
-// access is the smallest thing that our statements can say: who may call, from
+// Access is the smallest thing that our statements can say: who may call, from
 // where, until when. A policy of ours is a set of accesses; compile prints one
 // and decompile reads it back.
-type access struct {
-	who   string    // ARN of an account's root, a role, a user or a pattern of roles
-	named bool      // a role or user recognised by its ARN, not by its unique id
-	where narrowing // from where
-	until int64     // Unix seconds from which AWS itself refuses; 0 for never
+type Access struct {
+	Who    policy.IAMARN // an account's root, a role, a user or a pattern of roles
+	ByName bool          // a role or user recognised by its ARN, not by its unique id
+	Where  Narrowing     // from where
+	Until  int64         // Unix seconds from which AWS itself refuses; 0 for never
 }
 
 // lasting is the access without its end.
-func (a access) lasting() access {
-	a.until = 0
+func (a Access) lasting() Access {
+	a.Until = 0
 	return a
 }
 
 // principal is the ARN that Principal names for the access: the role or user
 // itself, or its account's root where it is told by name.
-func (a access) principal() string {
-	if !a.named {
-		return a.who
+func (a Access) principal() string {
+	if a.ByName {
+		return a.Who.Root().String()
 	}
-	parsed, _ := splitARN(a.who)
-	return parsed.root()
+	return a.Who.String()
 }
 
 // pinned tells whether IAM keeps the principal by its unique id, so that one of
 // the same name made later is another one.
-func (a access) pinned() bool {
-	parsed, _ := splitARN(a.who)
-	return !a.named && parsed.resource != "root"
+func (a Access) pinned() bool {
+	return !a.ByName && !a.Who.IsRoot()
 }
 
 // Condition elements of our statements.
@@ -58,7 +56,7 @@ const (
 )
 
 // conditions are the elements that the narrowing and the end ask for.
-func (a access) conditions() policy.Condition {
+func (a Access) conditions() policy.Condition {
 	c := policy.Condition{}
 	add := func(operator, key string, values ...string) {
 		if c[operator] == nil {
@@ -66,57 +64,37 @@ func (a access) conditions() policy.Condition {
 		}
 		c[operator][key] = values
 	}
-	if a.where.vpce != "" {
-		add(opString, keyVPCE, strings.Split(a.where.vpce, ",")...)
+	if a.Where.VPCE != "" {
+		add(opString, keyVPCE, strings.Split(a.Where.VPCE, ",")...)
 	}
-	if a.where.vpc != "" {
-		add(opString, keyVPC, strings.Split(a.where.vpc, ",")...)
+	if a.Where.VPC != "" {
+		add(opString, keyVPC, strings.Split(a.Where.VPC, ",")...)
 	}
-	if a.where.ip != "" {
-		add(opIP, keyIP, strings.Split(a.where.ip, ",")...)
+	if a.Where.IP != "" {
+		add(opIP, keyIP, strings.Split(a.Where.IP, ",")...)
 	}
-	if a.until != 0 {
-		add(opBefore, keyTime, instant(a.until))
+	if a.Until != 0 {
+		add(opBefore, keyTime, instant(a.Until))
 	}
 	return c
 }
 
 // describe says in words how far the access goes.
-func (a access) describe() string {
+func (a Access) describe() string {
 	var words []string
-	if a.named {
+	if a.ByName {
 		words = append(words, "by name")
 	}
-	if a.where.vpce != "" {
-		words = append(words, "through "+a.where.vpce)
+	if a.Where.VPCE != "" {
+		words = append(words, "through "+a.Where.VPCE)
 	}
-	if a.where.vpc != "" {
-		words = append(words, "from "+a.where.vpc)
+	if a.Where.VPC != "" {
+		words = append(words, "from "+a.Where.VPC)
 	}
-	if a.where.ip != "" {
-		words = append(words, "from "+a.where.ip)
+	if a.Where.IP != "" {
+		words = append(words, "from "+a.Where.IP)
 	}
 	return strings.Join(words, ", ")
 }
 
 func instant(unix int64) string { return time.Unix(unix, 0).UTC().Format(time.RFC3339) }
-
-// arn is the part of an IAM ARN that decisions look at.
-type arn struct{ partition, account, resource string }
-
-// splitARN takes arn:PARTITION:iam::ACCOUNT:RESOURCE apart.
-func splitARN(text string) (arn, bool) {
-	rest, isARN := strings.CutPrefix(text, "arn:")
-	partition, rest, _ := strings.Cut(rest, ":")
-	rest, isIAM := strings.CutPrefix(rest, "iam::")
-	account, resource, whole := strings.Cut(rest, ":")
-	if !isARN || !isIAM || !whole {
-		return arn{}, false
-	}
-	return arn{partition: partition, account: account, resource: resource}, true
-}
-
-func (a arn) String() string { return "arn:" + a.partition + ":iam::" + a.account + ":" + a.resource }
-
-// root is the ARN of the account that the principal lives in.
-func (a arn) root() string { return arn{a.partition, a.account, "root"}.String() }

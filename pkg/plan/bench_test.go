@@ -52,11 +52,11 @@ var benchSizes = []int{10, 100, 600, 1300}
 func BenchmarkCompileAndCompare(b *testing.B) {
 	for _, n := range benchSizes {
 		w, limits := benchWorld(b, n)
-		p, err := Make(w, limits)
+		p, d, err := makeWith(prove, w, limits)
 		if err != nil {
 			b.Fatal(err)
 		}
-		d, text := p.draft, p.Want.Bytes()
+		text := p.Want.Bytes()
 		accesses := slices.Collect(maps.Keys(d.admitted)) // in no order, as a plan has them
 		name := fmt.Sprintf("principals=%d", n)
 		b.Run(name+"/json", func(b *testing.B) {
@@ -78,7 +78,7 @@ func BenchmarkCompileAndCompare(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				want := observed.WithStatements(d.problem.compiler.compile(accesses)...)
+				want := observed.WithStatements(d.solver.compiler.compile(accesses)...)
 				if !policy.Equal(want, observed) {
 					b.Fatal("not the same policy")
 				}

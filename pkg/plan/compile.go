@@ -18,10 +18,10 @@ const Action = "bedrock-agentcore:InvokeGateway"
 // group is what the accesses of one statement have in common: one statement a
 // distinct set of conditions, because a policy holds only 100.
 type group struct {
-	where narrowing
-	until int64
-	named bool
-	role  string // where one role or pattern of many accounts is shared: "role/…"
+	Where  Narrowing
+	Until  int64
+	ByName bool
+	role   string // where one role or pattern of many accounts is shared: "role/…"
 }
 
 // shareFrom is from how many accounts on a role that they have in common gets a
@@ -30,23 +30,24 @@ type group struct {
 // ARNs of all kinds fit one statement, at about 60 bytes each.
 const shareFrom = 8
 
-// layout says which roles share a statement. It is settled once for all that a
+// Layout says which roles share a statement. It is settled once for all that a
 // plan may admit, so that what is left out in the end moves nothing else.
-type layout map[sharing]bool
+type Layout map[SharedRole]bool
 
-type sharing struct {
-	where narrowing
-	role  string // "role/…", as in the ARN
+// SharedRole is a role, or a pattern of roles, that many accounts have in common.
+type SharedRole struct {
+	Where Narrowing
+	Role  string // "role/…", as in the ARN
 }
 
-func layoutOf(accesses map[access]int64) layout {
-	count := make(map[sharing]int)
+func layoutOf(accesses map[Access]int64) Layout {
+	count := make(map[SharedRole]int)
 	for a := range accesses {
-		if a.named {
-			count[sharing{a.where, roleOf(a)}]++
+		if a.ByName {
+			count[SharedRole{a.Where, a.Who.Resource}]++
 		}
 	}
-	l := make(layout)
+	l := make(Layout)
 	for s, accounts := range count {
 		if accounts >= shareFrom {
 			l[s] = true
@@ -55,17 +56,12 @@ func layoutOf(accesses map[access]int64) layout {
 	return l
 }
 
-func roleOf(a access) string {
-	parsed, _ := splitARN(a.who)
-	return parsed.resource
-}
-
 // group is the statement that the access belongs to.
-func (l layout) group(a access) group {
-	g := group{where: a.where, until: a.until, named: a.named}
-	if a.named {
-		if s := (sharing{a.where, roleOf(a)}); l[s] {
-			g.role = s.role
+func (l Layout) group(a Access) group {
+	g := group{Where: a.Where, Until: a.Until, ByName: a.ByName}
+	if a.ByName {
+		if s := (SharedRole{a.Where, a.Who.Resource}); l[s] {
+			g.role = s.Role
 		}
 	}
 	return g
@@ -76,21 +72,19 @@ type compiler struct {
 	resource  string // the gateway's ARN
 	partition string
 	limits    Limits
-	layout    layout
-	short     bool               // write accounts as 12-digit ids, which means the same
-	kept      []policy.Statement // not nil: no layout has room, and these stay as they stand
+	Encoding
 }
 
 // compile prints a set of accesses, the same set always as the same statements.
-func (c compiler) compile(accesses []access) []policy.Statement {
-	if c.kept != nil {
+func (c compiler) compile(accesses []Access) []policy.Statement {
+	if c.Kept != nil {
 		return c.shorten(accesses)
 	}
 	groups := make(map[group]*members)
 	var last group
 	var in *members
 	for _, a := range accesses {
-		g := c.layout.group(a)
+		g := c.Layout.group(a)
 		if in == nil || g != last { // most accesses belong to one group
 			if in = groups[g]; in == nil {
 				in = &members{}
@@ -99,7 +93,7 @@ func (c compiler) compile(accesses []access) []policy.Statement {
 			last = g
 		}
 		in.principals = append(in.principals, c.principal(a))
-		if g.named {
+		if g.ByName {
 			in.names = append(in.names, c.name(g, a))
 		}
 	}
@@ -115,8 +109,8 @@ func (c compiler) compile(accesses []access) []policy.Statement {
 type members struct{ principals, names []string }
 
 func (c compiler) statement(g group, in members) policy.Statement {
-	condition := access{where: g.where, until: g.until}.conditions()
-	if g.named {
+	condition := Access{Where: g.Where, Until: g.Until}.conditions()
+	if g.ByName {
 		condition[opARN] = map[string][]string{keyPrincipal: sortedSet(in.names)}
 	}
 	if len(condition) == 0 {
@@ -138,22 +132,19 @@ func sortedSet(values []string) []string {
 }
 
 // principal is how Principal names the access's principal.
-func (c compiler) principal(a access) string {
-	principal := a.principal()
-	if c.short {
-		if parsed, _ := splitARN(principal); parsed.resource == "root" {
-			return parsed.account
-		}
+func (c compiler) principal(a Access) string {
+	if c.Short && (a.ByName || a.Who.IsRoot()) {
+		return a.Who.Account
 	}
-	return principal
+	return a.principal()
 }
 
 // name is what the access puts into the condition on aws:PrincipalArn.
-func (c compiler) name(g group, a access) string {
+func (c compiler) name(g group, a Access) string {
 	if g.role != "" {
-		return arn{c.partition, "*", g.role}.String()
+		return policy.IAMARN{Partition: c.partition, Account: "*", Resource: g.role}.String()
 	}
-	return a.who
+	return a.Who.String()
 }
 
 // sid names a statement of ours by what its conditions say, so that the same
@@ -161,8 +152,8 @@ func (c compiler) name(g group, a access) string {
 // alphanumeric, as IAM asks of identity policies:
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_sid.html
 func (c compiler) sid(g group) string {
-	condition := access{where: g.where, until: g.until}.conditions()
-	parts := []string{g.role, map[bool]string{true: "named"}[g.named]}
+	condition := Access{Where: g.Where, Until: g.Until}.conditions()
+	parts := []string{g.role, map[bool]string{true: "named"}[g.ByName]}
 	for _, operator := range slices.Sorted(maps.Keys(condition)) {
 		for _, key := range slices.Sorted(maps.Keys(condition[operator])) {
 			parts = append(parts, operator, key, strings.Join(condition[operator][key], ","))

@@ -48,7 +48,7 @@ func (p *Plan) repeats(recorded GatewayState) bool {
 // Overwriter says who most likely keeps changing our statements, by what the plan
 // would put right.
 func (p Plan) Overwriter() string {
-	id := p.draft.problem.compiler.limits.Installation
+	id := p.Problem.Limits.Installation
 	if p.Revokes() {
 		return "another deployment with the same installation id, " + id + ", or an automation that writes statements under its name"
 	}
@@ -56,11 +56,11 @@ func (p Plan) Overwriter() string {
 }
 
 // putOff leaves the write for later. What stands is still told as admitted, the rest not.
-func (p *Plan) putOff(until time.Time, standing map[access]bool) {
-	v := &p.draft.verdict
+func (p *Plan) putOff(until time.Time, standing map[Access]bool, d *draft) {
+	v := &d.verdict
 	v.contested = until
 	v.admitted = maps.Clone(v.admitted)
-	maps.DeleteFunc(v.admitted, func(a access, _ bool) bool { return !standing[a] })
+	maps.DeleteFunc(v.admitted, func(a Access, _ bool) bool { return !standing[a] })
 	p.Write = false
 	p.Blocked = &grant.Error{
 		Code: grant.CodeContested, Op: "put the resource policy",
@@ -70,5 +70,5 @@ func (p *Plan) putOff(until time.Time, standing map[access]bool) {
 	if p.Due.IsZero() || until.Before(p.Due) {
 		p.Due = until
 	}
-	p.Changes = changes(p.draft.claims, standing, *v, p.draft.said)
+	p.Changes = changes(d.claims, standing, *v, d.observed)
 }

@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -9,11 +8,11 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/policy"
 )
 
-// reading is what statements of ours were found to say.
-type reading struct {
-	accesses   map[access]bool
+// observation is what statements of ours were found to say.
+type observation struct {
+	accesses   map[Access]bool
 	principals map[string]bool // ARNs in Principal, accounts as their roots
-	shared     layout          // roles that many accounts share a statement for
+	shared     Layout          // roles that many accounts share a statement for
 	leftovers  []string        // unique ids that deleted roles and users left behind
 	statements []ownStatement
 	strange    []policy.Statement
@@ -22,7 +21,7 @@ type reading struct {
 // ownStatement is a statement of ours, understood.
 type ownStatement struct {
 	statement policy.Statement
-	template  access   // from where, until when
+	template  Access   // from where, until when
 	names     []string // what it compares the caller's ARN with; nil for nothing
 	entries   []entry
 }
@@ -31,14 +30,14 @@ type ownStatement struct {
 // id of a deleted role or user lets in no one.
 type entry struct {
 	written  string
-	accesses []access
+	accesses []Access
 }
 
 // decompile reads statements of ours back into the accesses they mean. What it
 // cannot read, somebody else has put under our name: those statements are
 // strange.
-func decompile(statements []policy.Statement, gateway, partition string) reading {
-	r := reading{accesses: make(map[access]bool), principals: make(map[string]bool), shared: make(layout)}
+func decompile(statements []policy.Statement, gateway, partition string) observation {
+	r := observation{accesses: make(map[Access]bool), principals: make(map[string]bool), shared: make(Layout)}
 	for _, s := range statements {
 		own, ok := r.statement(s, gateway, partition)
 		if !ok {
@@ -55,14 +54,6 @@ func decompile(statements []policy.Statement, gateway, partition string) reading
 	return r
 }
 
-// AWS shows the unique id of a principal that was deleted since.
-// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids
-var uniqueID = regexp.MustCompile(`^A[A-Z0-9]{3}[A-Z0-9]{12,124}$`)
-
-// IsUniqueID tells whether a principal is written as what a deleted role or user
-// left behind.
-func IsUniqueID(principal string) bool { return uniqueID.MatchString(principal) }
-
 // formed tells whether a statement has the form of ours, conditions aside.
 func formed(s policy.Statement, gateway string) bool {
 	return s.Effect == policy.Allow && s.NotPrincipal == nil && s.NotAction == nil && s.NotResource == nil &&
@@ -76,7 +67,7 @@ func onlyAWS(who *policy.Principals) bool {
 		len(who.Service)+len(who.Federated)+len(who.CanonicalUser)+len(who.Other) == 0
 }
 
-func (r *reading) statement(s policy.Statement, gateway, partition string) (ownStatement, bool) {
+func (r *observation) statement(s policy.Statement, gateway, partition string) (ownStatement, bool) {
 	if !formed(s, gateway) {
 		return ownStatement{}, false
 	}
@@ -85,23 +76,23 @@ func (r *reading) statement(s policy.Statement, gateway, partition string) (ownS
 		return ownStatement{}, false
 	}
 	for _, name := range names {
-		if parsed, _ := splitARN(name); parsed.account == "*" {
-			r.shared[sharing{template.where, parsed.resource}] = true
+		if arn, _ := policy.ParseIAMARN(name); arn.Account == "*" {
+			r.shared[SharedRole{template.Where, arn.Resource}] = true
 		}
 	}
 	own := ownStatement{statement: s, template: template, names: names}
 	for _, written := range s.Principal.AWS {
-		if IsUniqueID(written) {
-			r.leftovers = append(r.leftovers, written)
-			own.entries = append(own.entries, entry{written: written})
-			continue
-		}
-		who, known := fullARN(written, partition)
+		who, known := policy.ParseAWSPrincipal(written, partition)
 		if !known {
 			return ownStatement{}, false
 		}
-		r.principals[who.String()] = true
-		accesses := own.letIn(who)
+		if who.UniqueID != "" {
+			r.leftovers = append(r.leftovers, who.UniqueID)
+			own.entries = append(own.entries, entry{written: written})
+			continue
+		}
+		r.principals[who.ARN.String()] = true
+		accesses := own.letIn(who.ARN)
 		if len(accesses) == 0 {
 			return ownStatement{}, false
 		}
@@ -111,46 +102,34 @@ func (r *reading) statement(s policy.Statement, gateway, partition string) (ownS
 }
 
 // letIn is what the statement means for one of its principals.
-func (s ownStatement) letIn(who arn) []access {
+func (s ownStatement) letIn(who policy.IAMARN) []Access {
 	a := s.template
 	if s.names == nil {
-		a.who = who.String()
-		return []access{a}
+		a.Who = who
+		return []Access{a}
 	}
-	var accesses []access
-	for _, name := range named(who, s.names) {
-		a.who, a.named = name, true
+	var accesses []Access
+	for _, name := range namesWithin(who, s.names) {
+		a.Who, a.ByName = name, true
 		accesses = append(accesses, a)
 	}
 	return accesses
 }
 
-// fullARN reads a principal as it may stand in a policy.
-func fullARN(written, partition string) (arn, bool) {
-	if isAccountID(written) {
-		return arn{partition, written, "root"}, true
-	}
-	return splitARN(written)
-}
-
-func isAccountID(text string) bool {
-	return len(text) == 12 && strings.Trim(text, "0123456789") == ""
-}
-
-// named lists the ARNs among names that callers from the root's account can
-// have: a condition on aws:PrincipalArn lets nobody in by itself.
-func named(root arn, names []string) []string {
-	if root.resource != "root" {
+// namesWithin lists the ARNs among names that callers from the root's account can
+// have: a condition on aws:PrincipalArn lets in no caller by itself.
+func namesWithin(root policy.IAMARN, names []string) []policy.IAMARN {
+	if !root.IsRoot() {
 		return nil
 	}
-	var within []string
+	var within []policy.IAMARN
 	for _, name := range names {
-		parsed, ok := splitARN(name)
-		if ok && parsed.account == "*" {
-			parsed.account = root.account
+		arn, ok := policy.ParseIAMARN(name)
+		if ok && arn.Account == "*" {
+			arn.Account = root.Account
 		}
-		if ok && parsed.account == root.account {
-			within = append(within, parsed.String())
+		if ok && arn.Account == root.Account {
+			within = append(within, arn)
 		}
 	}
 	return within
@@ -158,30 +137,30 @@ func named(root arn, names []string) []string {
 
 // readConditions reads what a statement of ours asks of a call. Names is nil
 // where the caller's ARN is not compared. IAM's operators and keys have no case.
-func readConditions(c policy.Condition) (template access, names []string, ok bool) {
+func readConditions(c policy.Condition) (template Access, names []string, ok bool) {
 	seen := make(map[string]bool)
 	for operator, keys := range c {
 		for key, values := range keys {
 			test := strings.ToLower(operator + " " + key)
 			if seen[test] || len(values) == 0 {
-				return access{}, nil, false
+				return Access{}, nil, false
 			}
 			seen[test] = true
 			switch test {
 			case testVPCE:
-				template.where.vpce = joined(values)
+				template.Where.VPCE = joined(values)
 			case testVPC:
-				template.where.vpc = joined(values)
+				template.Where.VPC = joined(values)
 			case testIP:
-				template.where.ip = joined(canonicalSources(values))
+				template.Where.IP = joined(canonicalSources(values))
 			case testPrincipal:
 				names = values
 			case testTime:
-				if template.until, ok = readInstant(values); !ok {
-					return access{}, nil, false
+				if template.Until, ok = readInstant(values); !ok {
+					return Access{}, nil, false
 				}
 			default:
-				return access{}, nil, false
+				return Access{}, nil, false
 			}
 		}
 	}

@@ -13,28 +13,28 @@ import (
 // has taken already. Ids come last where they count as root ARNs, because AWS
 // may then refuse what is written so. Where no way has room, our statements stay as
 // they stand, without what is no longer wanted.
-func (p problem) chooseEncoding(wanted map[access]int64, said reading) compiler {
+func (p solver) chooseEncoding(wanted map[Access]int64, owned observation) Encoding {
 	forms := []bool{false, true}
 	if p.compiler.limits.Accounting == SubmittedSize {
 		forms = forms[1:]
 	}
 	c, best := p.compiler, layoutOf(wanted)
-	for _, c.short = range forms {
-		for _, c.layout = range []layout{best, said.shared} {
-			if p.holds(c, wanted, said) {
-				return c
+	for _, c.Short = range forms {
+		for _, c.Layout = range []Layout{best, owned.shared} {
+			if p.holds(c, wanted, owned) {
+				return c.Encoding
 			}
 		}
 	}
-	c.kept = c.keep(said, wanted)
-	return c
+	c.Kept = c.keep(owned, wanted)
+	return c.Encoding
 }
 
 // holds tells whether there is room for the standing part of what is wanted, as the
 // compiler writes it.
-func (p problem) holds(c compiler, wanted map[access]int64, said reading) bool {
+func (p solver) holds(c compiler, wanted map[Access]int64, owned observation) bool {
 	f := p.newFitter(c)
-	for a := range said.accesses {
+	for a := range owned.accesses {
 		if _, still := wanted[a.lasting()]; still && !f.admit(a.lasting(), true) {
 			return false
 		}
@@ -44,17 +44,17 @@ func (p problem) holds(c compiler, wanted map[access]int64, said reading) bool {
 
 // keep is our statements as they stand, without what is no longer wanted. A
 // statement that would end access too early loses its end: the sweep ends it.
-func (c compiler) keep(said reading, wanted map[access]int64) []policy.Statement {
+func (c compiler) keep(owned observation, wanted map[Access]int64) []policy.Statement {
 	kept := []policy.Statement{}
-	for _, s := range said.statements {
-		s, left := s.without(func(a access) bool {
+	for _, s := range owned.statements {
+		s, left := s.without(func(a Access) bool {
 			_, still := wanted[a.lasting()]
 			return !still
 		})
 		if !left {
 			continue
 		}
-		if s.template.until != 0 && s.endsEarly(wanted) {
+		if s.template.Until != 0 && s.endsEarly(wanted) {
 			s = s.withoutEnd()
 		}
 		kept = append(kept, s.statement)
@@ -63,12 +63,12 @@ func (c compiler) keep(said reading, wanted map[access]int64) []policy.Statement
 }
 
 // keptAccesses are what the kept statements mean, in the order given.
-func (c compiler) keptAccesses(ordered []access) []access {
-	ends := make(map[access][]access)
-	for a := range decompile(c.kept, c.resource, c.partition).accesses {
+func (c compiler) keptAccesses(ordered []Access) []Access {
+	ends := make(map[Access][]Access)
+	for a := range decompile(c.Kept, c.resource, c.partition).accesses {
 		ends[a.lasting()] = append(ends[a.lasting()], a)
 	}
-	var all []access
+	var all []Access
 	for _, a := range ordered {
 		all = append(all, ends[a]...)
 	}
@@ -76,14 +76,14 @@ func (c compiler) keptAccesses(ordered []access) []access {
 }
 
 // shorten is the kept statements with only the given accesses in them.
-func (c compiler) shorten(accesses []access) []policy.Statement {
-	given := make(map[access]bool, len(accesses))
+func (c compiler) shorten(accesses []Access) []policy.Statement {
+	given := make(map[Access]bool, len(accesses))
 	for _, a := range accesses {
 		given[a] = true
 	}
 	var statements []policy.Statement
-	for _, s := range decompile(c.kept, c.resource, c.partition).statements {
-		if s, left := s.without(func(a access) bool { return !given[a] }); left {
+	for _, s := range decompile(c.Kept, c.resource, c.partition).statements {
+		if s, left := s.without(func(a Access) bool { return !given[a] }); left {
 			statements = append(statements, s.statement)
 		}
 	}
@@ -91,9 +91,9 @@ func (c compiler) shorten(accesses []access) []policy.Statement {
 }
 
 // without is the statement with those accesses taken out, unless nothing is left.
-func (s ownStatement) without(drop func(access) bool) (rest ownStatement, left bool) {
+func (s ownStatement) without(drop func(Access) bool) (rest ownStatement, left bool) {
 	rest = ownStatement{statement: s.statement, template: s.template}
-	used := make(map[string]bool) // ARNs of callers
+	used := make(map[policy.IAMARN]bool) // of callers
 	var principals []string
 	for _, e := range s.entries {
 		left := slices.DeleteFunc(slices.Clone(e.accesses), drop)
@@ -103,7 +103,7 @@ func (s ownStatement) without(drop func(access) bool) (rest ownStatement, left b
 		rest.entries = append(rest.entries, entry{e.written, left})
 		principals = append(principals, e.written)
 		for _, a := range left {
-			used[a.who] = true
+			used[a.Who] = true
 		}
 	}
 	if len(rest.entries) == 0 {
@@ -119,13 +119,13 @@ func (s ownStatement) without(drop func(access) bool) (rest ownStatement, left b
 
 // usesName tells whether one of the callers is let in by the name, which may stand
 // for the role of every account.
-func usesName(callers map[string]bool, name string) bool {
-	parsed, _ := splitARN(name)
-	if parsed.account != "*" {
-		return callers[name]
+func usesName(callers map[policy.IAMARN]bool, name string) bool {
+	arn, _ := policy.ParseIAMARN(name)
+	if arn.Account != "*" {
+		return callers[arn]
 	}
 	for caller := range callers {
-		if of, _ := splitARN(caller); of.resource == parsed.resource {
+		if caller.Resource == arn.Resource {
 			return true
 		}
 	}
@@ -133,11 +133,11 @@ func usesName(callers map[string]bool, name string) bool {
 }
 
 // endsEarly tells whether the statement ends access that is wanted for longer.
-func (s ownStatement) endsEarly(wanted map[access]int64) bool {
+func (s ownStatement) endsEarly(wanted map[Access]int64) bool {
 	return slices.ContainsFunc(s.entries, func(e entry) bool {
-		return slices.ContainsFunc(e.accesses, func(a access) bool {
+		return slices.ContainsFunc(e.accesses, func(a Access) bool {
 			end := wanted[a.lasting()]
-			return end == 0 || end > s.template.until
+			return end == 0 || end > s.template.Until
 		})
 	})
 }

@@ -13,20 +13,20 @@ import (
 
 // verdict is what was decided about accesses, ends aside.
 type verdict struct {
-	admitted  map[access]bool
-	unproved  map[access]error   // why what was compiled for them would not do what the grants say
+	admitted  map[Access]bool
+	unproved  map[Access]error   // why what was compiled for them would not do what the grants say
 	refused   map[string]Refusal // by principal
 	siblings  []string           // other installations with statements on the gateway
 	contested time.Time          // until when nothing is put back; zero for not contested
-	stops     map[access]stop    // by Denies of others; keys without ends
+	stops     map[Access]stop    // by Denies of others; keys without ends
 	now       time.Time
 
-	planned map[access]bool // what would be admitted but for the failure
+	planned map[Access]bool // what would be admitted but for the failure
 	failure *grant.Error    // why it is not; nil for none
 }
 
 // against says why a claimed access is not admitted.
-func (v verdict) against(a access) (grant.Code, string) {
+func (v verdict) against(a Access) (grant.Code, string) {
 	refusal, known := v.refused[a.principal()]
 	switch {
 	case !v.contested.IsZero():
@@ -40,11 +40,11 @@ func (v verdict) against(a access) (grant.Code, string) {
 	case !known || !refusal.holds(v.now):
 		return grant.CodePolicyFull, "the gateway's policy has no room for it"
 	case refusal.Code == grant.CodeRecreated:
-		return refusal.Code, a.who + " was, or may have been, deleted since it was let in, and may be somebody else's by now; confirm it with `gateway-grants confirm`, or revoke the grant"
+		return refusal.Code, a.Who.String() + " was, or may have been, deleted since it was let in, and may be somebody else's by now; confirm it with `gateway-grants confirm`, or revoke the grant"
 	case refusal.Code == grant.CodePolicyRefused:
 		return refusal.Code, "AWS refuses a policy with " + a.principal() + " in it; it is tried again at " + refusal.NextTry.UTC().Format(time.RFC3339)
 	default:
-		return refusal.Code, "AWS does not know " + a.principal() + withoutPath(a.who) + "; it is tried again at " + refusal.NextTry.UTC().Format(time.RFC3339)
+		return refusal.Code, "AWS does not know " + a.principal() + withoutPath(a.Who.String()) + "; it is tried again at " + refusal.NextTry.UTC().Format(time.RFC3339)
 	}
 }
 
@@ -58,11 +58,11 @@ func withoutPath(who string) string {
 }
 
 // unprovedMessage names the access that the product cannot write rightly.
-func unprovedMessage(a access, why error) string {
+func unprovedMessage(a Access, why error) string {
 	if failure, ok := errors.AsType[*grant.Error](why); ok {
 		why = errors.New(failure.Hint)
 	}
-	who := a.who
+	who := a.Who.String()
 	if under := a.describe(); under != "" {
 		who += " (" + under + ")"
 	}
@@ -70,16 +70,16 @@ func unprovedMessage(a access, why error) string {
 }
 
 // changes says what becomes of each principal, and because of which grants.
-func changes(claims []claim, standing map[access]bool, v verdict, said reading) []Change {
-	because := make(map[access][]grant.Key)
+func changes(claims []claim, standing map[Access]bool, v verdict, owned observation) []Change {
+	because := make(map[Access][]grant.Key)
 	for _, c := range claims {
 		for _, a := range c.accesses {
 			because[a] = append(because[a], c.row.Key)
 		}
 	}
 	var all []Change
-	say := func(verb Verb, a access) {
-		all = append(all, Change{Verb: verb, Principal: a.who, Under: a.describe(), Grants: because[a]})
+	say := func(verb Verb, a Access) {
+		all = append(all, Change{Verb: verb, Access: a, Principal: a.Who.String(), Under: a.describe(), Grants: because[a]})
 	}
 	for a := range v.admitted {
 		if standing[a] {
@@ -96,7 +96,7 @@ func changes(claims []claim, standing map[access]bool, v verdict, said reading) 
 	for a, keys := range because {
 		if !v.admitted[a] {
 			code, message := v.against(a)
-			all = append(all, Change{Verb: LeaveOut, Principal: a.who, Under: a.describe(), Grants: keys, Reason: code, Message: message})
+			all = append(all, Change{Verb: LeaveOut, Access: a, Principal: a.Who.String(), Under: a.describe(), Grants: keys, Reason: code, Message: message})
 		}
 	}
 	for _, c := range claims {
@@ -105,16 +105,18 @@ func changes(claims []claim, standing map[access]bool, v verdict, said reading) 
 				Reason: c.reason, Message: c.message})
 		}
 	}
-	for _, id := range said.leftovers {
+	for _, id := range owned.leftovers {
 		all = append(all, Change{Verb: Remove, Principal: id, Message: "the unique id of a role or user that was deleted"})
 	}
-	for _, s := range said.strange {
+	for _, s := range owned.strange {
 		all = append(all, Change{Verb: Remove, Principal: "statement " + s.Sid, Message: "somebody else wrote it under this installation's name"})
 	}
-	slices.SortFunc(all, func(a, b Change) int {
-		return cmp.Or(cmp.Compare(a.Principal, b.Principal), cmp.Compare(a.Under, b.Under), cmp.Compare(a.Verb, b.Verb))
-	})
+	slices.SortFunc(all, compareChange)
 	return all
+}
+
+func compareChange(a, b Change) int {
+	return cmp.Or(cmp.Compare(a.Principal, b.Principal), cmp.Compare(a.Under, b.Under), cmp.Compare(a.Verb, b.Verb))
 }
 
 // statuses says where every row stands.
@@ -161,7 +163,7 @@ func (c claim) status(v verdict) grant.Status {
 	var status grant.Status
 	for _, a := range c.accesses {
 		if v.admitted[a] {
-			status.Admitted = append(status.Admitted, a.who)
+			status.Admitted = append(status.Admitted, a.Who.String())
 			continue
 		}
 		code, message := v.against(a)

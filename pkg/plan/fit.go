@@ -22,7 +22,7 @@ type contents struct{ principals, names map[string]bool }
 
 // newFitter starts from what must be in the policy in any case: its frame and
 // the foreign statements.
-func (p problem) newFitter(c compiler) *fitter {
+func (p solver) newFitter(c compiler) *fitter {
 	frame := p.base.WithStatements(p.foreign...)
 	return &fitter{
 		compiler: c,
@@ -36,13 +36,13 @@ func (p problem) newFitter(c compiler) *fitter {
 // admit adds the access if there is room for it: a new one within the limits, a
 // standing one also where the policy is larger than they allow, as long as it
 // becomes no larger. The proof asks for the same.
-func (f *fitter) admit(a access, standing bool) bool {
-	g, principal := f.compiler.layout.group(a), f.compiler.principal(a)
+func (f *fitter) admit(a Access, standing bool) bool {
+	g, principal := f.compiler.Layout.group(a), f.compiler.principal(a)
 	in, size, written := f.groups[g], f.size, f.written
 	if in == nil {
 		in = &contents{principals: map[string]bool{}, names: map[string]bool{}}
 		alone := members{principals: []string{principal}}
-		if g.named {
+		if g.ByName {
 			alone.names = []string{f.compiler.name(g, a)}
 		}
 		first := f.compiler.statement(g, alone)
@@ -55,7 +55,7 @@ func (f *fitter) admit(a access, standing bool) bool {
 		size.Statements++
 	} else {
 		added := growth(in.principals, principal)
-		if g.named {
+		if g.ByName {
 			added += growth(in.names, f.compiler.name(g, a))
 		}
 		size.Bytes += added
@@ -69,7 +69,7 @@ func (f *fitter) admit(a access, standing bool) bool {
 	}
 	f.groups[g], f.size, f.written = in, size, written
 	in.principals[principal] = true
-	if g.named {
+	if g.ByName {
 		in.names[f.compiler.name(g, a)] = true
 	}
 	return true
@@ -98,12 +98,12 @@ func growth(list map[string]bool, value string) int {
 
 // fit chooses the accesses that the policy has room for, in the order given, and
 // lets it carry the ends of those that expire soonest, as many as there is room for.
-func (p problem) fit(wanted map[access]int64, ordered []access, standing map[access]bool) []access {
-	if p.compiler.kept != nil {
+func (p solver) fit(wanted map[Access]int64, ordered []Access, standing map[Access]bool) []Access {
+	if p.compiler.Kept != nil {
 		return p.compiler.keptAccesses(ordered)
 	}
 	f := p.newFitter(p.compiler)
-	admitted := make([]access, 0, len(ordered))
+	admitted := make([]Access, 0, len(ordered))
 	for _, a := range ordered {
 		if f.admit(a, standing[a]) {
 			admitted = append(admitted, a)
@@ -117,7 +117,7 @@ func (p problem) fit(wanted map[access]int64, ordered []access, standing map[acc
 	}
 }
 
-func fits(f *fitter, accesses []access) bool {
+func fits(f *fitter, accesses []Access) bool {
 	for _, a := range accesses {
 		if !f.admit(a, false) {
 			return false
@@ -127,7 +127,7 @@ func fits(f *fitter, accesses []access) bool {
 }
 
 // soonest lists the first distinct ends among the accesses, in order.
-func soonest(accesses []access, ends map[access]int64, most int) []int64 {
+func soonest(accesses []Access, ends map[Access]int64, most int) []int64 {
 	var times []int64
 	for _, a := range accesses {
 		if end := ends[a]; end != 0 {
@@ -140,11 +140,11 @@ func soonest(accesses []access, ends map[access]int64, most int) []int64 {
 }
 
 // withEnds lets the accesses whose ends are among the guards carry them.
-func withEnds(accesses []access, ends map[access]int64, guards []int64) []access {
-	guarded := make([]access, len(accesses))
+func withEnds(accesses []Access, ends map[Access]int64, guards []int64) []Access {
+	guarded := make([]Access, len(accesses))
 	for i, a := range accesses {
 		if _, carried := slices.BinarySearch(guards, ends[a]); carried && ends[a] != 0 {
-			a.until = ends[a]
+			a.Until = ends[a]
 		}
 		guarded[i] = a
 	}

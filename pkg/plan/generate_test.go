@@ -325,14 +325,14 @@ func genWorld(t *rapid.T) (World, Limits) {
 }
 
 // genAccesses is a set of accesses as grants may ask for.
-func genAccesses(t *rapid.T) (accesses map[access]bool, resource, partition string) {
+func genAccesses(t *rapid.T) (accesses map[Access]bool, resource, partition string) {
 	w, limits := genWorld(t)
-	r := &resolver{world: w, limits: limits, standing: map[access]bool{}, selected: map[string][]string{}}
+	r := &resolver{world: w, limits: limits, standing: map[Access]bool{}, selected: map[string][]string{}}
 	all := ends(r.claims())
-	guarded := make(map[access]bool, len(all))
+	guarded := make(map[Access]bool, len(all))
 	for _, a := range slices.SortedFunc(maps.Keys(all), compareAccess) {
 		if chance(t, "guarded", 4) {
-			a.until = moment.Add(time.Hour).Unix()
+			a.Until = moment.Add(time.Hour).Unix()
 		}
 		guarded[a] = true
 	}

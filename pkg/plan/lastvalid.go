@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/policy"
 )
 
 // An edit that cannot be understood changes nothing. A row that was valid and has a
@@ -31,7 +32,7 @@ func standIn(row grant.Row, recorded grant.Status, now time.Time) (claim, bool) 
 
 // within keeps the accesses of the principals that the row had admitted.
 func (c claim) within(given []string) claim {
-	other := func(a access) bool { return !slices.Contains(given, a.who) }
+	other := func(a Access) bool { return !slices.Contains(given, a.Who.String()) }
 	asked := len(c.accesses)
 	c.accesses = slices.DeleteFunc(slices.Clone(c.accesses), other)
 	c.barred = slices.DeleteFunc(slices.Clone(c.barred), other)
@@ -50,18 +51,18 @@ func (r *resolver) claimStanding(c claim) (_ claim, kept bool) {
 	g := *c.row.Grant
 	recorded := !g.Expires.IsZero()
 	for _, who := range c.given {
-		found := make(map[access]bool)
+		found := make(map[Access]bool)
 		for a := range r.stated {
-			if a.who != who {
+			if a.Who.String() != who {
 				continue
 			}
 			found[a.lasting()] = true
-			if end := time.Unix(a.until, 0).UTC(); !recorded && a.until != 0 && (g.Expires.IsZero() || end.Before(g.Expires)) {
+			if end := time.Unix(a.Until, 0).UTC(); !recorded && a.Until != 0 && (g.Expires.IsZero() || end.Before(g.Expires)) {
 				g.Expires = end
 			}
 		}
-		parsed, _ := splitARN(who)
-		why := r.bar(parsed.account)
+		arn, _ := policy.ParseIAMARN(who)
+		why := r.bar(arn.Account)
 		if why.undecided {
 			c.undecided, c.reason, c.message = true, why.reason, why.message
 		} else if len(found) == 1 && why.reason == "" {
@@ -81,8 +82,8 @@ func Consults(rows []grant.Row, recorded State, now time.Time) (selectors []gran
 		if last, kept := standIn(row, recorded.Grants[row.Key], now); kept {
 			if last.unread {
 				for _, who := range last.given {
-					parsed, _ := splitARN(who)
-					accounts = append(accounts, parsed.account)
+					arn, _ := policy.ParseIAMARN(who)
+					accounts = append(accounts, arn.Account)
 				}
 				continue
 			}
@@ -103,7 +104,7 @@ func Consults(rows []grant.Row, recorded State, now time.Time) (selectors []gran
 // must not change.
 func (c claim) remember(status, recorded grant.Status) grant.Status {
 	for _, who := range recorded.Given() {
-		asked := c.undecided || slices.ContainsFunc(c.accesses, func(a access) bool { return a.who == who })
+		asked := c.undecided || slices.ContainsFunc(c.accesses, func(a Access) bool { return a.Who.String() == who })
 		if asked && !slices.Contains(status.Admitted, who) {
 			status.Withheld = append(status.Withheld, who)
 		}

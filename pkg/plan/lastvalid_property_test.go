@@ -36,7 +36,7 @@ func TestAnInvalidRowNeitherWidensNorTakesAccess(t *testing.T) {
 		w, limits := genWorld(t)
 		w.Gateway.Recorded, w.Gateway.Policy = State{}, nil
 		limits.MaxBytes, limits.MaxStatements = MaxPolicyBytes, MaxPolicyStatements
-		gave := make(map[grant.Key]map[access]bool) // by the last valid revision
+		gave := make(map[grant.Key]map[Access]bool) // by the last valid revision
 		for range rapid.IntRange(2, 8).Draw(t, "edits") {
 			if len(w.Rows) > 0 {
 				at := rapid.IntRange(0, len(w.Rows)-1).Draw(t, "row")
@@ -65,10 +65,10 @@ func TestAnInvalidRowNeitherWidensNorTakesAccess(t *testing.T) {
 // holdsToLastValid compares what each row gives by the plan with what it gave
 // before, and returns what it gives by its last valid revision. Where accounts
 // moved, a selector may mean fewer than it did.
-func holdsToLastValid(t *rapid.T, w World, p Plan, gave map[grant.Key]map[access]bool, moved bool) map[grant.Key]map[access]bool {
-	gives := make(map[grant.Key]map[access]bool)
+func holdsToLastValid(t *rapid.T, w World, p drafted, gave map[grant.Key]map[Access]bool, moved bool) map[grant.Key]map[Access]bool {
+	gives := make(map[grant.Key]map[Access]bool)
 	for _, c := range p.draft.claims {
-		admitted := make(map[access]bool)
+		admitted := make(map[Access]bool)
 		for _, a := range c.accesses {
 			if p.draft.verdict.admitted[a] {
 				admitted[a] = true

@@ -17,95 +17,105 @@ import (
 // Make decides what the gateway's policy should be. What it cannot prove is left
 // out, as CodeProofFailed. It fails with that code only if not even the statements
 // of others, without ours, can be proved to stay as they are.
-func Make(world World, limits Limits) (Plan, error) { return makeWith(prove, world, limits) }
+func Make(world World, limits Limits) (Plan, error) {
+	plan, _, err := makeWith(prove, world, limits)
+	return plan, err
+}
 
-func makeWith(prove prover, world World, limits Limits) (Plan, error) {
-	owned, foreign := split(world.Gateway.Policy, limits.Installation)
-	said := decompile(owned, world.Gateway.Gateway.ARN(), world.Gateway.Gateway.Partition())
-	if blocked := unfit(world.Gateway, limits); blocked != nil {
-		return leaveAlone(world, limits, blocked, said), nil
+// draft is what a plan was made of.
+type draft struct {
+	claims   []claim
+	admitted map[Access]bool
+	verdict  verdict
+	observed observation // what our statements say now
+	solver   solver
+}
+
+func makeWith(prove prover, world World, limits Limits) (Plan, draft, error) {
+	problem := Problem{Gateway: world.Gateway.Gateway, Limits: limits, Base: world.Gateway.Policy}
+	owned := problem.owned(problem.Base)
+	if blocked := blockedReason(world.Gateway, limits); blocked != nil {
+		claims := blockedClaims(world, limits, blocked)
+		return leaveAlone(world, problem, claims, blocked, owned), draft{claims: claims, observed: owned}, nil
 	}
 
 	if world.Gateway.Recorded.Gateway.Expands {
-		limits.Accounting = ExpandedSize
+		limits.Accounting, problem.Limits.Accounting = ExpandedSize, ExpandedSize
 	}
-	standing, recorded := lasting(said.accesses), world.Gateway.Recorded
-	r := &resolver{world: world, limits: limits, stated: said.accesses, standing: standing, selected: map[string][]string{}}
+	standing, recorded := lasting(owned.accesses), world.Gateway.Recorded
+	r := newResolver(world, limits, owned)
 	claims := r.claims()
-	refused := refusals(world, claims, said)
+	refused := refusals(world, claims, owned)
 	wanted := ends(claims)
-	maps.DeleteFunc(wanted, func(a access, _ int64) bool {
+	maps.DeleteFunc(wanted, func(a Access, _ int64) bool {
 		refusal, known := refused[a.principal()]
 		return known && refusal.holds(world.Now)
 	})
-	others := siblings(foreign)
+	solver := problem.solver(prove)
+	others := siblings(solver.foreign)
 	addNothing(wanted, standing, others)
-	problem := problem{
-		compiler: compiler{
-			resource:  world.Gateway.Gateway.ARN(),
-			partition: world.Gateway.Gateway.Partition(),
-			limits:    limits,
-		},
-		base: world.Gateway.Policy, foreign: foreign, prove: prove,
-	}
-	problem.compiler = problem.chooseEncoding(wanted, said)
-	solved, err := problem.solve(problem.fit(wanted, byPrecedence(wanted, standing, claims), standing))
+	problem.Encoding = solver.chooseEncoding(wanted, owned)
+	solver = problem.solver(prove)
+	solved, err := solver.solve(solver.fit(wanted, byPrecedence(wanted, standing, claims), standing))
 	if err != nil {
-		return Plan{}, err
+		return Plan{}, draft{}, err
 	}
-	d := draft{world: world, problem: problem, admitted: setOf(solved.admitted), claims: claims, said: said}
+	problem.Accesses = solved.admitted
+	d := draft{claims: claims, admitted: setOf(solved.admitted), observed: owned, solver: solver}
 	d.verdict = verdict{admitted: lasting(d.admitted), unproved: solved.unproved, refused: refused, siblings: others, now: world.Now}
 
-	want := problem.unlessRespelled(solved.document, said)
-	plan := Plan{
+	plan := d.plan(world, problem, solved)
+	plan.Selected = r.selected
+	plan.Drift = plan.Write && len(owned.leftovers) == 0 && drifted(hash(owned.accesses, owned.strange), recorded.Gateway)
+	plan.Changes = changes(claims, standing, d.verdict, owned)
+	plan.Waits = waiting(plan.Changes)
+	if until := recorded.Gateway.ContestedUntil(); plan.Drift && world.Now.Before(until) && (!plan.Revokes() || plan.repeats(recorded.Gateway)) {
+		plan.putOff(until, standing, &d)
+	}
+	plan.Pinned = pinned(d.verdict.admitted)
+	plan.Outside, d.verdict.stops = outside(plan.inForce(world), solver.compiler, d.verdict.admitted)
+	plan.Status = statuses(world, claims, d.verdict)
+	plan.Notices = slices.Concat(notices(world, plan), plan.tellExpiring(world), plan.Outside.tellOpen(world))
+	return plan, d, nil
+}
+
+// plan is what a plan says before it is compared with what is recorded.
+func (d draft) plan(world World, problem Problem, solved solution) Plan {
+	want := d.solver.unlessRespelled(solved.document, d.observed)
+	return Plan{
 		Want:    want,
 		Write:   !policy.Equal(want, world.Gateway.Policy),
 		Hash:    hash(d.admitted, nil),
-		Size:    problem.compiler.meter().measure(want),
-		Refused: refused,
-		Due:     nextDue(claims, refused, world.Now),
+		Size:    d.solver.compiler.meter().measure(want),
+		Refused: d.verdict.refused,
+		Due:     nextDue(d.claims, d.verdict.refused, world.Now),
 		Foreknown: Foreknown{
-			Selected:     r.selected,
-			Announced:    announced(world, d.admitted, said.leftovers),
-			HadDirectory: world.Accounts.Availability() == directory.Known || recorded.Gateway.HadDirectory,
+			Announced:    announced(world, d.admitted, d.observed.leftovers),
+			HadDirectory: world.Accounts.Availability() == directory.Known || world.Gateway.Recorded.Gateway.HadDirectory,
 		},
-		draft: d,
+		Problem:     problem,
+		Standing:    d.observed.naming(solved.admitted, true),
+		Additions:   d.observed.naming(solved.admitted, false),
+		Observed:    slices.SortedFunc(maps.Keys(lasting(d.observed.accesses)), compareAccess),
+		Unexplained: d.observed.leftovers,
 	}
-	plan.Drift = plan.Write && len(said.leftovers) == 0 && drifted(hash(said.accesses, said.strange), recorded.Gateway)
-	plan.Changes = changes(claims, standing, d.verdict, said)
-	plan.Waits = waiting(plan.Changes)
-	if until := recorded.Gateway.ContestedUntil(); plan.Drift && world.Now.Before(until) && (!plan.Revokes() || plan.repeats(recorded.Gateway)) {
-		plan.putOff(until, standing)
-	}
-	plan.Pinned = pinned(plan.draft.verdict.admitted)
-	plan.Outside, plan.draft.verdict.stops = outside(plan.inForce(world), problem.compiler, plan.draft.verdict.admitted)
-	plan.Status = statuses(world, claims, plan.draft.verdict)
-	plan.Notices = slices.Concat(notices(world, plan), plan.tellExpiring(world), plan.Outside.tellOpen(world))
-	return plan, nil
 }
 
 // leaveAlone is the plan for a gateway that no grant can be applied to.
-func leaveAlone(world World, limits Limits, blocked *grant.Error, said reading) Plan {
-	r := resolver{world: world, limits: limits}
-	var claims []claim
-	for _, c := range r.live() {
-		c.undecided, c.reason, c.message = true, blocked.Code, blocked.Hint
-		claims = append(claims, c)
-	}
-	plan := Plan{
+func leaveAlone(world World, problem Problem, claims []claim, blocked *grant.Error, owned observation) Plan {
+	return Plan{
 		Want:      world.Gateway.Policy,
-		Hash:      hash(said.accesses, said.strange),
-		Size:      meter{limits.Accounting, world.Gateway.Gateway.Partition()}.measure(world.Gateway.Policy),
-		Changes:   changes(claims, nil, verdict{}, reading{}),
+		Hash:      hash(owned.accesses, owned.strange),
+		Size:      problem.compiler().meter().measure(world.Gateway.Policy),
+		Changes:   changes(claims, nil, verdict{}, observation{}),
 		Status:    statuses(world, claims, verdict{}),
 		Refused:   world.Gateway.Recorded.Gateway.Refused,
 		Pinned:    world.Gateway.Recorded.Gateway.Pinned,
 		Blocked:   blocked,
 		Due:       nextDue(claims, nil, world.Now),
 		Foreknown: world.Gateway.Recorded.Gateway.Foreknown,
-		draft:     draft{claims: claims},
+		Problem:   problem,
 	}
-	return plan
 }
 
 // inForce is the policy that stands once the plan is carried out.
@@ -116,8 +126,18 @@ func (p Plan) inForce(world World) *policy.Document {
 	return world.Gateway.Policy
 }
 
-func lasting(accesses map[access]bool) map[access]bool {
-	all := make(map[access]bool, len(accesses))
+// blockedClaims are what live grants ask for where none can be applied.
+func blockedClaims(world World, limits Limits, blocked *grant.Error) []claim {
+	r := resolver{world: world, limits: limits}
+	claims := r.live()
+	for i := range claims {
+		claims[i].undecided, claims[i].reason, claims[i].message = true, blocked.Code, blocked.Hint
+	}
+	return claims
+}
+
+func lasting(accesses map[Access]bool) map[Access]bool {
+	all := make(map[Access]bool, len(accesses))
 	for a := range accesses {
 		all[a.lasting()] = true
 	}
@@ -139,13 +159,13 @@ func drifted(found string, recorded GatewayState) bool {
 
 // hash names what our statements mean: the same accesses have the same hash,
 // however they are written.
-func hash(accesses map[access]bool, strange []policy.Statement) string {
+func hash(accesses map[Access]bool, strange []policy.Statement) string {
 	if len(accesses)+len(strange) == 0 {
 		return nothing
 	}
 	var lines []string
 	for a := range accesses {
-		lines = append(lines, fmt.Sprintf("%s %t %q %d", a.who, a.named, a.where, a.until))
+		lines = append(lines, fmt.Sprintf("%s %t %q %d", a.Who, a.ByName, a.Where, a.Until))
 	}
 	for _, s := range strange {
 		lines = append(lines, s.String())

@@ -8,20 +8,20 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 )
 
-// narrowing is grant.Conditions in a form that can be compared: each list is
+// Narrowing is grant.Conditions in a form that can be compared: each list is
 // joined by commas, which none of its values holds.
-type narrowing struct{ vpce, vpc, ip string }
+type Narrowing struct{ VPCE, VPC, IP string }
 
-func narrow(c grant.Conditions) narrowing {
-	return narrowing{
-		vpce: strings.Join(c.SourceVPCE, ","),
-		vpc:  strings.Join(c.SourceVPC, ","),
-		ip:   strings.Join(c.SourceIP, ","),
+func narrow(c grant.Conditions) Narrowing {
+	return Narrowing{
+		VPCE: strings.Join(c.SourceVPCE, ","),
+		VPC:  strings.Join(c.SourceVPC, ","),
+		IP:   strings.Join(c.SourceIP, ","),
 	}
 }
 
-func (n narrowing) lists() map[string]string {
-	return map[string]string{keyVPCE: n.vpce, keyVPC: n.vpc, keyIP: n.ip}
+func (n Narrowing) lists() map[string]string {
+	return map[string]string{keyVPCE: n.VPCE, keyVPC: n.VPC, keyIP: n.IP}
 }
 
 // canonicalSources spells addresses and ranges in the one way that grant.Parse does
@@ -56,7 +56,7 @@ func canonicalSource(value string) string {
 }
 
 // example is the context of a call that meets the narrowing.
-func (n narrowing) example() map[string][]string {
+func (n Narrowing) example() map[string][]string {
 	context := make(map[string][]string)
 	for key, list := range n.lists() {
 		if list != "" {
@@ -70,7 +70,7 @@ func (n narrowing) example() map[string][]string {
 
 // places are values of each element that meet the narrowing, all that it lists, and
 // some just beside them that do not unless another of its values says so.
-func (n narrowing) places() map[string][]string {
+func (n Narrowing) places() map[string][]string {
 	all := make(map[string][]string)
 	for key, list := range n.lists() {
 		if list == "" {
@@ -119,7 +119,7 @@ func lastOf(prefix netip.Prefix) netip.Addr {
 }
 
 // holds tells whether a call with this context meets the narrowing.
-func (n narrowing) holds(context map[string][]string) bool {
+func (n Narrowing) holds(context map[string][]string) bool {
 	for key, list := range n.lists() {
 		if list == "" {
 			continue

@@ -166,7 +166,35 @@ func notices(world World, p Plan) []Notice {
 // Since says what happened between an earlier plan and this one, which found it
 // settled.
 func (p Plan) Since(first Plan) []Change {
-	return changes(p.draft.claims, lasting(first.draft.said.accesses), p.draft.verdict, first.draft.said)
+	stood, because := setOf(first.Observed), make(map[Access][]grant.Key)
+	in := make(map[Access]bool)
+	var net []Change
+	for _, c := range p.Changes {
+		because[c.Access] = c.Grants
+		switch {
+		case c.Verb == Remove: // it is counted from what stood first
+		case c.Verb != LeaveOut && stood[c.Access]:
+			c.Verb, in[c.Access] = Keep, true
+			net = append(net, c)
+		case c.Verb != LeaveOut:
+			c.Verb, in[c.Access] = Add, true
+			net = append(net, c)
+		default:
+			net = append(net, c)
+		}
+	}
+	for a := range stood {
+		if !in[a] {
+			net = append(net, Change{Verb: Remove, Access: a, Principal: a.Who.String(), Under: a.describe(), Grants: because[a]})
+		}
+	}
+	for _, c := range first.Changes {
+		if c.Verb == Remove && c.Access == (Access{}) { // what was no access of ours
+			net = append(net, c)
+		}
+	}
+	slices.SortFunc(net, compareChange)
+	return net
 }
 
 // Applied are the notices of writes that led from what the first plan observed to
@@ -191,11 +219,9 @@ func (p Plan) Applied(first Plan, detail AppliedDetail) []Notice {
 // Interrupted tells of a search for bad principals that did not come to its end:
 // those of the detail that were let in are not by the policy in force.
 func (p Plan) Interrupted(inForce *policy.Document, detail AppliedDetail) []Notice {
-	c := p.draft.problem.compiler
-	owned, _ := split(inForce, c.limits.Installation)
-	said := decompile(owned, c.resource, c.partition)
-	detail.PlanHash = hash(said.accesses, said.strange)
-	size := c.meter().measure(inForce)
+	owned := p.Problem.owned(inForce)
+	detail.PlanHash = hash(owned.accesses, owned.strange)
+	size := p.Problem.compiler().meter().measure(inForce)
 	detail.Bytes, detail.Statements = size.Bytes, size.Statements
 	detail.Added, detail.Removed = []string{}, []string{}
 	return []Notice{{Type: PolicyApplied, Gateway: detail.Gateway, Detail: detail}}

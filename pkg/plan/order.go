@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+
+	"github.com/gateway-grants/gateway-grants/pkg/policy"
 )
 
 // byPrecedence orders accesses for admission: standing access first, which newer
@@ -11,8 +13,8 @@ import (
 // so that an edited grant waits behind none, then explicit ones before those of
 // selectors, then by name, so that the same grants always leave out the same
 // principals.
-func byPrecedence(accesses map[access]int64, standing map[access]bool, claims []claim) []access {
-	explicit := make(map[access]bool)
+func byPrecedence(accesses map[Access]int64, standing map[Access]bool, claims []claim) []Access {
+	explicit := make(map[Access]bool)
 	for _, c := range claims {
 		if !c.row.Grant.Principal.IsSelector() {
 			for _, a := range c.accesses {
@@ -20,17 +22,15 @@ func byPrecedence(accesses map[access]int64, standing map[access]bool, claims []
 			}
 		}
 	}
-	within := make(map[string][]string) // who is in, by account
+	within := make(map[string][]policy.IAMARN) // who is in, by account
 	for a := range standing {
-		parsed, _ := splitARN(a.who)
-		within[parsed.account] = append(within[parsed.account], a.who)
+		within[a.Who.Account] = append(within[a.Who.Account], a.Who)
 	}
-	rank := func(a access) int {
-		parsed, _ := splitARN(a.who)
+	rank := func(a Access) int {
 		switch {
 		case standing[a]:
 			return 0
-		case slices.ContainsFunc(within[parsed.account], func(who string) bool { return overlap(who, a.who) }):
+		case slices.ContainsFunc(within[a.Who.Account], func(who policy.IAMARN) bool { return overlap(who, a.Who) }):
 			return 1
 		case explicit[a]:
 			return 2
@@ -38,40 +38,45 @@ func byPrecedence(accesses map[access]int64, standing map[access]bool, claims []
 			return 3
 		}
 	}
-	ordered := make([]access, 0, len(accesses))
-	ranks := make(map[access]int, len(accesses))
+	ordered := make([]Access, 0, len(accesses))
+	ranks := make(map[Access]int, len(accesses))
 	for a := range accesses {
 		ordered = append(ordered, a)
 		ranks[a] = rank(a)
 	}
-	slices.SortFunc(ordered, func(a, b access) int {
+	slices.SortFunc(ordered, func(a, b Access) int {
 		return cmp.Or(cmp.Compare(ranks[a], ranks[b]), compareAccess(a, b))
 	})
 	return ordered
 }
 
 // overlap tells whether one of two principals of an account is within the other.
-func overlap(a, b string) bool {
+func overlap(a, b policy.IAMARN) bool {
 	return a == b || covers(a, b) || covers(b, a)
 }
 
-func covers(wide, narrow string) bool {
-	return strings.HasSuffix(wide, ":root") || strings.ContainsAny(wide, "*?") && glob(wide, narrow)
+func covers(wide, narrow policy.IAMARN) bool {
+	return wide.IsRoot() || strings.ContainsAny(wide.Resource, "*?") && glob(wide.Resource, narrow.Resource)
 }
 
-func compareAccess(a, b access) int {
+func compareAccess(a, b Access) int {
 	switch {
-	case a.who != b.who:
-		return strings.Compare(a.who, b.who)
-	case a.named != b.named && b.named:
+	case a.Who != b.Who:
+		return compareARN(a.Who, b.Who)
+	case a.ByName != b.ByName && b.ByName:
 		return -1
-	case a.named != b.named:
+	case a.ByName != b.ByName:
 		return 1
 	}
 	return cmp.Or(
-		cmp.Compare(a.where.vpce, b.where.vpce),
-		cmp.Compare(a.where.vpc, b.where.vpc),
-		cmp.Compare(a.where.ip, b.where.ip),
-		cmp.Compare(a.until, b.until),
+		cmp.Compare(a.Where.VPCE, b.Where.VPCE),
+		cmp.Compare(a.Where.VPC, b.Where.VPC),
+		cmp.Compare(a.Where.IP, b.Where.IP),
+		cmp.Compare(a.Until, b.Until),
 	)
+}
+
+// compareARN orders ARNs as they are written.
+func compareARN(a, b policy.IAMARN) int {
+	return cmp.Or(cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Account, b.Account), cmp.Compare(a.Resource, b.Resource))
 }

@@ -91,9 +91,9 @@ type stop struct {
 }
 
 // outside reads what statements of others in the document mean for the accesses.
-func outside(document *policy.Document, c compiler, admitted map[access]bool) (Outside, map[access]stop) {
+func outside(document *policy.Document, c compiler, admitted map[Access]bool) (Outside, map[Access]stop) {
 	var found Outside
-	stops := make(map[access]stop)
+	stops := make(map[Access]stop)
 	if document == nil {
 		return found, stops
 	}
@@ -117,15 +117,15 @@ func outside(document *policy.Document, c compiler, admitted map[access]bool) (O
 
 // denial says whom the Deny at an index stops, and keeps in stops which goes
 // furthest against each. No statement of ours is a Deny.
-func (c compiler) denial(document *policy.Document, index int, admitted map[access]bool, stops map[access]stop) Denial {
+func (c compiler) denial(document *policy.Document, index int, admitted map[Access]bool, stops map[Access]stop) Denial {
 	denial := Denial{Statement: Statement{Number: index + 1, Sid: document.Statements[index].Sid}}
 	for a := range admitted {
 		reach := c.reach(document, index, a)
 		switch reach {
 		case policy.Always:
-			denial.Wholly = append(denial.Wholly, a.who)
+			denial.Wholly = append(denial.Wholly, a.Who.String())
 		case policy.Sometimes:
-			denial.Partly = append(denial.Partly, a.who)
+			denial.Partly = append(denial.Partly, a.Who.String())
 		case policy.Never:
 		}
 		if stops[a].reach < reach {
@@ -143,7 +143,7 @@ func sortedOnce(list []string) []string {
 
 // stranger is a caller whom no statement names.
 func stranger(c compiler) policy.Caller {
-	return policy.Role(arn{c.partition, outsider, "role/gateway-grants/Stranger"}.String(), "probe")
+	return policy.Role(policy.IAMARN{Partition: c.partition, Account: outsider, Resource: "role/gateway-grants/Stranger"}.String(), "probe")
 }
 
 // callersOwn are the keys that differ among the callers that one access lets in.
@@ -159,20 +159,19 @@ func (c compiler) call(who policy.Caller) policy.Call {
 }
 
 // reach is how far a statement applies to the calls that an access admits.
-func (c compiler) reach(document *policy.Document, index int, a access) policy.Reach {
-	who, _ := splitARN(a.who)
+func (c compiler) reach(document *policy.Document, index int, a Access) policy.Reach {
 	unknown := callersOwn
-	if who.resource != "root" && !strings.ContainsAny(who.resource, "*?") {
+	if !a.Who.IsRoot() && !strings.ContainsAny(a.Who.Resource, "*?") {
 		unknown = []string{"aws:userid"}
 	}
-	call := c.call(caller(who))
-	for key, list := range a.where.lists() {
+	call := c.call(caller(a.Who))
+	for key, list := range a.Where.lists() {
 		if list != "" && !strings.ContainsAny(list, ",/") {
 			call.Context[key] = []string{list}
 		}
 	}
 	reach := document.Reach(index, call, unknown...)
-	if reach == policy.Never && namesOne(document.Statements[index].Principal, who) {
+	if reach == policy.Never && namesOne(document.Statements[index].Principal, a.Who) {
 		return policy.Sometimes
 	}
 	return reach
@@ -180,18 +179,18 @@ func (c compiler) reach(document *policy.Document, index int, a access) policy.R
 
 // namesOne tells whether the principals name one of those whom the ARN means: a
 // role or user in it, or a session of its role.
-func namesOne(principals *policy.Principals, who arn) bool {
+func namesOne(principals *policy.Principals, who policy.IAMARN) bool {
 	return principals != nil && slices.ContainsFunc(principals.AWS, func(named string) bool {
-		if other, ok := splitARN(named); ok {
-			return other.account == who.account && other.resource != "root" && (who.resource == "root" || glob(who.resource, other.resource))
+		if other, ok := policy.ParseIAMARN(named); ok {
+			return other.Account == who.Account && !other.IsRoot() && (who.IsRoot() || glob(who.Resource, other.Resource))
 		}
-		session, ok := strings.CutPrefix(named, "arn:"+who.partition+":sts::"+who.account+":assumed-role/")
+		session, ok := strings.CutPrefix(named, "arn:"+who.Partition+":sts::"+who.Account+":assumed-role/")
 		if !ok {
 			return false
 		}
 		role, _, _ := strings.Cut(session, "/")
-		pattern := who.resource[strings.LastIndexByte(who.resource, '/')+1:]
-		return who.resource == "root" || strings.HasPrefix(who.resource, "role/") && glob(pattern, role)
+		pattern := who.Resource[strings.LastIndexByte(who.Resource, '/')+1:]
+		return who.IsRoot() || strings.HasPrefix(who.Resource, "role/") && glob(pattern, role)
 	})
 }
 

@@ -27,7 +27,11 @@ type Plan struct {
 	Outside Outside                    // what statements of others do about it
 	Foreknown
 
-	draft draft
+	Problem     Problem  // what Want was compiled from, and parts of it can be
+	Standing    []string // principals of the plan that the policy names already, as ARNs
+	Additions   []string // and those that it does not name yet
+	Observed    []Access // what our statements were found to say, without ends
+	Unexplained []string // unique ids that deleted roles and users left in our statements
 }
 
 // Verb is what becomes of a principal's access.
@@ -44,7 +48,8 @@ const (
 // Change is what becomes of one principal, and because of which grants.
 type Change struct {
 	Verb      Verb
-	Principal string // an ARN, or what the grant names where it means nobody
+	Principal string // an ARN, or what the grant names where it means no account
+	Access    Access // zero where it is none, as of a grant that means no account
 	Under     string // the conditions, in words; "" for none
 	Grants    []grant.Key
 	Reason    grant.Code // of LeaveOut

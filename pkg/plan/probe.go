@@ -21,14 +21,14 @@ type probe struct {
 // callers that differ from it in one respect, and holds each answer against the
 // accesses, read plainly. What a statement asks of a call is the same for all that it
 // lets in: every value of its conditions is probed with one of them.
-func proveDecisions(c compiler, owned *policy.Document, admitted map[access]bool) error {
-	within := make(map[string][]access)
+func proveDecisions(c compiler, owned *policy.Document, admitted map[Access]bool) error {
+	within := make(map[string][]Access)
 	for a := range admitted {
-		within[accountOf(a)] = append(within[accountOf(a)], a)
+		within[a.Who.Account] = append(within[a.Who.Account], a)
 	}
 	check := func(all []probe) error {
 		for _, p := range all {
-			expected := slices.ContainsFunc(within[p.caller.Account], func(other access) bool { return other.admits(p) })
+			expected := slices.ContainsFunc(within[p.caller.Account], func(other Access) bool { return other.admits(p) })
 			if decided := c.decide(owned, p); decided.Allowed != expected {
 				return disproved(fmt.Sprintf("%s would be decided %s where the grants say allowed=%t", p.caller.PrincipalARN, decided.Reason, expected))
 			}
@@ -50,21 +50,16 @@ func proveDecisions(c compiler, owned *policy.Document, admitted map[access]bool
 
 // representatives has one access for each statement: of an account with the fewest
 // others, which might let in the same callers from elsewhere.
-func (c compiler) representatives(admitted map[access]bool, within map[string][]access) map[group]access {
-	chosen := make(map[group]access)
+func (c compiler) representatives(admitted map[Access]bool, within map[string][]Access) map[group]Access {
+	chosen := make(map[group]Access)
 	for a := range admitted {
-		g := c.layout.group(a)
+		g := c.Layout.group(a)
 		known, found := chosen[g]
-		if !found || cmp.Or(cmp.Compare(len(within[accountOf(a)]), len(within[accountOf(known)])), compareAccess(a, known)) < 0 {
+		if !found || cmp.Or(cmp.Compare(len(within[a.Who.Account]), len(within[known.Who.Account])), compareAccess(a, known)) < 0 {
 			chosen[g] = a
 		}
 	}
 	return chosen
-}
-
-func accountOf(a access) string {
-	parsed, _ := splitARN(a.who)
-	return parsed.account
 }
 
 // outsider is the account id of nobody.
@@ -94,41 +89,39 @@ func (c compiler) decide(owned *policy.Document, p probe) policy.Decision {
 
 // probes are calls around an access: by a caller that it admits, from where it wants
 // it; then each with one thing amiss.
-func probes(a access) []probe {
-	who, _ := splitARN(a.who)
-	within := a.where.example()
-	member, now := caller(who), max(a.until-1, 0)
+func probes(a Access) []probe {
+	within := a.Where.example()
+	member, now := caller(a.Who), max(a.Until-1, 0)
 	all := []probe{{caller: member, context: within, now: now}}
-	elsewhere := who
-	elsewhere.account = outsider
+	elsewhere := a.Who
+	elsewhere.Account = outsider
 	all = append(all, probe{caller: caller(elsewhere), context: within, now: now})
-	if who.resource != "root" {
-		sibling := who
-		sibling.resource = "role/gateway-grants/Sibling"
+	if !a.Who.IsRoot() {
+		sibling := a.Who
+		sibling.Resource = "role/gateway-grants/Sibling"
 		all = append(all, probe{caller: caller(sibling), context: within, now: now})
 	}
 	if len(within) > 0 {
 		all = append(all, probe{caller: member, now: now})
 	}
-	if a.until != 0 {
-		all = append(all, probe{caller: member, context: within, now: a.until})
+	if a.Until != 0 {
+		all = append(all, probe{caller: member, context: within, now: a.Until})
 	}
 	return all
 }
 
 // valueProbes are calls from every place that the access wants, from just beside
 // each, and without one of the things that it asks for.
-func valueProbes(a access) []probe {
-	who, _ := splitARN(a.who)
-	member, now := caller(who), max(a.until-1, 0)
+func valueProbes(a Access) []probe {
+	member, now := caller(a.Who), max(a.Until-1, 0)
 	var all []probe
-	for key, places := range a.where.places() {
+	for key, places := range a.Where.places() {
 		for _, place := range places {
-			context := a.where.example()
+			context := a.Where.example()
 			context[key] = []string{place}
 			all = append(all, probe{caller: member, context: context, now: now})
 		}
-		context := a.where.example()
+		context := a.Where.example()
 		delete(context, key)
 		all = append(all, probe{caller: member, context: context, now: now})
 	}
@@ -140,24 +133,23 @@ var matching = strings.NewReplacer("*", "Any", "?", "x")
 
 // caller is somebody whom the ARN names: for a root any role of the account, for
 // a pattern a role that it matches.
-func caller(who arn) policy.Caller {
+func caller(who policy.IAMARN) policy.Caller {
 	switch {
-	case who.resource == "root":
-		who.resource = "role/gateway-grants/Member"
+	case who.IsRoot():
+		who.Resource = "role/gateway-grants/Member"
 		return policy.Role(who.String(), "probe")
-	case strings.HasPrefix(who.resource, "user/"):
+	case strings.HasPrefix(who.Resource, "user/"):
 		return policy.User(who.String())
 	default:
-		who.resource = matching.Replace(who.resource)
+		who.Resource = matching.Replace(who.Resource)
 		return policy.Role(who.String(), "probe")
 	}
 }
 
 // admits says what the access means, without the policy language.
-func (a access) admits(p probe) bool {
-	who, _ := splitARN(a.who)
-	him, _ := splitARN(p.caller.PrincipalARN)
-	return who.account == him.account && (who.resource == "root" || glob(who.resource, him.resource)) &&
-		a.where.holds(p.context) &&
-		(a.until == 0 || p.now < a.until)
+func (a Access) admits(p probe) bool {
+	him, _ := policy.ParseIAMARN(p.caller.PrincipalARN)
+	return a.Who.Account == him.Account && (a.Who.IsRoot() || glob(a.Who.Resource, him.Resource)) &&
+		a.Where.holds(p.context) &&
+		(a.Until == 0 || p.now < a.Until)
 }

@@ -1,156 +1,64 @@
 package plan
 
 import (
-	"cmp"
 	"slices"
 
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
 	"github.com/gateway-grants/gateway-grants/pkg/policy"
 )
 
-// problem is what a document is compiled for: any set of accesses is written behind
-// the same foreign statements, in the same encoding, and proved in the same way.
-type problem struct {
-	compiler compiler
-	base     *policy.Document // as observed
-	foreign  []policy.Statement
-	prove    prover
+// Problem is what the document of a plan was compiled from. It is data: the same
+// problem always has the same documents.
+type Problem struct {
+	Gateway  grant.Gateway
+	Limits   Limits           // under the accounting in force
+	Base     *policy.Document // as observed; its foreign statements stay as they are
+	Encoding Encoding
+	Accesses []Access // that were admitted, in the order in which they have precedence
 }
 
-// prover checks a document against what was admitted.
-type prover func(p problem, document *policy.Document, admitted map[access]bool) error
-
-// document compiles and proves a set of accesses, behind the foreign statements.
-// With neither there is no policy: an empty Statement is invalid.
-func (p problem) document(accesses []access) (*policy.Document, error) {
-	var document *policy.Document
-	if owned := p.compiler.compile(accesses); len(p.foreign)+len(owned) > 0 {
-		document = p.base.WithStatements(append(slices.Clone(p.foreign), owned...)...)
-	}
-	return document, p.prove(p, document, setOf(accesses))
+// Encoding is how accesses are written as statements.
+type Encoding struct {
+	Layout Layout
+	Short  bool               // accounts are written as 12-digit ids, which means the same
+	Kept   []policy.Statement // not nil: no layout has room, and these stay as they stand
 }
 
-func setOf(accesses []access) map[access]bool {
-	set := make(map[access]bool, len(accesses))
-	for _, a := range accesses {
-		set[a] = true
-	}
-	return set
+// Solution is a document that was proved to do what it was compiled for.
+type Solution struct {
+	Document *policy.Document // nil for no policy
+	Hash     string           // of our statements in it
 }
 
-// solution is the document of as many accesses as can be proved.
-type solution struct {
-	document *policy.Document
-	admitted []access
-	unproved map[access]error // why the others are left out; keys without ends
-}
-
-// solve compiles as many of the accesses as can be proved, those first in the order
-// before those behind them. A proof fails only where the product is at fault, and a
-// fault must not hold up what has nothing to do with it, least of all a removal. The
-// cause is therefore looked for as that of a refusal by AWS is. It fails, with
-// CodeProofFailed, only if not even the document without accesses can be proved.
-func (p problem) solve(ordered []access) (solution, error) {
-	document, err := p.document(ordered)
-	if err == nil {
-		return solution{document: document, admitted: ordered}, nil
-	}
-	if document, err = p.document(nil); err != nil {
-		return solution{}, err
-	}
-	s := &search{problem: p, budget: searchBudget, found: solution{document: document, unproved: make(map[access]error)}}
-	var provable []access
-	for _, account := range byAccount(ordered) {
-		s.found.admitted = nil
-		s.addEach(account)
-		provable = append(provable, s.found.admitted...)
-	}
-	s.found.admitted, s.found.document = nil, document
-	s.add(inOrder(ordered, provable))
-	return s.found, nil
-}
-
-// searchBudget bounds the work of a search for what cannot be proved: how many
-// accesses are compiled and proved altogether, which takes some seconds. What is not
-// proved by then is left out.
-const searchBudget = 200_000
-
-// search looks for the accesses that can be proved together.
-type search struct {
-	problem problem
-	budget  int
-	found   solution
-}
-
-// addEach adds the accesses of one account that can be proved alone, and then as
-// many of them together as can be.
-func (s *search) addEach(account []access) {
-	var alone []access
-	for _, a := range account {
-		if _, err := s.try([]access{a}); err == nil {
-			alone = append(alone, a)
-			continue
-		} else if a.until == 0 {
-			s.found.unproved[a] = err
-			continue
-		}
-		// The sweep can end the access instead of the policy.
-		if _, err := s.try([]access{a.lasting()}); err == nil {
-			alone = append(alone, a.lasting())
-		} else {
-			s.found.unproved[a.lasting()] = err
+// Compile writes the accesses of some of the principals, which are ARNs, behind the
+// foreign statements, and proves the document as the whole is proved. Accesses that
+// cannot be proved without those of the other principals are left out of it. It fails,
+// with CodeProofFailed, only if not even the foreign statements alone can be proved.
+func (p Problem) Compile(principals []string) (Solution, error) {
+	var part []Access
+	for _, a := range p.Accesses {
+		if slices.Contains(principals, a.principal()) {
+			part = append(part, a)
 		}
 	}
-	s.add(alone)
+	solved, err := p.solver(prove).solve(part)
+	if err != nil {
+		return Solution{}, err
+	}
+	return Solution{Document: solved.document, Hash: hash(setOf(solved.admitted), nil)}, nil
 }
 
-// add adds the group to what can be proved, and splits it where that fails.
-func (s *search) add(group []access) {
-	if len(group) == 0 {
-		return
-	}
-	together := append(slices.Clone(s.found.admitted), group...)
-	document, err := s.try(together)
-	switch {
-	case err == nil:
-		s.found.admitted, s.found.document = together, document
-	case len(group) == 1:
-		s.found.unproved[group[0].lasting()] = err
-	default:
-		s.add(group[:len(group)/2])
-		s.add(group[len(group)/2:])
-	}
+func (p Problem) solver(prove prover) solver {
+	_, foreign := split(p.Base, p.Limits.Installation)
+	return solver{compiler: p.compiler(), base: p.Base, foreign: foreign, prove: prove}
 }
 
-// try compiles and proves the accesses while the budget lasts.
-func (s *search) try(accesses []access) (*policy.Document, error) {
-	if s.budget -= len(accesses); s.budget < 0 {
-		return nil, disproved("there are more causes than one run can find")
-	}
-	return s.problem.document(accesses)
+func (p Problem) compiler() compiler {
+	return compiler{resource: p.Gateway.ARN(), partition: p.Gateway.Partition(), limits: p.Limits, Encoding: p.Encoding}
 }
 
-// byAccount parts the accesses by account, each in its order: only those of one
-// account bear upon the same callers.
-func byAccount(ordered []access) [][]access {
-	of := make(map[string]int)
-	var parts [][]access
-	for _, a := range ordered {
-		who, _ := splitARN(a.who)
-		if _, known := of[who.account]; !known {
-			of[who.account] = len(parts)
-			parts = append(parts, nil)
-		}
-		parts[of[who.account]] = append(parts[of[who.account]], a)
-	}
-	return parts
-}
-
-// inOrder sorts the accesses as they stand in the order, whatever became of their ends.
-func inOrder(ordered, accesses []access) []access {
-	place := make(map[access]int, len(ordered))
-	for i, a := range ordered {
-		place[a.lasting()] = i
-	}
-	slices.SortStableFunc(accesses, func(a, b access) int { return cmp.Compare(place[a.lasting()], place[b.lasting()]) })
-	return accesses
+// owned is what our statements in a document say.
+func (p Problem) owned(document *policy.Document) observation {
+	owned, _ := split(document, p.Limits.Installation)
+	return decompile(owned, p.Gateway.ARN(), p.Gateway.Partition())
 }

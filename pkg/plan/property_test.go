@@ -13,12 +13,18 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/policy"
 )
 
-func made(t *rapid.T, w World, limits Limits) Plan {
-	p, err := Make(w, limits)
+// drafted is a plan with what it was made of.
+type drafted struct {
+	Plan
+	draft draft
+}
+
+func made(t *rapid.T, w World, limits Limits) drafted {
+	p, d, err := makeWith(prove, w, limits)
 	if err != nil {
 		t.Fatalf("%v\nobserved %v", err, w.Gateway.Policy)
 	}
-	return p
+	return drafted{p, d}
 }
 
 func texts(statements []policy.Statement) []string {
@@ -60,7 +66,7 @@ func TestAPolicyNeverGoesOverItsLimits(t *testing.T) {
 		if written := len(p.Want.Bytes()); written > limits.MaxBytes || len(p.Want.Statements) > limits.MaxStatements {
 			t.Fatalf("%d bytes and %d statements, of %+v", written, len(p.Want.Statements), limits)
 		}
-		if p.Size != p.draft.problem.compiler.meter().measure(p.Want) {
+		if p.Size != p.draft.solver.compiler.meter().measure(p.Want) {
 			t.Fatalf("it is said to have %+v", p.Size)
 		}
 		if p.Size.Bytes > limits.MaxBytes && slices.ContainsFunc(p.Changes, func(c Change) bool { return c.Verb == Add }) {
@@ -74,7 +80,7 @@ func TestStandingAccessIsNeverEvicted(t *testing.T) {
 		w, limits := genWorld(t)
 		p := made(t, w, limits)
 		wanted := ends(p.draft.claims)
-		for a := range lasting(p.draft.said.accesses) {
+		for a := range lasting(p.draft.observed.accesses) {
 			refusal, refused := p.Refused[a.principal()]
 			_, claimed := wanted[a]
 			if claimed && (!refused || !refusal.holds(w.Now)) && !p.draft.verdict.admitted[a] {
@@ -88,9 +94,9 @@ func TestNothingIsAddedBesideASibling(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w, limits := genWorld(t)
 		p := made(t, w, limits)
-		stood := lasting(p.draft.said.accesses)
+		stood := lasting(p.draft.observed.accesses)
 		for a := range lasting(p.draft.admitted) {
-			if len(siblings(p.draft.problem.foreign)) > 0 && !stood[a] {
+			if len(siblings(p.draft.solver.foreign)) > 0 && !stood[a] {
 				t.Fatalf("%+v was added to %v", a, w.Gateway.Policy)
 			}
 		}
@@ -104,14 +110,14 @@ func TestWhoeverIsLeftOutWouldNotFit(t *testing.T) {
 		admitted := lasting(p.draft.admitted)
 		for a := range ends(p.draft.claims) {
 			refusal, refused := p.Refused[a.principal()]
-			if admitted[a] || refused && refusal.holds(w.Now) || len(siblings(p.draft.problem.foreign)) > 0 {
+			if admitted[a] || refused && refusal.holds(w.Now) || len(siblings(p.draft.solver.foreign)) > 0 {
 				continue
 			}
 			more := maps.Clone(admitted)
 			more[a] = true
-			statements := p.draft.problem.compiler.compile(slices.Collect(maps.Keys(more)))
-			document := w.Gateway.Policy.WithStatements(append(slices.Clone(p.draft.problem.foreign), statements...)...)
-			if size := p.draft.problem.compiler.meter().measure(document); size.Bytes <= limits.MaxBytes && size.Statements <= limits.MaxStatements {
+			statements := p.draft.solver.compiler.compile(slices.Collect(maps.Keys(more)))
+			document := w.Gateway.Policy.WithStatements(append(slices.Clone(p.draft.solver.foreign), statements...)...)
+			if size := p.draft.solver.compiler.meter().measure(document); size.Bytes <= limits.MaxBytes && size.Statements <= limits.MaxStatements {
 				t.Fatalf("%+v was left out, and with it there would be %+v of %d bytes and %d statements", a, size, limits.MaxBytes, limits.MaxStatements)
 			}
 		}
@@ -160,7 +166,7 @@ func TestWhatWasAppliedIsNotWrittenAgain(t *testing.T) {
 }
 
 // applied is the world after the plan was written and recorded.
-func applied(w World, p Plan) World {
+func applied(w World, p drafted) World {
 	switch {
 	case !p.Write:
 	case p.Want == nil:
@@ -179,14 +185,14 @@ func TestWhatIsCompiledIsReadBack(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		accesses, gateway, partition := genAccesses(t)
 		limits := DefaultLimits()
-		wanted := make(map[access]int64)
+		wanted := make(map[Access]int64)
 		for a := range accesses {
-			wanted[a.lasting()] = a.until
+			wanted[a.lasting()] = a.Until
 		}
-		c := compiler{resource: gateway, partition: partition, limits: limits, layout: layoutOf(wanted), short: rapid.Bool().Draw(t, "short")}
+		c := compiler{resource: gateway, partition: partition, limits: limits, Encoding: Encoding{Layout: layoutOf(wanted), Short: rapid.Bool().Draw(t, "short")}}
 		statements := c.compile(slices.Collect(maps.Keys(accesses)))
-		said := decompile(statements, gateway, partition)
-		if diff := cmp.Diff(accesses, said.accesses, cmp.AllowUnexported(access{}, narrowing{})); diff != "" || len(said.strange)+len(said.leftovers) > 0 {
+		owned := decompile(statements, gateway, partition)
+		if diff := cmp.Diff(accesses, owned.accesses, cmp.AllowUnexported(Access{}, Narrowing{})); diff != "" || len(owned.strange)+len(owned.leftovers) > 0 {
 			t.Fatalf("-written +read\n%s%v", diff, statements)
 		}
 		document := &policy.Document{Version: policy.Version2012, Statements: statements}
@@ -243,7 +249,7 @@ func TestACallerIsLetInExactlyIfAnAdmittedGrantSaysSo(t *testing.T) {
 			if rapid.Bool().Draw(t, "from a VPC") {
 				context[keyVPC], context[keyVPCE] = []string{"vpc-0123456789abcdef0"}, []string{"vpce-0123456789abcdef0"}
 			}
-			allowed := p.draft.problem.compiler.decide(&policy.Document{Version: policy.Version2012, Statements: owned}, probe{caller: caller, context: context, now: w.Now.Unix()}).Allowed
+			allowed := p.draft.solver.compiler.decide(&policy.Document{Version: policy.Version2012, Statements: owned}, probe{caller: caller, context: context, now: w.Now.Unix()}).Allowed
 			var wholly, partly bool
 			for _, row := range w.Rows {
 				if lets(row, w, caller, context) {

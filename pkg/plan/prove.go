@@ -14,7 +14,7 @@ import (
 // untouched, and the evaluator lets in those admitted and no caller near them.
 // Only our own statements are judged: what foreign ones allow or deny is theirs.
 // What stands may be beyond the limits already, and must be allowed to shrink.
-func prove(p problem, want *policy.Document, admitted map[access]bool) error {
+func prove(p solver, want *policy.Document, admitted map[Access]bool) error {
 	if want == nil {
 		if len(p.foreign) > 0 || len(admitted) > 0 {
 			return disproved("the policy would be deleted although it has something to say")
@@ -38,7 +38,7 @@ func prove(p problem, want *policy.Document, admitted map[access]bool) error {
 	return proveDecisions(p.compiler, &policy.Document{Version: read.Version, Statements: owned}, admitted)
 }
 
-func proveSize(p problem, want *policy.Document) error {
+func proveSize(p solver, want *policy.Document) error {
 	size, written, room := p.compiler.meter().measure(want), len(want.Bytes()), p.compiler.room(p.base)
 	switch {
 	case size.Statements == 0:
@@ -71,7 +71,7 @@ func proveForeign(before, after []policy.Statement) error {
 	return nil
 }
 
-func proveOwned(c compiler, owned []policy.Statement, admitted map[access]bool) error {
+func proveOwned(c compiler, owned []policy.Statement, admitted map[Access]bool) error {
 	sids := make(map[string]bool, len(owned))
 	for _, s := range owned {
 		if sids[s.Sid] {
@@ -84,18 +84,18 @@ func proveOwned(c compiler, owned []policy.Statement, admitted map[access]bool) 
 			}
 		}
 	}
-	said := decompile(owned, c.resource, c.partition)
-	if len(said.strange)+len(said.leftovers) > 0 {
+	read := decompile(owned, c.resource, c.partition)
+	if len(read.strange)+len(read.leftovers) > 0 {
 		return disproved("its statements cannot be read back")
 	}
 	for a := range admitted {
-		if !said.accesses[a] {
-			return disproved(a.who + " would be missing")
+		if !read.accesses[a] {
+			return disproved(a.Who.String() + " would be missing")
 		}
 	}
-	for a := range said.accesses {
+	for a := range read.accesses {
 		if !admitted[a] {
-			return disproved(a.who + " would be let in by no grant")
+			return disproved(a.Who.String() + " would be let in by no grant")
 		}
 	}
 	return nil

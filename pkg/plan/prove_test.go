@@ -40,11 +40,11 @@ var mutations = map[string]func(d *policy.Document, owned []int) bool{
 		return true
 	}),
 	"a role becomes its account": eachOwned(func(s *policy.Statement) bool {
-		parsed, _ := splitARN(s.Principal.AWS[0])
-		if parsed.resource == "root" || parsed.account == "" {
+		arn, known := policy.ParseIAMARN(s.Principal.AWS[0])
+		if !known || arn.IsRoot() {
 			return false
 		}
-		s.Principal = &policy.Principals{AWS: append([]string{parsed.root()}, s.Principal.AWS[1:]...)}
+		s.Principal = &policy.Principals{AWS: append([]string{arn.Root().String()}, s.Principal.AWS[1:]...)}
 		return true
 	}),
 	"it denies": eachOwned(func(s *policy.Statement) bool { s.Effect = policy.Deny; return true }),
@@ -187,7 +187,7 @@ func TestNoChangedPolicyPassesItsProof(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w, limits := genWorld(t)
 		d := made(t, w, limits).draft
-		want, err := d.problem.document(slices.Collect(maps.Keys(d.admitted)))
+		want, err := d.solver.document(slices.Collect(maps.Keys(d.admitted)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -197,11 +197,11 @@ func TestNoChangedPolicyPassesItsProof(t *testing.T) {
 				continue
 			}
 			placed[name]++
-			if err := prove(d.problem, changed, d.admitted); grant.CodeOf(err) != grant.CodeProofFailed {
+			if err := prove(d.solver, changed, d.admitted); grant.CodeOf(err) != grant.CodeProofFailed {
 				t.Fatalf("%s, and it passes: %v\n%v\n%v", name, err, want, changed)
 			}
 		}
-		if want != nil && prove(d.problem, nil, d.admitted) == nil {
+		if want != nil && prove(d.solver, nil, d.admitted) == nil {
 			t.Fatal("its deletion passes")
 		}
 	})
@@ -217,12 +217,12 @@ func TestNoChangedPolicyPassesItsProof(t *testing.T) {
 func TestTheEvaluatorAloneTellsWhoIsMissingOrTooMany(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		accesses, gateway, partition := genAccesses(t)
-		wanted := make(map[access]int64)
+		wanted := make(map[Access]int64)
 		for a := range accesses {
-			wanted[a.lasting()] = a.until
+			wanted[a.lasting()] = a.Until
 		}
-		c := compiler{resource: gateway, partition: partition, limits: DefaultLimits(), layout: layoutOf(wanted)}
-		document := func(set map[access]bool) *policy.Document {
+		c := compiler{resource: gateway, partition: partition, limits: DefaultLimits(), Encoding: Encoding{Layout: layoutOf(wanted)}}
+		document := func(set map[Access]bool) *policy.Document {
 			return &policy.Document{Version: policy.Version2012, Statements: c.compile(slices.Collect(maps.Keys(set)))}
 		}
 		if err := proveDecisions(c, document(accesses), accesses); err != nil {
@@ -249,20 +249,20 @@ func TestTheEvaluatorAloneTellsWhichValueIsMissing(t *testing.T) {
 		accesses, gateway, partition := genAccesses(t)
 		c := compiler{resource: gateway, partition: partition, limits: DefaultLimits()}
 		for a := range accesses {
-			values := strings.Split(a.where.ip, ",")
+			values := strings.Split(a.Where.IP, ",")
 			if len(values) < 2 {
 				continue
 			}
-			fewer := make(map[access]bool)
+			fewer := make(map[Access]bool)
 			for other := range accesses {
-				if other.where == a.where {
-					other.where.ip = strings.Join(values[:len(values)-1], ",")
+				if other.Where == a.Where {
+					other.Where.IP = strings.Join(values[:len(values)-1], ",")
 				}
 				fewer[other] = true
 			}
 			matters := true // whichever access it is asked with
 			for other := range accesses {
-				matters = matters && (other.where != a.where ||
+				matters = matters && (other.Where != a.Where ||
 					slices.ContainsFunc(valueProbes(other), func(p probe) bool { return admit(accesses, p) != admit(fewer, p) }))
 			}
 			document := &policy.Document{Version: policy.Version2012, Statements: c.compile(slices.Collect(maps.Keys(fewer)))}
@@ -280,7 +280,7 @@ func TestTheEvaluatorAloneTellsWhichValueIsMissing(t *testing.T) {
 	}
 }
 
-func admit(accesses map[access]bool, p probe) bool {
+func admit(accesses map[Access]bool, p probe) bool {
 	for a := range accesses {
 		if a.admits(p) {
 			return true

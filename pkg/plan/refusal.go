@@ -12,19 +12,19 @@ import (
 // some grant still asks for and that the policy does not name, or that are held.
 // A role or user that was let in by identity, and of which the policy shows
 // nothing but a unique id, was deleted: one of its name may be somebody else's.
-func refusals(world World, claims []claim, said reading) map[string]Refusal {
+func refusals(world World, claims []claim, owned observation) map[string]Refusal {
 	recorded, known := world.Gateway.Recorded.Gateway, make(map[string]Refusal)
 	for _, c := range claims {
 		for _, a := range slices.Concat(c.barred, c.accesses) {
 			principal := a.principal()
-			if refusal, refused := recorded.Refused[principal]; refused && !said.principals[principal] {
+			if refusal, refused := recorded.Refused[principal]; refused && !owned.principals[principal] {
 				known[principal] = refusal
 			}
 		}
 	}
 	asked := world.askedFor()
 	for _, principal := range slices.Concat(append(slices.Collect(maps.Values(recorded.Announced)), recorded.Pinned)...) {
-		if !said.principals[principal] && mayHaveBeenAdmitted(world.Gateway.Recorded, principal, said.leftovers) && asked(principal) {
+		if !owned.principals[principal] && mayHaveBeenAdmitted(world.Gateway.Recorded, principal, owned.leftovers) && asked(principal) {
 			known[principal] = Refusal{Code: grant.CodeRecreated, Since: world.Now}
 		}
 	}
@@ -76,7 +76,7 @@ const mostAnnouncements = 16
 // a write of the plan names by identity. Writes before which other unique ids were
 // found are kept apart: such an id may well be that of somebody whom an earlier one
 // named.
-func announced(world World, admitted map[access]bool, leftovers []string) map[string][]string {
+func announced(world World, admitted map[Access]bool, leftovers []string) map[string][]string {
 	recorded, all := world.Gateway.Recorded.Gateway, make(map[string][]string)
 	if world.Now.Before(recorded.Recheck) {
 		maps.Copy(all, recorded.Announced)
@@ -98,7 +98,7 @@ func announced(world World, admitted map[access]bool, leftovers []string) map[st
 }
 
 // pinned lists the roles and users among the accesses that are named by identity.
-func pinned(accesses map[access]bool) []string {
+func pinned(accesses map[Access]bool) []string {
 	var list []string
 	for a := range accesses {
 		if a.pinned() {
@@ -132,5 +132,5 @@ func (p Plan) Forgets(recorded State) bool {
 			return true
 		}
 	}
-	return len(p.draft.said.leftovers) > 0
+	return len(p.Unexplained) > 0
 }

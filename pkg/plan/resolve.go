@@ -9,13 +9,14 @@ import (
 
 	"github.com/gateway-grants/gateway-grants/pkg/directory"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/policy"
 )
 
 // claim is what one live grant asks for on this gateway.
 type claim struct {
 	row      grant.Row
-	accesses []access   // without an end
-	barred   []access   // what would be asked for but for the reason
+	accesses []Access   // without an end
+	barred   []Access   // what would be asked for but for the reason
 	reason   grant.Code // why nothing, or not everything, is asked for
 	message  string
 
@@ -29,9 +30,13 @@ type claim struct {
 type resolver struct {
 	world    World
 	limits   Limits
-	stated   map[access]bool // what our statements say now
-	standing map[access]bool // the same without ends
+	stated   map[Access]bool // what our statements say now
+	standing map[Access]bool // the same without ends
 	selected map[string][]string
+}
+
+func newResolver(world World, limits Limits, owned observation) *resolver {
+	return &resolver{world: world, limits: limits, stated: owned.accesses, standing: lasting(owned.accesses), selected: map[string][]string{}}
 }
 
 // SelectionKey names a selector and the units that it leaves out: the part of a
@@ -98,16 +103,17 @@ func (r *resolver) claim(row grant.Row) claim {
 func (r *resolver) claimExplicit(row grant.Row, partition string) claim {
 	g := row.Grant
 	subject := g.Subject()
-	wanted := access{
-		who:   subject.ARN(partition),
-		named: subject.Kind() == grant.KindRolePattern || subject.IsExact() && g.Follow == grant.FollowName,
-		where: narrow(g.Conditions),
+	who, _ := policy.ParseIAMARN(subject.ARN(partition))
+	wanted := Access{
+		Who:    who,
+		ByName: subject.Kind() == grant.KindRolePattern || subject.IsExact() && g.Follow == grant.FollowName,
+		Where:  narrow(g.Conditions),
 	}
 	if why := r.bar(subject.Account()); why.reason != "" {
-		why.row, why.barred = row, []access{wanted}
+		why.row, why.barred = row, []Access{wanted}
 		return why
 	}
-	return claim{row: row, accesses: []access{wanted}}
+	return claim{row: row, accesses: []Access{wanted}}
 }
 
 // bar is the reason why an account cannot be let in as far as the organization is
@@ -138,13 +144,13 @@ func (r *resolver) bar(account string) claim {
 // cost its account the access that it had.
 func (r *resolver) knows(account string) bool {
 	for a := range r.standing {
-		if parsed, _ := splitARN(a.who); parsed.account == account {
+		if a.Who.Account == account {
 			return true
 		}
 	}
 	for _, status := range r.world.Gateway.Recorded.Grants {
 		for _, who := range status.Admitted {
-			if parsed, _ := splitARN(who); parsed.account == account {
+			if arn, _ := policy.ParseIAMARN(who); arn.Account == account {
 				return true
 			}
 		}
@@ -158,17 +164,16 @@ func (r *resolver) claimSelected(row grant.Row, partition string) claim {
 	accounts, ok := r.meaning(g)
 	if !ok {
 		c.undecided = true
-		c.reason, c.message = r.silence()
+		c.reason, c.message = r.unresolvedReason()
 		return c
 	}
 	for _, account := range accounts {
 		if slices.Contains(g.Exclude.Accounts, account) {
 			continue
 		}
-		wanted := access{who: arn{partition, account, "root"}.String(), where: narrow(g.Conditions)}
+		wanted := Access{Who: policy.AccountRoot(partition, account), Where: narrow(g.Conditions)}
 		if g.Role != "" {
-			wanted.who = arn{partition, account, "role/" + g.Role}.String()
-			wanted.named = true
+			wanted.Who.Resource, wanted.ByName = "role/"+g.Role, true
 		}
 		c.accesses = append(c.accesses, wanted)
 	}
@@ -193,8 +198,8 @@ func (r *resolver) meaning(g *grant.Grant) ([]string, bool) {
 	return accounts, ok
 }
 
-// silence says why a selector has no meaning, now or earlier.
-func (r *resolver) silence() (grant.Code, string) {
+// unresolvedReason says why a selector has no meaning, now or earlier.
+func (r *resolver) unresolvedReason() (grant.Code, string) {
 	if r.world.Accounts.Availability() == directory.Absent {
 		return grant.CodeNoDirectory, "no complete listing of the organization has ended yet; selectors mean nobody until one has"
 	}
@@ -203,8 +208,8 @@ func (r *resolver) silence() (grant.Code, string) {
 
 // ends is the latest expiry of each access over all grants that ask for it:
 // access is the union of live grants. Zero is never.
-func ends(claims []claim) map[access]int64 {
-	latest := make(map[access]int64)
+func ends(claims []claim) map[Access]int64 {
+	latest := make(map[Access]int64)
 	for _, c := range claims {
 		until := unixOrNever(c.row.Grant.Expires)
 		for _, a := range c.accesses {
@@ -229,9 +234,9 @@ func unixOrNever(t time.Time) int64 {
 	return t.Unix()
 }
 
-// unfit is the reason why no grant can be applied to the gateway as it is, or
+// blockedReason is the reason why no grant can be applied to the gateway as it is, or
 // nil.
-func unfit(o Observed, limits Limits) *grant.Error {
+func blockedReason(o Observed, limits Limits) *grant.Error {
 	refuse := func(code grant.Code, hint string) *grant.Error {
 		return &grant.Error{Code: code, Op: "manage " + o.Gateway.ARN(), Hint: hint}
 	}

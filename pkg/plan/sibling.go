@@ -37,9 +37,9 @@ func siblings(foreign []policy.Statement) []string {
 }
 
 // addNothing leaves of what is wanted only what stands, where siblings are there.
-func addNothing(wanted map[access]int64, standing map[access]bool, siblings []string) {
+func addNothing(wanted map[Access]int64, standing map[Access]bool, siblings []string) {
 	if len(siblings) > 0 {
-		maps.DeleteFunc(wanted, func(a access, _ int64) bool { return !standing[a] })
+		maps.DeleteFunc(wanted, func(a Access, _ int64) bool { return !standing[a] })
 	}
 }
 

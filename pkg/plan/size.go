@@ -38,10 +38,10 @@ func (m meter) expansion(s policy.Statement) int {
 // account in the partition of the policy:
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
 func (m meter) expanded(principal string) int {
-	if m.accounting == SubmittedSize || !isAccountID(principal) {
+	if m.accounting == SubmittedSize || !policy.IsAccountID(principal) {
 		return 0
 	}
-	return len(arn{m.partition, principal, "root"}.String()) - len(principal)
+	return len(policy.AccountRoot(m.partition, principal).String()) - len(principal)
 }
 
 // room is how large a policy may become: as large as the limits allow, or as what

@@ -10,12 +10,12 @@ import (
 // unlessRespelled is the wanted document, or the observed one where that differs by
 // nothing but the spelling of addresses, and the names of statements that follow
 // from it: it means the same, and is not written for that.
-func (p problem) unlessRespelled(want *policy.Document, said reading) *policy.Document {
-	if want == nil || p.base == nil || len(said.strange) > 0 {
+func (p solver) unlessRespelled(want *policy.Document, owned observation) *policy.Document {
+	if want == nil || p.base == nil || len(owned.strange) > 0 {
 		return want
 	}
 	statements, found := slices.Clone(p.foreign), false
-	for _, s := range said.statements {
+	for _, s := range owned.statements {
 		respelled, otherwise := p.compiler.respelled(s)
 		statements, found = append(statements, respelled), found || otherwise
 	}
@@ -37,13 +37,13 @@ func (c compiler) respelled(s ownStatement) (respelled policy.Statement, otherwi
 		}
 	}
 	now := s.group()
-	if joined(written) == now.where.ip {
+	if joined(written) == now.Where.IP {
 		return s.statement, false
 	}
 	before := now
-	before.where.ip = joined(written)
+	before.Where.IP = joined(written)
 	respelled = s.statement
-	respelled.Condition = replaced(s.statement.Condition, testIP, strings.Split(now.where.ip, ","))
+	respelled.Condition = replaced(s.statement.Condition, testIP, strings.Split(now.Where.IP, ","))
 	if s.statement.Sid == c.sid(before) {
 		respelled.Sid = c.sid(now)
 	}
@@ -52,10 +52,10 @@ func (c compiler) respelled(s ownStatement) (respelled policy.Statement, otherwi
 
 // group is what the accesses of the statement have in common.
 func (s ownStatement) group() group {
-	g := group{where: s.template.where, until: s.template.until, named: s.names != nil}
+	g := group{Where: s.template.Where, Until: s.template.Until, ByName: s.names != nil}
 	for _, name := range s.names {
-		if parsed, _ := splitARN(name); parsed.account == "*" {
-			g.role = parsed.resource
+		if arn, _ := policy.ParseIAMARN(name); arn.Account == "*" {
+			g.role = arn.Resource
 		}
 	}
 	return g

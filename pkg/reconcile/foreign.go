@@ -55,7 +55,7 @@ func (i *isolation) blockedByForeign(refusal error) error {
 func (i *isolation) wayOut() string {
 	sibling, ours := "", false
 	for _, s := range i.world.Gateway.Policy.Statements {
-		held := s.Principal != nil && slices.ContainsFunc(s.Principal.AWS, plan.IsUniqueID)
+		held := s.Principal != nil && slices.ContainsFunc(s.Principal.AWS, policy.IsUniqueID)
 		if id := plan.InstallationOf(s); held && i.plan.Owns(s) {
 			ours = true
 		} else if held && id != "" {
@@ -86,7 +86,7 @@ func saidByAWS(refusal error) error {
 // principal, which AWS shows but does not accept.
 func holdingUniqueIDs(document *policy.Document, p plan.Plan) []string {
 	return foreignNames(document, p, func(s policy.Statement) bool {
-		return s.Principal != nil && slices.ContainsFunc(s.Principal.AWS, plan.IsUniqueID)
+		return s.Principal != nil && slices.ContainsFunc(s.Principal.AWS, policy.IsUniqueID)
 	})
 }
 

@@ -65,13 +65,13 @@ func (r *run) isolate(ctx context.Context, p plan.Plan) error {
 // search takes first what must go out of the last accepted document; then additions
 // go onto it in groups, halved to find the k bad ones among n in O(k log n) puts.
 func (i *isolation) search(ctx context.Context) error {
-	refusal, err := i.try(ctx, i.plan.Standing())
+	refusal, err := i.try(ctx, i.plan.Standing)
 	switch {
 	case err != nil:
 		return err
 	case refusal == nil:
-		i.good = i.plan.Standing()
-		return i.split(ctx, i.plan.Additions())
+		i.good = i.plan.Standing
+		return i.split(ctx, i.plan.Additions)
 	default:
 		return i.doubtStanding(ctx, refusal)
 	}
@@ -152,7 +152,7 @@ func (i *isolation) convict(ctx context.Context) error {
 // revocation waits, which must wait behind nothing, are groups left out for the
 // few puts that it takes to find the bad ones.
 func (i *isolation) doubtStanding(ctx context.Context, refusal error) error {
-	standing := i.plan.Standing()
+	standing := i.plan.Standing
 	if len(standing) == 0 { // nothing of ours was in what AWS refused
 		return i.blockedByForeign(refusal)
 	}
@@ -161,7 +161,7 @@ func (i *isolation) doubtStanding(ctx context.Context, refusal error) error {
 		if err := i.split(ctx, standing); err != nil {
 			return err
 		}
-		return i.add(ctx, i.plan.Additions())
+		return i.add(ctx, i.plan.Additions)
 	}
 	for _, suspects := range i.doubts(standing) {
 		others := without(standing, suspects)
@@ -175,7 +175,7 @@ func (i *isolation) doubtStanding(ctx context.Context, refusal error) error {
 			if err := i.split(ctx, suspects); err != nil {
 				return err
 			}
-			return i.add(ctx, i.plan.Additions())
+			return i.add(ctx, i.plan.Additions)
 		}
 	}
 	if i.mayBeForeign(standing) {
@@ -244,10 +244,11 @@ func (i *isolation) try(ctx context.Context, principals []string) (refusal, err 
 // put is try without counting: a search that has come to its end may still learn
 // what it found.
 func (i *isolation) put(ctx context.Context, principals []string) (refusal, err error) {
-	part, hash, err := i.plan.Part(principals)
+	solution, err := i.plan.Problem.Compile(principals)
 	if err != nil {
 		return nil, err
 	}
+	part := solution.Document
 	now, err := i.Gateways.Policy(ctx, i.gateway)
 	if err != nil {
 		return nil, err
@@ -264,7 +265,7 @@ func (i *isolation) put(ctx context.Context, principals []string) (refusal, err 
 		case refuses(err):
 			return err, nil
 		}
-		i.journal(ctx, last, part, hash, err)
+		i.journal(ctx, last, part, solution.Hash, err)
 	}
 	switch {
 	case grant.CodeOf(err) == CodeUnknownOutcome:

@@ -137,7 +137,7 @@ func (r *run) recordFailure(ctx context.Context, cause error, before plan.Gatewa
 	statuses := make(map[grant.Key]grant.Status)
 	maps.Copy(statuses, recorded.Grants)
 	if alone && r.decided {
-		maps.Copy(statuses, r.result.Plan.Stuck(r.inForce, next.Refused, failure))
+		maps.Copy(statuses, plan.StatusOnFailure(r.world, r.result.Plan, r.inForce, next.Refused, failure))
 	}
 	r.world.Gateway.Recorded = recorded
 	return r.result, r.record(ctx, next, statuses)

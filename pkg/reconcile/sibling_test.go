@@ -12,6 +12,7 @@ import (
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
+	"github.com/gateway-grants/gateway-grants/pkg/policy"
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
 	"github.com/gateway-grants/gateway-grants/pkg/store/memory"
 )
@@ -139,7 +140,7 @@ func TestASiblingsUniqueIDIsTakenOutByTheSiblingAlone(t *testing.T) {
 	if result.Failure == nil || result.Failure.Code != reconcile.CodeBlockedByForeign || !strings.Contains(result.Failure.Hint, "installation dev2 takes out") {
 		t.Fatalf("main: %v", result.Failure)
 	}
-	if !slices.ContainsFunc(c.principals(), plan.IsUniqueID) {
+	if !slices.ContainsFunc(c.principals(), policy.IsUniqueID) {
 		t.Errorf("main touched the sibling's unique id: %v", c.principals())
 	}
 	dev2.reconcile()

@@ -52,7 +52,7 @@ func siblingsIDTakenOut(_ *run, d *reconcile.Dependencies, _ *plan.Limits) {
 		for _, s := range document.Statements {
 			if isSiblings(s) {
 				who := *s.Principal
-				who.AWS = slices.DeleteFunc(slices.Clone(who.AWS), plan.IsUniqueID)
+				who.AWS = slices.DeleteFunc(slices.Clone(who.AWS), policy.IsUniqueID)
 				if s.Principal = &who; len(who.AWS) == 0 {
 					continue
 				}

@@ -1,0 +1,36 @@
+package policy_test
+
+import (
+	"testing"
+
+	"github.com/gateway-grants/gateway-grants/pkg/policy"
+)
+
+func TestParseAWSPrincipal(t *testing.T) {
+	arn := func(partition, account, resource string) policy.AWSPrincipal {
+		return policy.AWSPrincipal{ARN: policy.IAMARN{Partition: partition, Account: account, Resource: resource}}
+	}
+	for _, test := range []struct {
+		reason, text string
+		want         policy.AWSPrincipal
+		ok           bool
+	}{
+		{"an id is the root in the policy's partition", "444455556666", arn("aws-cn", "444455556666", "root"), true},
+		{"a root", "arn:aws:iam::444455556666:root", arn("aws", "444455556666", "root"), true},
+		{"a role with its path", "arn:aws-us-gov:iam::444455556666:role/team/Agent", arn("aws-us-gov", "444455556666", "role/team/Agent"), true},
+		{"a role of every account", "arn:aws:iam::*:role/Agent", arn("aws", "*", "role/Agent"), true},
+		{"a role's unique id", "AROAEXAMPLEEXAMPLE01", policy.AWSPrincipal{UniqueID: "AROAEXAMPLEEXAMPLE01"}, true},
+		{"eleven digits", "44445555666", policy.AWSPrincipal{}, false},
+		{"everyone", "*", policy.AWSPrincipal{}, false},
+		{"a session", "arn:aws:sts::444455556666:assumed-role/Agent/s", policy.AWSPrincipal{}, false},
+		{"no resource", "arn:aws:iam::444455556666", policy.AWSPrincipal{}, false},
+	} {
+		got, ok := policy.ParseAWSPrincipal(test.text, "aws-cn")
+		if got != test.want || ok != test.ok {
+			t.Errorf("%s: %+v, %t", test.reason, got, ok)
+		}
+		if again, _ := policy.ParseIAMARN(got.ARN.String()); ok && got.UniqueID == "" && again != got.ARN {
+			t.Errorf("%s: once printed it is %+v", test.reason, again)
+		}
+	}
+}
