@@ -1,6 +1,7 @@
 package reconcile_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -50,5 +51,27 @@ func TestWhatAnInvalidRowKeepsEndsAtItsExpiryOnTime(t *testing.T) {
 	c.reconcileUntilSettled()
 	if got := c.principals(); len(got) > 0 {
 		t.Errorf("let in after the end: %v", got)
+	}
+}
+
+func TestARunThatReadTheGrantsLongAgoBringsNoEndedAccessBack(t *testing.T) {
+	c := newCloud(t)
+	c.grant("row", "444455556666")
+	c.reconcile()
+	done, h := false, &hooks{}
+	h.afterPolicy = func() { // the run has read the row and the policy by now
+		if !done {
+			done = true
+			c.grant("row", "777788889999")
+			c.reconcile()
+		}
+	}
+	if err := c.run(c.hooked(h)); err != nil {
+		t.Fatal(err)
+	}
+	c.grant("row", "777788889999", "colour", "red")
+	c.reconcile()
+	if got := c.principals(); !slices.Equal(got, []string{rootC}) {
+		t.Errorf("let in are %v", got)
 	}
 }

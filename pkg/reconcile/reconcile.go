@@ -137,19 +137,30 @@ func (r *run) pass(ctx context.Context) (settled bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	r.result.Plan, r.decided = p, true
+	r.result.Plan = p
 	if r.result.Writes == 0 {
 		r.first = p
 	}
-	if p.Forgets(r.world.Gateway.Recorded) {
+	if p.Forgets(r.world.Gateway.Recorded) || !r.knowsRows() {
 		if fresh, err := r.isFresh(ctx); !fresh || err != nil {
 			return false, err
 		}
 	}
+	r.decided = true
 	if !p.Write {
 		return true, nil
 	}
 	return false, r.apply(ctx, p)
+}
+
+// knowsRows tells whether the rows are recorded in just the revisions that were read.
+// Where they are not, another run may have recorded newer ones: a record of the older
+// would give an Invalid row back what a valid revision had ended.
+func (r *run) knowsRows() bool {
+	recorded := r.world.Gateway.Recorded.Grants
+	return len(recorded) == len(r.world.Rows) && !slices.ContainsFunc(r.world.Rows, func(row grant.Row) bool {
+		return recorded[row.Key].Revision != row.Revision
+	})
 }
 
 // isFresh tells whether the grants, and the directory as far as they need it, are as
