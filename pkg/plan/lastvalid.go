@@ -42,6 +42,13 @@ func (c claim) within(given []string) claim {
 	return c
 }
 
+// onlyStanding keeps the accesses that the policy gives now: what a write of ours took
+// away, because the row was edited in between, does not come back with a fault.
+func (c claim) onlyStanding(standing map[Access]bool) claim {
+	c.accesses = slices.DeleteFunc(slices.Clone(c.accesses), func(a Access) bool { return !standing[a] })
+	return c
+}
+
 // claimStanding is the claim of a row whose last valid revision was recorded in
 // another form, by an earlier or a newer version. What it gave is taken from the
 // policy: the one access that names the principal, to the end that stands there

@@ -277,3 +277,18 @@ func TestTheFirstInvalidRevisionIsNotifiedOnce(t *testing.T) {
 		t.Errorf("again: %v", got)
 	}
 }
+
+// A row was edited to name another account, and the write was not recorded before the
+// row got a fault: its record is that of the revision before.
+func TestWhatAWriteTookAwayDoesNotComeBackWithAFault(t *testing.T) {
+	before := rowOf("row", "444455556666")
+	w := settled(t, world(t, before))
+	w.Rows = []grant.Row{rowOf("row", "777788889999")}
+	p := mustMake(t, w)
+	w.Gateway.Policy, w.Gateway.Recorded.Gateway.PendingHash = parse(t, p.Want.String()), p.Hash
+
+	w.Rows = []grant.Row{misspelt(before, "777788889999")}
+	if want := mustMake(t, w).Want; want != nil && strings.Contains(want.String(), "444455556666") {
+		t.Errorf("the account that the edit took out is let in again: %s", want)
+	}
+}

@@ -157,6 +157,12 @@ func drifted(found string, recorded GatewayState) bool {
 	return recorded.PendingHash != Trials && found != recorded.PendingHash && found != cmp.Or(recorded.AppliedHash, nothing)
 }
 
+// unrecorded tells whether what was found is what was last about to be written, and
+// not what was last seen right: no run has recorded the end of that write.
+func unrecorded(found string, recorded GatewayState) bool {
+	return found == recorded.PendingHash && found != cmp.Or(recorded.AppliedHash, nothing)
+}
+
 // hash names what our statements mean: the same accesses have the same hash,
 // however they are written.
 func hash(accesses map[Access]bool, strange []policy.Statement) string {

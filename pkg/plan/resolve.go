@@ -33,10 +33,16 @@ type resolver struct {
 	stated   map[Access]bool // what our statements say now
 	standing map[Access]bool // the same without ends
 	selected map[string][]string
+	// unrecorded: our statements are those of a write whose end was not recorded. The
+	// rows may have been edited after what is recorded of them.
+	unrecorded bool
 }
 
 func newResolver(world World, limits Limits, owned observation) *resolver {
-	return &resolver{world: world, limits: limits, stated: owned.accesses, standing: lasting(owned.accesses), selected: map[string][]string{}}
+	return &resolver{
+		world: world, limits: limits, stated: owned.accesses, standing: lasting(owned.accesses), selected: map[string][]string{},
+		unrecorded: unrecorded(hash(owned.accesses, owned.strange), world.Gateway.Recorded.Gateway),
+	}
 }
 
 // SelectionKey names a selector and the units that it leaves out: the part of a
@@ -77,6 +83,9 @@ func (r *resolver) claims() []claim {
 			}
 		case c.fault != nil:
 			means := r.claim(c.row).within(c.given)
+			if r.unrecorded {
+				means = means.onlyStanding(r.standing)
+			}
 			means.fault, means.given = c.fault, c.given
 			c = means
 		default:

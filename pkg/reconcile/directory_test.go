@@ -2,6 +2,7 @@ package reconcile_test
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 
 	"github.com/gateway-grants/gateway-grants/pkg/directory"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/plan"
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
 )
 
@@ -115,4 +117,33 @@ func (l lookedUp) Lookup(ctx context.Context, selectors []grant.Principal, accou
 	snapshot, err := l.Directory.Lookup(ctx, selectors, accounts)
 	l.after()
 	return snapshot, err
+}
+
+// The mark is lost between the state that one run loads and its look at the directory,
+// while another run records that there was one.
+func TestADirectoryThatAnotherRunHadIsNotTakenForNone(t *testing.T) {
+	c := newCloud(t)
+	c.join("444455556666")
+	c.grant("member", "444455556666")
+	c.grant("outside", "999900001111")
+	meanwhile := func() {
+		c.reconcile()
+		c.revoke("member") // the first run has something to write
+	}
+	d := c.reconciler.Dependencies
+	d.Directory = lostMeanwhile(meanwhile)
+	if err := c.run(reconcile.New(d, plan.DefaultLimits())); err != nil {
+		t.Fatal(err)
+	}
+	if slices.Contains(c.principals(), rootOutside) {
+		t.Errorf("an account outside the organization is let in: %v", c.principals())
+	}
+}
+
+// lostMeanwhile is a directory that has lost its mark once something else has happened.
+type lostMeanwhile func()
+
+func (l lostMeanwhile) Lookup(context.Context, []grant.Principal, []string) (directory.Snapshot, error) {
+	l()
+	return directory.Snapshot{}, nil
 }

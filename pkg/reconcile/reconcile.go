@@ -198,11 +198,10 @@ func (r *run) observe(ctx context.Context) error {
 			return fmt.Errorf("read the resource policy: %w", err)
 		}
 	}
-	state, err := r.States.Load(ctx, r.gateway)
+	state, snapshot, asked, err := r.recall(ctx, rows)
 	if err != nil {
-		return fmt.Errorf("%w: read the recorded state: %w", errUnrecorded, err)
+		return err
 	}
-	snapshot, asked := r.lookup(ctx, rows, state)
 	r.directory = snapshot
 	if asked && snapshot.Availability() == directory.Absent && state.Gateway.HadDirectory {
 		r.Log.WarnContext(ctx, "directory lost its mark of a complete listing; the next one puts it back", "gateway", r.gateway.ARN())
@@ -214,6 +213,28 @@ func (r *run) observe(ctx context.Context) error {
 	observed.Gateway, observed.Recorded = r.gateway, state
 	r.world.Gateway, r.world.Rows, r.inForce = observed, rows, observed.Policy
 	return nil
+}
+
+// recall reads the recorded state, and then the directory. Where there seems to be no
+// directory, it reads the state once more: a run that had one may have recorded so
+// since, and accounts outside the organization must not get in for a lost mark.
+func (r *run) recall(ctx context.Context, rows []grant.Row) (state plan.State, snapshot directory.Snapshot, asked bool, err error) {
+	if state, err = r.load(ctx); err != nil {
+		return plan.State{}, snapshot, false, err
+	}
+	snapshot, asked = r.lookup(ctx, rows, state)
+	if asked && snapshot.Availability() == directory.Absent && !state.Gateway.HadDirectory {
+		state, err = r.load(ctx)
+	}
+	return state, snapshot, asked, err
+}
+
+func (r *run) load(ctx context.Context) (plan.State, error) {
+	state, err := r.States.Load(ctx, r.gateway)
+	if err != nil {
+		return plan.State{}, fmt.Errorf("%w: read the recorded state: %w", errUnrecorded, err)
+	}
+	return state, nil
 }
 
 // lookup reads the part of the directory that the rows need, if any do. A directory

@@ -52,8 +52,7 @@ func (w *world) isSettled(g *gateway, strict bool) {
 	for i, allowed := range w.allowed(g) {
 		v, because := visitors[i], ""
 		for _, row := range rows {
-			live := slices.ContainsFunc(g.revisions(row), func(given *grant.Grant) bool { return given.Live(w.now) && v.from(given.Conditions) })
-			if live && slices.ContainsFunc(state.Grants[row.Key].Admitted, func(arn string) bool { return within(arn, v.arn()) }) {
+			if w.admits(g, row, state.Grants[row.Key].Admitted, v) {
 				because = row.ID
 			}
 		}
@@ -61,6 +60,24 @@ func (w *world) isSettled(g *gateway, strict bool) {
 			w.violate(1, "%s on %s: allowed is %t, admitted by %q", v, g.name, allowed, because)
 		}
 	}
+}
+
+// admits tells whether a row lets the visitor in, by the principals that it is recorded
+// to admit. A principal counts with the conditions of the revisions that mean it.
+func (w *world) admits(g *gateway, row grant.Row, admitted []string, v visitor) bool {
+	for _, given := range g.revisions(row) {
+		if !given.Live(w.now) || !v.from(given.Conditions) {
+			continue
+		}
+		arns, reason := w.org.claims(given, w.limits.Trusted)
+		for _, arn := range admitted {
+			means := row.Fault == nil || reason == grant.CodeNoDirectory || slices.Contains(arns, arn)
+			if means && within(arn, v.arn()) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // gone tells whether nobody can call by the name.
