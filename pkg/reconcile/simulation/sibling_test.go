@@ -92,6 +92,8 @@ func (n *run) addsNothingBesideASibling(owned *policy.Document) {
 func (n *run) backsOff(owned *policy.Document) {
 	state := n.state.Gateway
 	contested := state.Overwritten >= 3 && n.w.now.Before(state.OverwrittenAt.Add(5*time.Minute))
+	// A write whose end is not recorded, and a search most of all, may have let somebody in, too.
+	contested = contested && (state.PendingHash == "" || state.PendingHash == state.AppliedHash)
 	if n.gateway.right == nil {
 		return
 	}
