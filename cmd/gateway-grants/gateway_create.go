@@ -49,7 +49,8 @@ may invoke FUNCTION.`,
 
 // https://docs.aws.amazon.com/bedrock-agentcore-control/latest/APIReference/API_CreateGateway.html
 var (
-	nameForm   = regexp.MustCompile(`^(?:[0-9a-zA-Z]-?){1,100}$`)
+	nameForm   = regexp.MustCompile(`^(?:[0-9a-zA-Z]-?){1,48}$`)
+	targetForm = regexp.MustCompile(`^(?:[0-9a-zA-Z]-?){1,100}$`)
 	roleForm   = regexp.MustCompile(`^arn:[a-z-]+:iam::\d{12}:role/\S+$`)
 	lambdaForm = regexp.MustCompile(`^arn:[a-z-]+:lambda:[a-z0-9-]+:\d{12}:function:\S+$`)
 )
@@ -57,8 +58,8 @@ var (
 func (f createFlags) check() error {
 	switch {
 	case !nameForm.MatchString(f.name):
-		return refuse("--name %q is not a gateway's name: write 1 to 100 letters and digits, with single hyphens between them", f.name)
-	case !nameForm.MatchString(f.target):
+		return refuse("--name %q is not a gateway's name: write 1 to 48 letters and digits, with single hyphens between them", f.name)
+	case !targetForm.MatchString(f.target):
 		return refuse("--target %q is not a target's name: write 1 to 100 letters and digits, with single hyphens between them", f.target)
 	case !roleForm.MatchString(f.roleARN):
 		return refuse("--role-arn %q is not a role: write arn:aws:iam::ACCOUNT:role/NAME", f.roleARN)

@@ -133,7 +133,7 @@ func TestAGatewayThatCannotBecomeWhatIsAskedForIsRefused(t *testing.T) {
 			reason: "no name",
 			before: func(*world) {},
 			args:   []string{"gateway", "create", "--role-arn", roleARN, "--lambda-arn", echoARN},
-			code:   exitNo, says: "--name \"\" is not a gateway's name: write 1 to 100 letters and digits, with single hyphens between them",
+			code:   exitNo, says: "--name \"\" is not a gateway's name: write 1 to 48 letters and digits, with single hyphens between them",
 		},
 		{
 			reason: "a role that is none",

@@ -109,7 +109,7 @@ func (w *world) serve() {
 		switch {
 		case strings.Contains(r.Header.Get("Authorization"), "/sts/aws4_request"):
 			identity.ServeHTTP(rw, r)
-		case strings.HasPrefix(r.URL.Path, strings.TrimSuffix(gateway.Path("x"), "x/mcp")):
+		case strings.HasPrefix(r.URL.Path, gateway.Root):
 			calls.ServeHTTP(rw, r)
 		default:
 			w.note(r)

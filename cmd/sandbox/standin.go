@@ -87,7 +87,7 @@ func newStandIn(on site) (*standIn, error) {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/", services)
-	mux.Handle(gateway.Path("{id}"), dataPlane)
+	mux.Handle(gateway.Root, dataPlane)
 	s.handler = mux
 	return s, nil
 }

@@ -51,7 +51,7 @@ func (s *standIn) made(t *testing.T) (SetUp, string) {
 func TestASetUpWaitsUntilEverythingIsReadyAndMayBeRepeated(t *testing.T) {
 	s := newStandIn(t, 5*time.Second)
 	gateway, target := s.made(t)
-	if !gateway.Created || gateway.Tagged || gateway.RoleARN != role || gateway.URL != "https://example.com/"+gateway.ID {
+	if !gateway.Created || gateway.Tagged || gateway.RoleARN != role || gateway.URL != "https://example.com/"+gateway.ID+"/mcp" {
 		t.Errorf("made %+v", gateway)
 	}
 	// Each takes five seconds and is looked at every other one.

@@ -77,7 +77,7 @@ func (f *forwarded) deployOrganizationEvents(t *testing.T) {
 		"--template-file", filepath.Join(cloudtest.Repository(t), "infra", "organization-events.yaml"),
 		"--stack-name", "organization-events", "--capabilities", "CAPABILITY_IAM",
 		"--parameter-overrides", "HubBusArn="+hubBus, "HubAccountId="+accountB)
-	deploy.Env = append(os.Environ(), "AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull, "AWS_CA_BUNDLE=",
+	deploy.Env = append(os.Environ(), "AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull,
 		"AWS_REGION="+region, "AWS_DEFAULT_REGION="+region, "AWS_ENDPOINT_URL="+f.endpoint, "AWS_PAGER=",
 		"AWS_ACCESS_KEY_ID="+key.ID, "AWS_SECRET_ACCESS_KEY="+key.Secret, "AWS_SESSION_TOKEN="+key.SessionToken)
 	if output, err := deploy.CombinedOutput(); err != nil {

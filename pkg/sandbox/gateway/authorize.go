@@ -17,7 +17,7 @@ func (h *Handler) authenticate(r *http.Request, gateway model.Gateway) (sigv4.Id
 	case model.NoAuthorizer:
 		return sigv4.Identity{}, nil
 	case model.CustomJWT:
-		return sigv4.Identity{}, invalidBearer(r)
+		return sigv4.Identity{}, invalidBearer(r, gateway)
 	default:
 		return h.Verifier.Verify(r, sigv4.Expect{Service: service, Region: h.Region, MaxBody: maxBody})
 	}

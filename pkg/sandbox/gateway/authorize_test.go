@@ -225,10 +225,10 @@ func TestOnlyASignedRequestIsHeard(t *testing.T) {
 		"UnsignedGet": {"whatever the method", http.MethodGet, g.URL, "", 401, "Missing Authentication Token"},
 		"UnsignedNowhere": {
 			"who is not known learns nothing of what exists",
-			http.MethodPost, w.url + gateway.Path("gw-nowhere"), "", 401, "Missing Authentication Token",
+			http.MethodPost, w.url + gateway.Path("gw-nowhere") + "/mcp", "", 401, "Missing Authentication Token",
 		},
 		"Bearer":    {"a JWT is no signature", http.MethodPost, g.URL, "Bearer abc", 403, "Unsupported AWS 'algorithm'"},
-		"OtherPath": {"there is nothing else here", http.MethodPost, g.URL + "/x", "", 404, "Not found"},
+		"OtherPath": {"there is nothing else here", http.MethodPost, g.URL + "/x", "", 404, unknownOperation},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

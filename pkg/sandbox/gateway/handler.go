@@ -60,8 +60,8 @@ type Config struct {
 	PageSize int
 }
 
-// Handler serves every gateway at its path or, for a request that was sent to
-// AWS's own host name for it, at /mcp.
+// Handler serves every gateway below its path or, for a request that was sent to
+// AWS's own host name for it, below the root.
 type Handler struct {
 	Config
 
@@ -84,20 +84,24 @@ func New(config Config) *Handler {
 	}
 }
 
-// Path is where a gateway is served on a host that serves many. AWS gives each
-// gateway a host instead, but not every resolver knows names below localhost.
-func Path(gatewayID string) string { return "/gateway/" + gatewayID + "/mcp" }
+// Root is where gateways are served on a host that serves many.
+const Root = "/gateway/"
 
-var gatewayHost = regexp.MustCompile(`^([^.]+)\.gateway\.bedrock-agentcore\.[^.]+\.amazonaws\.com(?::\d+)?$`)
+// Path is where a gateway is served on a host that serves many; it speaks MCP at
+// /mcp below. AWS gives each gateway a host instead, but not every resolver knows
+// names below localhost.
+func Path(gatewayID string) string { return Root + gatewayID }
 
-// gatewayID finds the gateway that a request is for.
-func gatewayID(r *http.Request) (string, bool) {
+var gatewayHost = regexp.MustCompile(`(?i)^([^.]+)\.gateway\.bedrock-agentcore\.[^.]+\.amazonaws\.com(?::\d+)?$`)
+
+// route finds the gateway that a request is for, and whether the request is to
+// the path at which it speaks MCP.
+func route(r *http.Request) (gatewayID string, speaksMCP bool) {
 	if m := gatewayHost.FindStringSubmatch(r.Host); m != nil {
-		return m[1], r.URL.Path == "/mcp"
+		return strings.ToLower(m[1]), r.URL.Path == "/mcp" // host names have no case
 	}
-	rest, ok := strings.CutPrefix(r.URL.Path, "/gateway/")
-	id, found := strings.CutSuffix(rest, "/mcp")
-	return id, ok && found && !strings.Contains(id, "/")
+	id, path, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, Root), "/")
+	return id, path == "mcp"
 }
 
 // ServeHTTP decides who calls and whether they may, in AWS's order, and then
@@ -109,14 +113,17 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *Handler) serve(w http.ResponseWriter, r *http.Request) error {
-	id, ok := gatewayID(r)
-	if !ok {
-		return &refusal{status: http.StatusNotFound, code: codeNotFound, message: "Not found: " + r.URL.Path}
+	id, speaksMCP := route(r)
+	if !speaksMCP {
+		return errUnknownOperation
 	}
 	gateway, exists := h.Gateways.Lookup(id)
 	if !exists {
 		// Who is not known at all learns nothing of what exists.
 		gateway.AuthorizerType = model.AWSIAM
+	}
+	if err := checkDomain(r, gateway); exists && err != nil {
+		return err
 	}
 	identity, err := h.authenticate(r, gateway)
 	if err != nil {

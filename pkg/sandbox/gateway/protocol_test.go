@@ -109,7 +109,7 @@ func TestWhatIsNotAGatewayIsNotFound(t *testing.T) {
 	if status, body := w.listRaw(created, adminA); status != 200 || !strings.Contains(body, `"tools":[]`) {
 		t.Errorf("when READY: %d %s", status, body)
 	}
-	nowhere := model.Gateway{URL: w.url + gateway.Path("gw-nowhere")}
+	nowhere := model.Gateway{URL: w.url + gateway.Path("gw-nowhere") + "/mcp"}
 	if status, body := w.listRaw(nowhere, adminA); status != 404 || !strings.Contains(body, "gw-nowhere") {
 		t.Errorf("nowhere: %d %s", status, body)
 	}
@@ -196,7 +196,7 @@ func TestAGatewayAnswersAtAWSsOwnHost(t *testing.T) {
 	g := w.gateway(settings(), "echo_message")
 	g.URL = "http://" + g.ID + ".gateway.bedrock-agentcore.us-east-1.amazonaws.com/mcp"
 	toLoopback := &http.Client{Transport: &http.Transport{DialContext: dialTo(w.url)}}
-	got, err := w.tools(g, adminA, func(o *mcpclient.Options) { o.HTTPClient, o.Region = toLoopback, "" })
+	got, err := w.tools(g, adminA, func(o *mcpclient.Options) { o.HTTPClient, o.Region = toLoopback, region })
 	if diff := cmp.Diff(echoTool, got); err != nil || diff != "" {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 
+	"github.com/gateway-grants/gateway-grants/pkg/sandbox/model"
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/sigv4"
 )
 
@@ -31,7 +33,19 @@ type refusal struct {
 
 func (e *refusal) Error() string { return e.message }
 
+// errUnknownOperation is the answer to a request for a path that is not MCP's.
+// That it is this error is observed, its form is that of AWS's other services.
+// https://github.com/awslabs/agentcore-samples/pull/1952
+var errUnknownOperation = errors.New("UnknownOperationException")
+
+const unknownOperation = `{"Output":{"__type":"com.amazon.coral.service#UnknownOperationException"},"Version":"1.0"}`
+
 func refuse(w http.ResponseWriter, err error) {
+	if errors.Is(err, errUnknownOperation) {
+		w.Header().Set("X-Amzn-ErrorType", err.Error())
+		write(w, http.StatusNotFound, []byte(unknownOperation))
+		return
+	}
 	answer := &refusal{status: http.StatusInternalServerError, code: codeInternal, message: err.Error()}
 	if signature, ok := errors.AsType[*sigv4.Error](err); ok {
 		answer = unsigned(signature)
@@ -50,8 +64,12 @@ func refuse(w http.ResponseWriter, err error) {
 	for name, value := range answer.header {
 		w.Header().Set(name, value)
 	}
+	write(w, answer.status, body)
+}
+
+func write(w http.ResponseWriter, status int, body []byte) {
 	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(answer.status)
+	w.WriteHeader(status)
 	_, _ = w.Write(body)
 }
 
@@ -76,7 +94,7 @@ func unsigned(e *sigv4.Error) *refusal {
 // invalidBearer is the answer to anybody at a CUSTOM_JWT gateway: no token can be
 // valid here, where there is nobody who issues any.
 // https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/gateway-using-auth.html
-func invalidBearer(r *http.Request) *refusal {
+func invalidBearer(r *http.Request, gateway model.Gateway) *refusal {
 	message := "Invalid Bearer token"
 	if r.Header.Get("Authorization") == "" {
 		message = "Missing Bearer token"
@@ -84,8 +102,37 @@ func invalidBearer(r *http.Request) *refusal {
 	return &refusal{
 		status: http.StatusUnauthorized, code: codeUnauthenticated, message: message, id: json.RawMessage("0"),
 		header: map[string]string{"WWW-Authenticate": fmt.Sprintf(
-			`Bearer resource_metadata="https://%s/.well-known/oauth-protected-resource"`, r.Host)},
+			`Bearer resource_metadata="https://%s/.well-known/oauth-protected-resource"`, advertisedHost(r, gateway))},
 	}
+}
+
+// domainHeader selects one of the domains of a gateway that has its own.
+// https://docs.aws.amazon.com/bedrock-agentcore-control/latest/APIReference/API_DomainOverride.html
+const domainHeader = "X-Amzn-Bedrock-Agentcore-Gateway-Domain"
+
+// advertisedHost is the host in the URLs that a gateway gives out: of its own
+// domains the selected one or the default, else the request's.
+func advertisedHost(r *http.Request, gateway model.Gateway) string {
+	if selected := r.Header.Get(domainHeader); selected != "" {
+		return selected
+	}
+	if gateway.DomainOverride != nil {
+		return gateway.DomainOverride.Default
+	}
+	return r.Host
+}
+
+// checkDomain: "The gateway rejects a request that selects a domain that isn't
+// configured." With which answer is not said.
+func checkDomain(r *http.Request, gateway model.Gateway) error {
+	selected := r.Header.Get(domainHeader)
+	if selected == "" {
+		return nil
+	}
+	if own := gateway.DomainOverride; own != nil && (own.Default == selected || slices.Contains(own.Alternates, selected)) {
+		return nil
+	}
+	return &refusal{status: http.StatusBadRequest, code: codeInvalidRequest, message: "Domain is not configured: " + selected}
 }
 
 func tooLarge() *refusal {

@@ -44,8 +44,16 @@ type Gateway struct {
 	Status    Status    `json:"status"`
 	CreatedAt time.Time `json:"createdAt"`
 	UpdatedAt time.Time `json:"updatedAt"`
+	// WorkloadIdentity is who the gateway is to AgentCore Identity.
+	WorkloadIdentity WorkloadIdentity `json:"workloadIdentityDetails"`
 	// Account owns the gateway.
 	Account string `json:"-"`
+}
+
+// WorkloadIdentity is what AgentCore makes for each gateway.
+// https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/creating-agent-identities.html
+type WorkloadIdentity struct {
+	ARN string `json:"workloadIdentityArn"`
 }
 
 // GatewaySummary is an item of ListGateways. It lacks ARN, tags and URL.
@@ -120,7 +128,9 @@ func (s *Service) CreateGateway(by Caller, in CreateGatewayInput) (Gateway, erro
 }
 
 func (s *Service) createGateway(by Caller, in CreateGatewayInput) (Gateway, error) {
-	if err := s.checkNewGateway(in); err != nil {
+	// Members that only UpdateGateway has are passed over, as unknown ones are.
+	in.CustomTransformConfiguration, in.WAFConfiguration = nil, nil
+	if err := checkNewGateway(in); err != nil {
 		return Gateway{}, err
 	}
 	now := s.lock()
@@ -154,14 +164,15 @@ func (s *Service) createGateway(by Caller, in CreateGatewayInput) (Gateway, erro
 	s.order++
 	g := &gateway{
 		Gateway: Gateway{
-			GatewaySettings: in.GatewaySettings,
-			ID:              id,
-			ARN:             s.GatewayARN(by.Account, id),
-			URL:             s.opts.GatewayURL(id),
-			Status:          Creating,
-			CreatedAt:       now,
-			UpdatedAt:       now,
-			Account:         by.Account,
+			GatewaySettings:  in.GatewaySettings,
+			ID:               id,
+			ARN:              s.GatewayARN(by.Account, id),
+			URL:              s.gatewayURL(id, in.ProtocolType),
+			Status:           Creating,
+			CreatedAt:        now,
+			UpdatedAt:        now,
+			Account:          by.Account,
+			WorkloadIdentity: WorkloadIdentity{s.arnPrefix() + by.Account + ":workload-identity-directory/default/workload-identity/" + id},
 		},
 		order:   s.order,
 		settles: now.Add(s.opts.SettleAfter),
@@ -171,6 +182,16 @@ func (s *Service) createGateway(by Caller, in CreateGatewayInput) (Gateway, erro
 	s.gateways[id] = g
 	s.remember(token, in, id)
 	return g.Gateway, nil
+}
+
+// gatewayURL ends in the path of the protocol; without a protocol it has none.
+// https://github.com/awslabs/agentcore-samples/pull/1952
+func (s *Service) gatewayURL(id, protocol string) string {
+	url := s.opts.GatewayURL(id)
+	if protocol == "MCP" {
+		url += "/mcp"
+	}
+	return url
 }
 
 // GetGateway reads a gateway of the caller's account.
@@ -227,7 +248,7 @@ func (s *Service) UpdateGateway(by Caller, id string, in GatewaySettings) (Gatew
 }
 
 func (s *Service) updateGateway(by Caller, id string, in GatewaySettings) (Gateway, error) {
-	v := s.checkSettings(in)
+	v := checkSettings(in)
 	if err := v.err(); err != nil {
 		return Gateway{}, err
 	}

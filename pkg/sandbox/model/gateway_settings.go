@@ -1,6 +1,11 @@
 package model
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+)
 
 // GatewaySettings is what an owner chooses, on creation and on update. Raw
 // members are kept and returned as given.
@@ -18,6 +23,15 @@ type GatewaySettings struct {
 	PolicyEngineConfiguration    json.RawMessage     `json:"policyEngineConfiguration,omitempty"`
 	CustomTransformConfiguration json.RawMessage     `json:"customTransformConfiguration,omitempty"`
 	WAFConfiguration             json.RawMessage     `json:"wafConfiguration,omitempty"`
+	DomainOverride               *Domains            `json:"domainOverride,omitempty"`
+}
+
+// Domains are the public names that a gateway advertises where it would else
+// repeat the request's Host. They change neither its URL nor how it is reached.
+// https://docs.aws.amazon.com/bedrock-agentcore-control/latest/APIReference/API_DomainOverride.html
+type Domains struct {
+	Default    string   `json:"default"`
+	Alternates []string `json:"alternateDomains,omitempty"`
 }
 
 // ProtocolSettings is a union with MCP as its only member.
@@ -55,6 +69,7 @@ type JWTSettings struct {
 	AllowedScopes                []string        `json:"allowedScopes,omitempty"`
 	CustomClaims                 json.RawMessage `json:"customClaims,omitempty"`
 	AdvertisedScopeMapping       json.RawMessage `json:"advertisedScopeMapping,omitempty"`
+	CertificateConfigurations    json.RawMessage `json:"certificateConfigurations,omitempty"`
 	AllowedWorkloadConfiguration json.RawMessage `json:"allowedWorkloadConfiguration,omitempty"`
 	PrivateEndpoint              json.RawMessage `json:"privateEndpoint,omitempty"`
 	PrivateEndpointOverrides     json.RawMessage `json:"privateEndpointOverrides,omitempty"`
@@ -62,8 +77,8 @@ type JWTSettings struct {
 
 // checkNewGateway holds a CreateGateway request to the service model.
 // https://docs.aws.amazon.com/bedrock-agentcore-control/latest/APIReference/API_CreateGateway.html
-func (s *Service) checkNewGateway(in CreateGatewayInput) error {
-	v := s.checkSettings(in.GatewaySettings)
+func checkNewGateway(in CreateGatewayInput) error {
+	v := checkSettings(in.GatewaySettings)
 	v.token(in.ClientToken)
 	v.tags("tags", in.Tags)
 	if err := v.err(); err != nil {
@@ -72,14 +87,10 @@ func (s *Service) checkNewGateway(in CreateGatewayInput) error {
 	return jwtNeedsSettings(in.GatewaySettings)
 }
 
-func (s *Service) checkSettings(in GatewaySettings) violations {
+func checkSettings(in GatewaySettings) violations {
 	var v violations
 	if v.required("name", in.Name) {
-		name := namePattern
-		if s.opts.Quirks.Has(ShortGatewayNames) {
-			name = shortNamePattern
-		}
-		v.pattern("name", in.Name, name)
+		v.pattern("name", in.Name, gatewayNamePattern)
 	}
 	if v.required("roleArn", in.RoleARN) {
 		v.pattern("roleArn", in.RoleARN, rolePattern)
@@ -99,6 +110,9 @@ func (s *Service) checkSettings(in GatewaySettings) violations {
 	if in.KMSKeyARN != "" {
 		v.pattern("kmsKeyArn", in.KMSKeyARN, kmsKeyPattern)
 	}
+	if d := in.DomainOverride; d != nil {
+		v.domains(*d)
+	}
 	if p := in.ProtocolConfiguration; p != nil && p.MCP != nil {
 		v.mcp(*p.MCP)
 	}
@@ -106,6 +120,31 @@ func (s *Service) checkSettings(in GatewaySettings) violations {
 		v.pattern("authorizerConfiguration.customJWTAuthorizer.discoveryUrl", a.CustomJWT.DiscoveryURL, discoveryPattern)
 	}
 	return v
+}
+
+// domains: up to ten alternates, and no name twice.
+func (v *violations) domains(in Domains) {
+	const at = "domainOverride."
+	if v.required(at+"default", in.Default) {
+		v.domain(at+"default", in.Default)
+	}
+	if n := len(in.Alternates); n > 10 {
+		v.add(at+"alternateDomains", strconv.Itoa(n), "Member must have length less than or equal to 10")
+	}
+	seen := []string{in.Default}
+	for i, name := range in.Alternates {
+		member := fmt.Sprintf("%salternateDomains.%d", at, i+1)
+		v.domain(member, name)
+		if slices.Contains(seen, name) {
+			v.add(member, name, "Member must be unique")
+		}
+		seen = append(seen, name)
+	}
+}
+
+func (v *violations) domain(at, name string) {
+	v.length(at, name, 1, 253)
+	v.pattern(at, name, domainPattern)
 }
 
 func (v *violations) mcp(in MCPSettings) {

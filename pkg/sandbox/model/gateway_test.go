@@ -27,6 +27,15 @@ func TestAGatewayIsNamedByItsNameAndTenRandomCharacters(t *testing.T) {
 	}
 }
 
+func TestAGatewayWithoutAProtocolTypeHasAURLWithoutItsPath(t *testing.T) {
+	in := iamGateway("tools")
+	in.ProtocolType = ""
+	g := newWorld(t).gateway(in)
+	if want := "https://" + g.ID + ".gateway.bedrock-agentcore.us-east-1.amazonaws.com"; g.URL != want {
+		t.Errorf("gatewayUrl = %q, want %q", g.URL, want)
+	}
+}
+
 func TestTheSameSeedGivesTheSameGateways(t *testing.T) {
 	first, second := newWorld(t).gateway(iamGateway("tools")), newWorld(t).gateway(iamGateway("tools"))
 	if first.ID != second.ID {
@@ -37,7 +46,7 @@ func TestTheSameSeedGivesTheSameGateways(t *testing.T) {
 func TestPartitionRegionAndURLAreOptions(t *testing.T) {
 	w := newWorld(t, func(o *model.Options) {
 		o.Partition, o.Region = "aws-cn", "cn-north-1"
-		o.GatewayURL = func(id string) string { return "http://" + id + ".localhost/mcp" }
+		o.GatewayURL = func(id string) string { return "http://" + id + ".localhost" }
 	})
 	g := w.gateway(iamGateway("tools"))
 	if !strings.HasPrefix(g.ARN, "arn:aws-cn:bedrock-agentcore:cn-north-1:111122223333:gateway/") {
@@ -101,8 +110,8 @@ func TestCreateGatewayHoldsARequestToTheServiceModel(t *testing.T) {
 		want   string // part of the message
 	}{
 		"NoName":        {"name is required", func(in *model.CreateGatewayInput) { in.Name = "" }, "'name'"},
-		"BadName":       {"an underscore is not in the pattern", func(in *model.CreateGatewayInput) { in.Name = "a_b" }, "pattern: ([0-9a-zA-Z][-]?){1,100}"},
-		"LongName":      {"at most 100 letters", func(in *model.CreateGatewayInput) { in.Name = strings.Repeat("a", 101) }, "'name'"},
+		"BadName":       {"an underscore is not in the pattern", func(in *model.CreateGatewayInput) { in.Name = "a_b" }, "pattern: ([0-9a-zA-Z][-]?){1,48}"},
+		"LongName":      {"at most 48 letters", func(in *model.CreateGatewayInput) { in.Name = strings.Repeat("a", 49) }, "'name'"},
 		"NoRole":        {"roleArn is required", func(in *model.CreateGatewayInput) { in.RoleARN = "" }, "'roleArn'"},
 		"UserAsRole":    {"roleArn names a role", func(in *model.CreateGatewayInput) { in.RoleARN = user }, "'roleArn'"},
 		"NoAuthorizer":  {"authorizerType is required", func(in *model.CreateGatewayInput) { in.AuthorizerType = "" }, "'authorizerType'"},
@@ -123,6 +132,21 @@ func TestCreateGatewayHoldsARequestToTheServiceModel(t *testing.T) {
 				SessionConfiguration: &model.SessionSettings{TimeoutSeconds: &seconds},
 			}}
 		}, "greater than or equal to 900"},
+		"NoDomain": {"a default domain is required", func(in *model.CreateGatewayInput) {
+			in.DomainOverride = &model.Domains{Alternates: []string{"a.example.com"}}
+		}, "'domainOverride.default'"},
+		"BadDomain": {"a domain is a name", func(in *model.CreateGatewayInput) {
+			in.DomainOverride = &model.Domains{Default: "https://a.example.com"}
+		}, "'domainOverride.default'"},
+		"SameDomain": {"no domain comes twice", func(in *model.CreateGatewayInput) {
+			in.DomainOverride = &model.Domains{Default: "a.example.com", Alternates: []string{"a.example.com"}}
+		}, "'domainOverride.alternateDomains.1'"},
+		"ManyDomains": {"ten alternates at most", func(in *model.CreateGatewayInput) {
+			in.DomainOverride = &model.Domains{Default: "a.example.com"}
+			for i := range 11 {
+				in.DomainOverride.Alternates = append(in.DomainOverride.Alternates, fmt.Sprintf("a%d.example.com", i))
+			}
+		}, "less than or equal to 10"},
 		"BadDiscovery": {"discoveryUrl has a pattern", func(in *model.CreateGatewayInput) {
 			*in = jwtGateway("tools")
 			in.AuthorizerConfiguration.CustomJWT.DiscoveryURL = "https://idp.example.com"

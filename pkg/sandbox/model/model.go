@@ -52,8 +52,9 @@ type Options struct {
 	Partition string
 	// Principals answers who exists.
 	Principals Principals
-	// GatewayURL is the endpoint of a gateway's data plane; if nil, the one of
-	// AWS: https://{id}.gateway.bedrock-agentcore.{region}.amazonaws.com/mcp.
+	// GatewayURL is where a gateway is served, without the path at which it
+	// speaks MCP; if nil, the host that AWS gives it:
+	// https://{id}.gateway.bedrock-agentcore.{region}.amazonaws.com.
 	GatewayURL func(gatewayID string) string
 	// Rand makes the random part of identifiers; seeded at random if nil.
 	Rand *rand.Rand
@@ -97,7 +98,7 @@ func New(opts Options) *Service {
 	}
 	if opts.GatewayURL == nil {
 		opts.GatewayURL = func(id string) string {
-			return "https://" + id + ".gateway.bedrock-agentcore." + opts.Region + ".amazonaws.com/mcp"
+			return "https://" + id + ".gateway.bedrock-agentcore." + opts.Region + ".amazonaws.com"
 		}
 	}
 	if opts.Rand == nil {

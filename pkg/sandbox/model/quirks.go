@@ -170,11 +170,6 @@ const (
 	// can grant the action.
 	ForeignARNNotFound Quirk = "foreign-arn-not-found"
 
-	// ShortGatewayNames: a gateway's name has at most 48 characters. Default:
-	// 100, as documented, though the service was seen to ask for 48
-	// (https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/2456).
-	ShortGatewayNames Quirk = "short-gateway-names"
-
 	// ClientTokenMismatchIgnored: a client token that comes again with other
 	// parameters answers what it created before. The page says that a request
 	// whose token matches is ignored without an error, and the service model
@@ -216,7 +211,6 @@ func AllQuirks() []QuirkInfo {
 		{PolicyEffectDelayed, "A policy takes effect some time after it was put or deleted instead of at once."},
 		{PolicyReadsStale, "For some time after a write, reading the policy answers what was there before."},
 		{ForeignARNNotFound, "Another account's gateway ARN answers 404 instead of 403."},
-		{ShortGatewayNames, "A gateway's name has at most 48 characters instead of 100."},
 		{ClientTokenMismatchIgnored, "A client token used again with other parameters is no error."},
 	}
 }

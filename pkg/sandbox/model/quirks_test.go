@@ -129,9 +129,9 @@ var probes = map[model.Quirk]probe{
 			_, list := w.PutResourcePolicy(ownerA, g.ARN, allow(g.ARN, fmt.Sprintf(`{"AWS":[%q,"444455556666"]}`, agent)))
 			_, ofOne := w.PutResourcePolicy(ownerA, g.ARN, allow(g.ARN, `{"AWS":["444455556666"]}`))
 			_, each := w.PutResourcePolicy(ownerA, g.ARN, strings.Replace(two(g.ARN), `"Deny","Principal":"*"`, fmt.Sprintf(`"Allow","Principal":{"AWS":%q}`, agent), 1))
-			return outcome(list) + ", " + outcome(ofOne) + ", " + outcome(each)
+			return outcome(list) + "; one: " + outcome(ofOne) + "; each: " + outcome(each)
 		}),
-		plain: "accepted, accepted, accepted", quirked: badOne + ", accepted, accepted",
+		plain: "accepted; one: accepted; each: accepted", quirked: badOne + "; one: accepted; each: accepted",
 	},
 	model.ServiceActionsAccepted: {
 		ask: onGateway(func(w *world, g model.Gateway) string {
@@ -149,9 +149,9 @@ var probes = map[model.Quirk]probe{
 		ask: onGateway(func(w *world, g model.Gateway) string {
 			_, open := w.PutResourcePolicy(ownerA, g.ARN, allow(g.ARN, `"*"`))
 			_, bounded := w.PutResourcePolicy(ownerA, g.ARN, conditioned(`{"StringEquals":{"aws:SourceVpc":"vpc-1"}}`, `{"AWS":"*"}`)(g.ARN))
-			return outcome(open) + ", " + outcome(bounded)
+			return outcome(open) + "; bounded: " + outcome(bounded)
 		}),
-		plain: badOne + ", " + badOne, quirked: "accepted, accepted",
+		plain: badOne + "; bounded: " + badOne, quirked: "accepted; bounded: accepted",
 	},
 	model.RepeatedNamesAccepted: {
 		ask: onGateway(func(w *world, g model.Gateway) string {
@@ -263,15 +263,6 @@ var probes = map[model.Quirk]probe{
 			return string(code(err))
 		}),
 		plain: "AccessDeniedException", quirked: "ResourceNotFoundException",
-	},
-	model.ShortGatewayNames: {
-		ask: func(w *world) string {
-			_, err := w.CreateGateway(ownerA, iamGateway(strings.Repeat("a", 49)))
-			return outcome(err)
-		},
-		plain: accepted,
-		quirked: "ValidationException: 1 validation error detected: Value '" + strings.Repeat("a", 49) +
-			"' at 'name' failed to satisfy constraint: Member must satisfy regular expression pattern: ([0-9a-zA-Z][-]?){1,48}",
 	},
 	model.ClientTokenMismatchIgnored: {
 		ask: func(w *world) string {

@@ -12,22 +12,28 @@ const targetsPerGateway = 100
 type Target struct {
 	TargetSettings
 
-	ID         string    `json:"targetId"`
-	GatewayARN string    `json:"gatewayArn"`
-	Status     Status    `json:"status"`
-	CreatedAt  time.Time `json:"createdAt"`
-	UpdatedAt  time.Time `json:"updatedAt"`
+	ID         string `json:"targetId"`
+	GatewayARN string `json:"gatewayArn"`
+	Status     Status `json:"status"`
+	// Protocol is MCP or HTTP; empty for an inference target, of which the
+	// service model has no protocol.
+	Protocol  string    `json:"protocolType,omitempty"`
+	CreatedAt time.Time `json:"createdAt"`
+	UpdatedAt time.Time `json:"updatedAt"`
 }
 
 // TargetSummary is an item of ListGatewayTargets.
 // https://docs.aws.amazon.com/bedrock-agentcore-control/latest/APIReference/API_TargetSummary.html
 type TargetSummary struct {
-	ID          string    `json:"targetId"`
-	Name        string    `json:"name"`
-	Description string    `json:"description,omitempty"`
-	Status      Status    `json:"status"`
-	CreatedAt   time.Time `json:"createdAt"`
-	UpdatedAt   time.Time `json:"updatedAt"`
+	ID          string `json:"targetId"`
+	Name        string `json:"name"`
+	Description string `json:"description,omitempty"`
+	Status      Status `json:"status"`
+	// Type is what the target is made of; empty where the service model does not
+	// say which of several types an HTTP or inference target is.
+	Type      string    `json:"targetType,omitempty"`
+	CreatedAt time.Time `json:"createdAt"`
+	UpdatedAt time.Time `json:"updatedAt"`
 }
 
 // CreateTargetInput is the request of CreateGatewayTarget.
@@ -117,6 +123,7 @@ func (s *Service) createTarget(by Caller, gatewayID string, in CreateTargetInput
 			ID:             s.newTargetID(g),
 			GatewayARN:     g.ARN,
 			Status:         Creating,
+			Protocol:       in.TargetConfiguration.protocol(),
 			CreatedAt:      now,
 			UpdatedAt:      now,
 		},
@@ -166,6 +173,7 @@ func (s *Service) ListGatewayTargets(by Caller, gatewayID string, page Page) ([]
 	return paged(page, all, func(t *target) uint64 { return t.order }, func(t *target) TargetSummary {
 		return TargetSummary{
 			ID: t.ID, Name: t.Name, Description: t.Description, Status: t.Status,
+			Type:      t.TargetConfiguration.kind(),
 			CreatedAt: t.CreatedAt, UpdatedAt: t.UpdatedAt,
 		}
 	})
@@ -205,7 +213,7 @@ func (s *Service) updateTarget(by Caller, gatewayID, targetID string, in TargetS
 	if err := g.nameFree(in.Name, targetID); err != nil {
 		return Target{}, err
 	}
-	t.TargetSettings = in
+	t.TargetSettings, t.Protocol = in, in.TargetConfiguration.protocol()
 	t.Status, t.UpdatedAt, t.settles = Updating, now, now.Add(s.opts.SettleAfter)
 	return t.Target, nil
 }

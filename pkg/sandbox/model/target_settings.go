@@ -37,6 +37,36 @@ type MCPTarget struct {
 	Connector     json.RawMessage `json:"connector,omitempty"`
 }
 
+func (c *TargetConfiguration) protocol() string {
+	switch {
+	case c.MCP != nil:
+		return "MCP"
+	case given(c.HTTP):
+		return "HTTP"
+	}
+	return ""
+}
+
+// kind is a value of the service model's TargetType.
+func (c *TargetConfiguration) kind() string {
+	switch m := c.MCP; {
+	case m == nil:
+		return ""
+	case m.Lambda != nil:
+		return "LAMBDA"
+	case given(m.OpenAPISchema):
+		return "OPEN_API_SCHEMA"
+	case given(m.SmithyModel):
+		return "SMITHY_MODEL"
+	case given(m.MCPServer):
+		return "MCP_SERVER"
+	case given(m.APIGateway):
+		return "API_GATEWAY"
+	default:
+		return "CONNECTOR"
+	}
+}
+
 // LambdaTarget serves tools from a Lambda function.
 // https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/gateway-add-target-lambda.html
 type LambdaTarget struct {
@@ -92,7 +122,7 @@ func checkTarget(in TargetSettings) violations {
 	// The newest model no longer requires a name; which name a target without
 	// one gets is not documented, so it is required here as it long was.
 	if v.required("name", in.Name) {
-		v.pattern("name", in.Name, namePattern)
+		v.pattern("name", in.Name, targetNamePattern)
 	}
 	v.length("description", in.Description, 0, 200)
 	if len(in.CredentialProviders) > 1 {
