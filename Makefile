@@ -12,7 +12,7 @@ FUZZTIME  ?= 10m
 # The long plays are the tests of the files with this build tag.
 PLAYS      = $(shell grep -l '^//go:build e2e' cmd/*/*_test.go infra/*_test.go | xargs grep -ho '^func Test[A-Za-z0-9]*' | cut -c 6- | paste -sd '|')
 
-.PHONY: help demo check test e2e lint bench simulate fuzz build local sandbox standin lines validate deploy destroy logs vulncheck reproducible clean
+.PHONY: help demo check test interop e2e lint bench simulate fuzz build local sandbox standin lines validate deploy destroy logs vulncheck reproducible clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ test: .venv/ready .venv-sam/ready .ci/node_modules/ready .ci/qemu/ready $(LOCAL)
 
 e2e: .venv/ready .venv-sam/ready $(LOCAL) ## play the long plays on the template, deployed to the local cloud
 	@$(TOOL) gotestsum --format standard-verbose --packages './cmd/sandbox ./infra' -- -tags e2e -timeout 60m -run '^($(PLAYS))$$'
+
+interop: .venv/ready .venv-agents/ready .venv-mcp/ready .ci/node_modules/ready build/moto/ready local ## run clients and suites that we did not write, and write docs/interop.md
+	@go test -tags interop -count=1 -timeout 30m $(if $(ARGS),-v -run 'TestClientsOfOthers/$(ARGS)') ./cmd/sandbox/interop $(if $(ARGS),,-args -write)
 
 lint: validate ## run the linters of .golangci.yml and the formatter's check, and validate
 	@$(TOOL) golangci-lint run $(or $(ARGS),./...)
@@ -86,7 +89,7 @@ standin: local .venv/ready ## serve the local cloud with template.yaml in it, de
 	@build/local/sandbox up $(ARGS)
 
 clean: ## remove everything that was built or set up
-	rm -rf build .sandbox .aws-sam .venv .venv-sam .venv-checkov .ci/node_modules .ci/qemu
+	rm -rf build .sandbox .aws-sam .venv .venv-sam .venv-checkov .venv-agents .venv-mcp .ci/node_modules .ci/qemu
 
 # Go knows best what is up to date, so these always ask it.
 build/linux-%/bootstrap: FORCE
@@ -120,6 +123,9 @@ build/local/sandbox: FORCE
 
 .ci/node_modules/ready: $(wildcard .ci/package-lock.json)
 	@$(if $^,.ci/setup node,true)
+
+build/moto/ready: .ci/requirements.txt .venv/ready
+	@.ci/setup moto
 
 .ci/qemu/ready:
 	@.ci/setup qemu

@@ -84,6 +84,12 @@ func up(ctx context.Context, options upOptions, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
+	// Functions run in directories of their own, where a relative path leads nowhere.
+	if strings.ContainsRune(options.python, filepath.Separator) {
+		if options.python, err = filepath.Abs(options.python); err != nil {
+			return fmt.Errorf("finding the interpreter: %w", err)
+		}
+	}
 	listener, err := listen(ctx, options.port)
 	if err != nil {
 		return err
