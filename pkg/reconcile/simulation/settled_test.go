@@ -50,34 +50,38 @@ func (w *world) isSettled(g *gateway, strict bool) {
 		}
 	}
 	for i, allowed := range w.allowed(g) {
-		v, because := visitors[i], ""
-		for _, row := range rows {
-			if w.admits(g, row, state.Grants[row.Key].Admitted, v) {
-				because = row.ID
-			}
-		}
-		if allowed != (because != "") && !w.iam.gone(v) {
-			w.violate(1, "%s on %s: allowed is %t, admitted by %q", v, g.name, allowed, because)
+		v := visitors[i]
+		may, must := w.admitted(g, rows, v)
+		if (allowed && !may || !allowed && must) && !w.iam.gone(v) {
+			w.violate(1, "%s on %s: allowed is %t, and may be %t by the statuses", v, g.name, allowed, may)
 		}
 	}
 }
 
-// admits tells whether a row lets the visitor in, by the principals that it is recorded
-// to admit. A principal counts with the conditions of the revisions that mean it.
-func (w *world) admits(g *gateway, row grant.Row, admitted []string, v visitor) bool {
-	for _, given := range g.revisions(row) {
-		if !given.Live(w.now) || !v.from(given.Conditions) {
-			continue
-		}
-		arns, reason := w.org.claims(given, w.limits.Trusted)
-		for _, arn := range admitted {
-			means := row.Fault == nil || reason == grant.CodeNoDirectory || slices.Contains(arns, arn)
-			if means && within(arn, v.arn()) {
-				return true
-			}
-		}
+// admitted tells whether the statuses say that the visitor is let in: may, by one of
+// the revisions that a row may count in, and must, by each of them.
+func (w *world) admitted(g *gateway, rows []grant.Row, v visitor) (may, must bool) {
+	for _, row := range rows {
+		revisions := g.revisions(row)
+		lets := func(given *grant.Grant) bool { return w.admits(g, row, given, v) }
+		some := slices.ContainsFunc(revisions, lets)
+		may = may || some
+		must = must || some && !slices.ContainsFunc(revisions, func(given *grant.Grant) bool { return !lets(given) })
 	}
-	return false
+	return may, must
+}
+
+// admits tells whether a row lets the visitor in as the revision says, by the
+// principals that it is recorded to admit, as far as the revision means them.
+func (w *world) admits(g *gateway, row grant.Row, given *grant.Grant, v visitor) bool {
+	if !given.Live(w.now) || !v.from(given.Conditions) {
+		return false
+	}
+	arns, reason := w.org.claims(given, w.limits.Trusted)
+	return slices.ContainsFunc(w.state(g).Grants[row.Key].Admitted, func(arn string) bool {
+		means := row.Fault == nil || reason == grant.CodeNoDirectory || slices.Contains(arns, arn)
+		return means && within(arn, v.arn())
+	})
 }
 
 // gone tells whether nobody can call by the name.
