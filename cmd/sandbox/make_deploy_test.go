@@ -137,7 +137,7 @@ func (d madeDeployment) inTerminal(t *testing.T) string {
 				_ = command.Process.Kill()
 				t.Fatalf("it asks for ever:\n%s", shown.String())
 			}
-			if _, err := io.WriteString(terminal, "\n"); err != nil {
+			if _, err := terminal.WriteString("\n"); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -172,7 +172,10 @@ func (d madeDeployment) inPipeline(t *testing.T, arguments ...string) (string, e
 	return string(output), err
 }
 
-func (d madeDeployment) cli(t *testing.T) awsCLI { return newAWSCLI(t, d.s, d.profile) }
+func (d madeDeployment) cli(t *testing.T) awsCLI {
+	t.Helper()
+	return newAWSCLI(t, d.s, d.profile)
+}
 
 func (d madeDeployment) tables(t *testing.T) []string {
 	t.Helper()
