@@ -108,7 +108,8 @@ def plain(name, resource, common):
     made = {}
     for event, source in p.pop("Events", {}).items():
         settings = dict(source["Properties"])
-        settings |= {"FunctionName": {"Ref": name}, "EventSourceArn": settings.pop("Stream")}
+        stream_or_queue = settings.pop("Stream", None) or settings.pop("Queue")
+        settings |= {"FunctionName": {"Ref": name}, "EventSourceArn": stream_or_queue}
         made[name + event] = {"Type": "AWS::Lambda::EventSourceMapping", "Properties": typeless(settings)}
     if settings := p.pop("EventInvokeConfig", None):
         made[name + "EventInvokeConfig"] = {
@@ -120,6 +121,8 @@ def plain(name, resource, common):
 
 def typeless(settings):
     """SAM wants to know of what type a destination is, Lambda does not."""
+    if "DestinationConfig" not in settings:
+        return settings
     destination = settings["DestinationConfig"]["OnFailure"]["Destination"]
     return settings | {"DestinationConfig": {"OnFailure": {"Destination": destination}}}
 
@@ -221,6 +224,19 @@ def query(identity, _):
     return next(q for q in client("logs").describe_query_definitions()["queryDefinitions"] if q["queryDefinitionId"] == identity)
 
 
+def topic(arn, _):
+    sns = client("sns")
+    listed = sns.list_subscriptions_by_topic(TopicArn=arn)["Subscriptions"]
+    return sns.get_topic_attributes(TopicArn=arn)["Attributes"] | {
+        "TopicName": arn.rpartition(":")[2],
+        "Subscription": [{"Protocol": s["Protocol"], "Endpoint": s["Endpoint"]} for s in listed],
+    }
+
+
+def topic_policy(_, p):
+    return {"Topics": p["Topics"], "PolicyDocument": topic(p["Topics"][0], p)["Policy"]}
+
+
 def alarm(name, _):
     return client("cloudwatch").describe_alarms(AlarmNames=[name])["MetricAlarms"][0]
 
@@ -241,6 +257,8 @@ DESCRIBED = {
     "AWS::Logs::MetricFilter": metric_filter,
     "AWS::Logs::QueryDefinition": query,
     "AWS::Organizations::ResourcePolicy": lambda *_: client("organizations").describe_resource_policy()["ResourcePolicy"],
+    "AWS::SNS::Topic": topic,
+    "AWS::SNS::TopicPolicy": topic_policy,
     "AWS::SQS::Queue": queue,
     "AWS::SQS::QueuePolicy": queue_policy,
     "AWS::Scheduler::Schedule": lambda name, p: client("scheduler").get_schedule(Name=name, GroupName=p["GroupName"]),

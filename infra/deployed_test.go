@@ -125,17 +125,17 @@ func same(want, have any) bool {
 func TestNothingOfATemplateIsLostOnDeployment(t *testing.T) {
 	alone := map[string]bool{
 		"HasRegions": false, "HasOwners": false, "HasOwnerRole": false, "HasOrganization": false, "HasOrganizationId": false,
-		"ListsManagement": false, "ListsOwners": false, "HasAlarmTopic": false, "Reserves": true,
+		"ListsManagement": false, "ListsOwners": false, "HasAlarmTopic": false, "HasAlarmEmail": false, "Notifies": false, "HasDashboard": false,
 	}
 	everything := map[string]bool{
 		"HasRegions": true, "HasOwners": true, "HasOwnerRole": true, "HasOrganization": true, "HasOrganizationId": false,
-		"ListsManagement": true, "ListsOwners": true, "HasAlarmTopic": true, "Reserves": false,
+		"ListsManagement": true, "ListsOwners": true, "HasAlarmTopic": true, "HasAlarmEmail": true, "Notifies": true, "HasDashboard": true,
 	}
 	inOrganization := maps.Clone(everything)
 	inOrganization["HasOrganizationId"], inOrganization["ListsManagement"], inOrganization["ListsOwners"] = true, false, false
 	whole := map[string]string{
 		"GatewayRegions": "us-east-1,eu-west-1", "OwnerAccounts": "111122223333,444455556666", "OwnerRoleName": "Owner", "OwnerExternalId": "xy",
-		"ManagementAccountId": "999988887777", "AlarmTopicArn": "arn:aws:sns:us-east-1:123456789012:alarms", "ReconcileConcurrency": "0",
+		"ManagementAccountId": "999988887777", "AlarmTopicArn": "arn:aws:sns:us-east-1:123456789012:alarms", "ReconcileConcurrency": "2", "AlarmEmail": "platform@example.com", "MakeDashboard": "yes",
 		"LogRetentionDays": "30", "SweepMinutes": "5",
 	}
 	endpoint := cloudtest.Moto(t).Endpoint()
@@ -161,8 +161,8 @@ func TestNothingOfATemplateIsLostOnDeployment(t *testing.T) {
 			Conditions: map[string]bool{"TellsOfAccounts": true, "TellsOfControlTower": true, "Delegates": true},
 		},
 		"owner-account.yaml": {
-			Parameters: map[string]string{"HubAccountId": "999999999999", "HubBusArn": bus, "ExternalId": "said-by-the-hub-only"},
-			Conditions: map[string]bool{"MakesRole": true},
+			Parameters: map[string]string{"HubAccountId": "999999999999", "HubBusArn": bus, "ExternalId": "said-by-the-hub-only", "HubAdminRoles": "arn:aws:iam::999999999999:role/Admin,arn:aws:iam::999999999999:role/team/*"},
+			Conditions: map[string]bool{"MakesRole": true, "HasAdmins": true},
 		},
 	}
 	for path, with := range cases {

@@ -121,6 +121,23 @@ func TestWhatIsForwardedIsNeverLostSilently(t *testing.T) {
 	}
 }
 
+// CloudFormation trims the stack's name in those that it makes up, and a StackSet's stack has a
+// long one: a pattern over the stack's name would never match.
+func TestNoNameOfAnOwnersStackDependsOnTheStacks(t *testing.T) {
+	s := read(t, "owner-account.yaml")
+	rule, forward := s.Resources["GatewaysTouched"].Properties, s.Resources["ForwardRole"].Properties
+	trust := forward["AssumeRolePolicyDocument"].(map[string]any)["Statement"].([]any)[0]
+	source, _ := at(trust, "Condition", "ArnEquals", "aws:SourceArn").(string)
+	if name, _ := rule["Name"].(string); name == "" || !strings.HasSuffix(source, ":rule/"+name) || forward["RoleName"] == nil {
+		t.Errorf("the rule %v forwards with the role %v, which trusts %s", rule["Name"], forward["RoleName"], source)
+	}
+	for id, r := range s.Resources {
+		if raw, err := json.Marshal(r); err != nil || strings.Contains(string(raw), "AWS::StackName") {
+			t.Errorf("%s depends on the stack's name: %v", id, err)
+		}
+	}
+}
+
 // CloudTrail marks events as read-only that tell of accounts, and a rule that is
 // just enabled does not see those.
 func TestTheRuleForAccountsSeesReadOnlyEvents(t *testing.T) {
@@ -132,7 +149,11 @@ func TestTheRuleForAccountsSeesReadOnlyEvents(t *testing.T) {
 
 func TestTheOwnersRoleWritesOnlyPoliciesOfTaggedGatewaysAndOnlyForTheHub(t *testing.T) {
 	role := read(t, "owner-account.yaml").Resources["OwnerRole"].Properties
-	trust := role["AssumeRolePolicyDocument"].(map[string]any)["Statement"].([]any)[0]
+	trusts := role["AssumeRolePolicyDocument"].(map[string]any)["Statement"].([]any)
+	trust, admins := trusts[0], trusts[1] // the hub's admins come by their own roles, with the same external id
+	if at(admins, "Condition", "StringEquals", "sts:ExternalId") != "${ExternalId}" || at(admins, "Condition", "ArnLike", "aws:PrincipalArn") != "${HubAdminRoles}" || len(trusts) != 2 {
+		t.Errorf("the hub's admins: %v", admins)
+	}
 	want := map[string]any{
 		"StringEquals": map[string]any{"sts:ExternalId": "${ExternalId}"},
 		"ArnLike":      map[string]any{"aws:PrincipalArn": "arn:${AWS::Partition}:iam::${HubAccountId}:role/${HubRolePrefix}*"},

@@ -224,3 +224,21 @@ func TestEveryFunctionIsDeployedFromItsOwnDirectory(t *testing.T) {
 		t.Errorf("deployed %v, written %v", deployed, written)
 	}
 }
+
+func TestTheReadmesCostsAreThoseThatTheScriptComputes(t *testing.T) {
+	const interpreter = "../.venv/bin/python"
+	if _, err := os.Stat(interpreter); err != nil {
+		t.Skipf("%v: run `make .venv/ready`", err)
+	}
+	table, err := exec.Command(interpreter, "costs.py").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	readme, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(readme), string(table)) {
+		t.Errorf("the README's table is another than infra/costs.py computes:\n%s", table)
+	}
+}

@@ -55,16 +55,7 @@ func leastPrivilege(t *testing.T, s *sandbox, stack string, exceptions []iam.Exc
 
 // unused are the permissions of template.yaml's roles that no run here uses, each with
 // its reason. One that is used after all has to go from here.
-var unused = []iam.Exception{
-	{
-		Role: "SchedulesRole", Statement: "KeepWhatIsLost", Action: "sqs:SendMessage", Resource: ":gateway-grants-lost-events",
-		Reason: "EventBridge Scheduler writes there what Lambda has not taken in time; here Lambda takes everything at once",
-	},
-	{
-		Role: "TableChangesRole", Statement: "KeepWhatIsLost", Action: "sqs:SendMessage", Resource: ":gateway-grants-lost-records",
-		Reason: "a record goes there when it has failed 30 times or for two hours, longer than any run",
-	},
-}
+var unused []iam.Exception
 
 func TestEveryExceptionIsOfAStatementOfTheTemplate(t *testing.T) {
 	template, err := os.ReadFile(filepath.Join(cloudtest.Repository(t), "template.yaml"))

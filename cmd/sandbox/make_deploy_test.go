@@ -64,6 +64,17 @@ func TestMakeDeployFromZero(t *testing.T) {
 			t.Fatalf("%v\n%s", err, said)
 		}
 		d.stands(t)
+		t.Log("a lost request is sent again")
+		lost := d.output(t, "LostRequestsUrl")
+		must(t, d.cli(t), "sqs", "SendMessage", map[string]any{"QueueUrl": lost, "MessageBody": `{"source":"gateway-grants","detail":{"gateway":"*"}}`})
+		redrive := d.make()
+		redrive.Path, redrive.Args = filepath.Join(clone, "infra", "stack"), []string{"infra/stack", "redrive"}
+		if output, err := redrive.CombinedOutput(); err != nil || !strings.Contains(string(output), "requests sent again: 1") {
+			t.Errorf("redrive: %v\n%s", err, output)
+		}
+		if left := must(t, d.cli(t), "sqs", "ReceiveMessage", map[string]any{"QueueUrl": lost})["Messages"]; left != nil {
+			t.Errorf("the queue still holds %v", left)
+		}
 		t.Log("what is not given again keeps its value")
 		if said, err := d.inPipeline(t, "PARAMETERS=LogLevel=WARN"); err != nil {
 			t.Fatalf("%v\n%s", err, said)
@@ -201,6 +212,17 @@ func (d madeDeployment) parameters(t *testing.T) map[string]string {
 		values[parameter["ParameterKey"].(string)], _ = parameter["ParameterValue"].(string)
 	}
 	return values
+}
+
+func (d madeDeployment) output(t *testing.T, name string) string {
+	t.Helper()
+	for _, element := range d.stack(t)["Outputs"].([]any) {
+		if output := element.(map[string]any); output["OutputKey"] == name {
+			return output["OutputValue"].(string)
+		}
+	}
+	t.Fatalf("the stack has no output %s", name)
+	return ""
 }
 
 // stands fails unless the stack is there, its tables are protected, and the grants table

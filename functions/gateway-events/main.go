@@ -1,5 +1,6 @@
 // Gateway-events reconciles the gateway that an event is about: a request for
-// it, or a call that touched the gateway or its policy.
+// it, or a call that touched the gateway or its policy. Events come in messages of
+// a queue.
 package main
 
 import (
@@ -19,16 +20,17 @@ func main() { boot.Run(compose) }
 func compose(f boot.Function) any {
 	tables, limits := f.Tables(), f.Limits()
 	client := dynamodb.NewFromConfig(f.AWS)
+	states := store.NewStates(client, tables.States)
 	events := &handler.GatewayEvents{
-		Reconciler: reconcile.New(reconcile.Dependencies{
+		Reconciler: handler.Watched{Attention: states, Log: f.Log, Reconciler: reconcile.New(reconcile.Dependencies{
 			Gateways:  agentcore.New(f.AWS, agentcore.Deployment(f.Reach())),
 			Grants:    store.NewGrants(client, tables.Grants),
 			Directory: store.NewAccounts(client, tables.Accounts),
-			States:    store.NewStates(client, tables.States),
+			States:    states,
 			Notices:   bus.New(eventbridge.NewFromConfig(f.AWS), f.Bus(), bus.Wait),
 			Now:       f.Now, Log: f.Log,
-		}, limits),
+		}, limits)},
 		Owners: limits.Owners, Log: f.Log, Metrics: f.Metrics,
 	}
-	return events.Handle
+	return handler.Queued(events.Handle)
 }

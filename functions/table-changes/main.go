@@ -22,12 +22,13 @@ func compose(f boot.Function) any {
 	gateways := agentcore.New(f.AWS, agentcore.Deployment(f.Reach()))
 	grants := store.NewGrants(client, tables.Grants)
 	events := bus.New(eventbridge.NewFromConfig(f.AWS), f.Bus(), bus.Wait)
+	states := store.NewStates(client, tables.States)
 	changes := &handler.TableChanges{
-		Reconciler: reconcile.New(reconcile.Dependencies{
+		Reconciler: handler.Watched{Attention: states, Log: f.Log, Reconciler: reconcile.New(reconcile.Dependencies{
 			Gateways: gateways, Grants: grants,
-			Directory: store.NewAccounts(client, tables.Accounts), States: store.NewStates(client, tables.States),
+			Directory: store.NewAccounts(client, tables.Accounts), States: states,
 			Notices: events, Now: f.Now, Log: f.Log,
-		}, limits),
+		}, limits)},
 		Grants: grants, Requests: events,
 		GrantsTable: tables.Grants, AccountsTable: tables.Accounts,
 		Now: f.Now, Log: f.Log, Metrics: f.Metrics,

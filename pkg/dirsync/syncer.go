@@ -57,6 +57,15 @@ func New(organizations Organizations, accounts Accounts, grants Grants, now func
 	}
 }
 
+// Listed tells whether accounts of the organization were ever recorded.
+func (s *Syncer) Listed(ctx context.Context) (bool, error) {
+	recorded, err := s.accounts.Recorded(ctx)
+	if err != nil {
+		return false, fmt.Errorf("read which accounts are recorded: %w", err)
+	}
+	return len(recorded) > 0, nil
+}
+
 // Organization is the organization that is read. It is described once.
 func (s *Syncer) Organization(ctx context.Context) (Organization, error) {
 	s.mu.Lock()

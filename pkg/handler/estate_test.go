@@ -57,6 +57,7 @@ type estate struct {
 	queue []delivery // what the bus has not delivered yet
 
 	policyCalls, throttled atomic.Int64
+	refused                atomic.Pointer[string] // paths that begin so, or are so where it ends in $, answer 403
 }
 
 type delivery struct {
@@ -104,6 +105,11 @@ func newEstate(t testing.TB, c clock, rates map[model.RateGroup]int) *estate {
 	})
 	api := control.New(e.service, &sigv4.Verifier{Keys: directory, Now: time.Now}, iam.Decider{Policies: directory}, time.Now)
 	e.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if refused := e.refused.Load(); refused != nil && strings.HasPrefix(r.URL.Path+"$", *refused) {
+			w.Header().Set("X-Amzn-Errortype", "AccessDeniedException")
+			http.Error(w, `{"message":"not now"}`, http.StatusForbidden)
+			return
+		}
 		if strings.HasPrefix(r.URL.Path, "/resourcepolicy/") {
 			e.policyCalls.Add(1)
 		}
@@ -151,15 +157,19 @@ func (e *estate) reconciler(gateways *agentcore.Gateways) *reconcile.Reconciler 
 	}, plan.DefaultLimits())
 }
 
+func (e *estate) watching(r handler.Reconciler) handler.Watched {
+	return handler.Watched{Reconciler: r, Attention: e.states, Log: e.log()}
+}
+
 const plenty = 1000 // policy calls a second, where time is of no interest
 
 func (e *estate) gatewayEvents(gateways *agentcore.Gateways) *handler.GatewayEvents {
-	return &handler.GatewayEvents{Reconciler: e.reconciler(gateways), Log: e.log(), Metrics: &e.metrics}
+	return &handler.GatewayEvents{Reconciler: e.watching(e.reconciler(gateways)), Log: e.log(), Metrics: &e.metrics}
 }
 
 func (e *estate) tableChanges() *handler.TableChanges {
 	return &handler.TableChanges{
-		Reconciler: e.reconciler(e.gateways(plenty)), Grants: e.grants, Requests: e,
+		Reconciler: e.watching(e.reconciler(e.gateways(plenty))), Grants: e.grants, Requests: e,
 		GrantsTable: "gateway-grants", AccountsTable: "gateway-grants-accounts", Now: e.clock.Now, Log: e.log(), Metrics: &e.metrics,
 	}
 }

@@ -181,7 +181,7 @@ func TestAnEventFailsOnlyIfItsOutcomeIsNotRecorded(t *testing.T) {
 		}},
 		"failing": {
 			"so is a failure, which is tried again by itself", func(r *reconciler) { r.failing = &grant.Error{Code: "Throttled"} }, false,
-			map[string]int{"GatewaysReconciled": 1, "ReconcilePasses": 2, "GatewaysFailing": 1, "PoliciesWritten": 1},
+			map[string]int{"GatewaysReconciled": 1, "ReconcilePasses": 2, "ReconcilesFailing": 1, "PoliciesWritten": 1},
 		},
 		"unrecorded": {
 			"the same event may do better later", func(r *reconciler) { r.fails = map[string]error{storyARN: errors.New("no state table")} }, true,

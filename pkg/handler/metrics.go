@@ -15,15 +15,34 @@ type Metrics interface {
 	Emit(ctx context.Context, gateway string, values map[string]int)
 }
 
-// The metrics of an invocation. Each is left out where it is zero.
+// The gauges: the present state, for alarms to watch, 0 included. They are the only
+// values that CloudWatch makes metrics of; all others are members of log lines.
+const (
+	GaugeHeartbeat  = "Heartbeat"           // 1 with each minute's sweep that has read the state
+	GaugeFailing    = "GatewaysFailing"     // gateways whose policy may not be what their grants say
+	GaugeLeftOut    = "GrantsLeftOut"       // live grants left out, or not understood, that a person has to mend
+	GaugeNearlyFull = "PoliciesNearlyFull"  // policies with little room left
+	GaugeLetsIn     = "UnmanagedWithAccess" // gateways that are managed no more and still hold statements of ours
+	GaugeUnlisted   = "ListingsFailed"      // 1 where some owner or region could not be walked through
+	GaugeHeld       = "DeparturesHeld"      // accounts that lose nothing until an admin approves
+	GaugeUnreadOrg  = "OrganizationUnread"  // 1 where the organization cannot be listed, and could be before
+)
+
+var isGauge = map[string]bool{
+	GaugeHeartbeat: true, GaugeFailing: true, GaugeLeftOut: true, GaugeNearlyFull: true,
+	GaugeLetsIn: true, GaugeUnlisted: true, GaugeHeld: true, GaugeUnreadOrg: true,
+}
+
+// IsGauge tells whether CloudWatch is to make a metric of the value of that name.
+func IsGauge(name string) bool { return isGauge[name] }
+
+// The values of an invocation. Each is left out where it is zero.
 const (
 	CountRequested  = "ReconcilesRequested"
 	CountIgnored    = "EventsIgnored"   // rightly: they concern nothing here
 	CountMalformed  = "EventsMalformed" // malformed, or from the wrong account; logged and dropped
 	CountUnrecorded = "OutcomesLost"    // to be delivered again
 	CountAccounts   = "AccountsRead"
-	CountHeld       = "DeparturesHeld" // accounts that lose nothing until an admin approves
-	CountUnlisted   = "ListingsFailed" // some owner or region whose gateways could not be found
 )
 
 // The metrics of one reconcile. The first three counts are never left out; those
@@ -31,10 +50,9 @@ const (
 const (
 	CountReconciled = "GatewaysReconciled" // outcomes recorded, good or bad
 	CountPasses     = "ReconcilePasses"
-	CountWritten    = "PoliciesWritten" // puts and deletions that took effect, or may have
-	CountFailing    = "GatewaysFailing" // policies that may not be what the grants say
+	CountWritten    = "PoliciesWritten"   // puts and deletions that took effect, or may have
+	CountFailing    = "ReconcilesFailing" // after which the policy may not be what the grants say
 	CountRepaired   = "DriftRepaired"
-	CountUnmanaged  = "UnmanagedWithAccess" // gateways that are managed no more and still hold statements of ours
 
 	GrantsQuarantined  = "GrantsQuarantined" // live grants left out, or partly, because of a principal: AWS refuses it, it was deleted, or its statement fails its check
 	GrantsWithoutRoom  = "GrantsWithoutRoom" // the same because the policy is full
@@ -44,18 +62,6 @@ const (
 
 	TimeToApplied = "TimeToApplied" // from the request until the policy was read back as the grants say
 )
-
-// units are those that are not Count, as CloudWatch names them.
-// https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDatum.html
-var units = map[string]string{HeadroomBytes: "Bytes", TimeToApplied: "Milliseconds"}
-
-// UnitOf is the unit of a metric, as CloudWatch names it.
-func UnitOf(metric string) string {
-	if unit, ok := units[metric]; ok {
-		return unit
-	}
-	return "Count"
-}
 
 // counts are what one invocation did. The zero value is ready to use.
 type counts map[string]int
@@ -67,6 +73,14 @@ func (c *counts) add(name string, n int) {
 	if n != 0 {
 		(*c)[name] += n
 	}
+}
+
+// set is for gauges, which say 0, too.
+func (c *counts) set(name string, n int) {
+	if *c == nil {
+		*c = make(counts)
+	}
+	(*c)[name] = n
 }
 
 // letsInUnmanaged tells whether a gateway that may not be written to, because it
@@ -93,9 +107,6 @@ func measured(cause reconcile.Cause, result reconcile.Result) map[string]int {
 	}
 	if result.Failure != nil {
 		values.add(CountFailing, 1)
-		if letsInUnmanaged(result) {
-			values.add(CountUnmanaged, 1)
-		}
 		return values
 	}
 	values[HeadroomBytes] = plan.MaxPolicyBytes - result.Plan.Size.Bytes

@@ -24,6 +24,8 @@ type Directory interface {
 	All(ctx context.Context) (dirsync.Summary, error)
 	// Due reads accounts that are to be read again, and what else was deferred.
 	Due(ctx context.Context) (dirsync.Summary, error)
+	// Listed tells whether accounts of the organization were ever recorded.
+	Listed(ctx context.Context) (bool, error)
 	// Request makes the next Due list the organization.
 	Request(ctx context.Context) error
 }
@@ -80,9 +82,10 @@ func (o *Organization) drop(ctx context.Context, done *counts, payload json.RawM
 func (o *Organization) scheduled(ctx context.Context, schedule event.Schedule, payload json.RawMessage, done *counts) error {
 	switch schedule.Sweep {
 	case event.SweepOrganization:
-		return o.sweep(ctx, "list the organization", o.Directory.All, done)
+		err := o.sweep(ctx, "list the organization", o.Directory.All, done)
+		return o.judge(ctx, err, GaugeUnreadOrg, done)
 	case event.SweepRechecks:
-		return o.sweep(ctx, "read accounts again", o.Directory.Due, done)
+		return o.due(ctx, done)
 	default:
 		o.drop(ctx, done, payload, fmt.Errorf("there is no sweep %q here; write %q or %q", event.OneLine(schedule.Sweep), event.SweepOrganization, event.SweepRechecks))
 		return nil
@@ -146,11 +149,48 @@ func (o *Organization) sweep(ctx context.Context, what string, run func(context.
 	return nil
 }
 
+// due reads accounts again, and counts all departures that are held.
+func (o *Organization) due(ctx context.Context, done *counts) error {
+	var holding int
+	err := o.sweep(ctx, "read accounts again", func(ctx context.Context) (dirsync.Summary, error) {
+		summary, err := o.Directory.Due(ctx)
+		holding = summary.Holding
+		return summary, err
+	}, done)
+	if err == nil {
+		done.set(GaugeHeld, holding)
+	}
+	return o.judge(ctx, err, "", done)
+}
+
+// judge publishes whether a sweep of the organization failed. A deployment that has
+// never read the organization, because nothing lets it do so yet, waits: that is no
+// fault, and each minute's sweep tries again.
+func (o *Organization) judge(ctx context.Context, err error, gauge string, done *counts) error {
+	if err != nil {
+		listed, unknown := o.Directory.Listed(ctx)
+		if unknown == nil && !listed {
+			o.Log.WarnContext(ctx, "the organization cannot be read yet: deploy infra/organization-events.yaml in the management account, or wait until it is", "error", event.OneLine(err.Error()))
+			err = nil
+		}
+	}
+	if gauge != "" {
+		failed := 0
+		if err != nil {
+			failed = 1
+		}
+		done.set(gauge, failed)
+	}
+	return err
+}
+
 // report counts what a run did, and publishes a notice of departures that are held.
 // A bus that fails holds up nothing: the directory is the record.
 func (o *Organization) report(ctx context.Context, summary dirsync.Summary, done *counts) {
 	done.add(CountAccounts, summary.Accounts)
-	done.add(CountHeld, max(summary.Holding, len(summary.Held)))
+	if len(summary.Held) > 0 {
+		done.set(GaugeHeld, len(summary.Held))
+	}
 	if len(summary.Held) == 0 {
 		return
 	}

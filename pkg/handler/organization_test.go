@@ -88,7 +88,7 @@ func TestDeparturesThatAreHeldAreTold(t *testing.T) {
 		Accounts: []string{member}, Held: 1, Since: at.Format(time.RFC3339),
 		Message: "more accounts than usual would lose access: they keep it until gateway-grants approve releases them",
 	}}}
-	if diff := cmp.Diff(want, w.notices.Published()); diff != "" || w.metrics.counts[handler.CountHeld] != 7 {
+	if diff := cmp.Diff(want, w.notices.Published()); diff != "" || w.metrics.counts[handler.GaugeHeld] != 7 {
 		t.Errorf("counts are %v, -want +got\n%s", w.metrics.counts, diff)
 	}
 }
@@ -118,14 +118,40 @@ func TestAReadingThatFailsIsTriedAgain(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			organization := w.organizationEvents()
+			_, err := invoke(t.Context(), organization.Handle, eventtest.Payload(t, "schedule-organization"))
+			check(t, err)
+			w.metrics.counts = nil
 			organization.Directory = dirsync.New(throttled{w.organization}, w.accounts, w.grants, func() time.Time { return at })
 			if _, err := invoke(t.Context(), organization.Handle, eventtest.Payload(t, name)); err == nil {
 				t.Error("no error, so nobody would try again")
 			}
-			if got := w.changed(t); len(got) > 0 || w.metrics.counts[handler.CountUnrecorded] != 1 {
+			if got := w.changed(t); len(got) != 1 || w.metrics.counts[handler.CountUnrecorded] != 1 {
 				t.Errorf("the directory holds %v, counts are %v", got, w.metrics.counts)
 			}
 		})
+	}
+}
+
+// Before the delegation is there nothing lets the product read the organization. That is
+// how a first deployment begins, and each minute's sweep tries again.
+func TestAnOrganizationThatCouldNeverBeReadIsNoFault(t *testing.T) {
+	w := newWorld(t)
+	organization := w.organizationEvents()
+	reads := organization.Directory
+	organization.Directory = dirsync.New(throttled{w.organization}, w.accounts, w.grants, func() time.Time { return at })
+	for _, sweep := range []string{"schedule-organization", "schedule-rechecks"} {
+		if _, err := invoke(t.Context(), organization.Handle, eventtest.Payload(t, sweep)); err != nil {
+			t.Errorf("%s: %v", sweep, err)
+		}
+	}
+	if unread, told := w.metrics.counts[handler.GaugeUnreadOrg]; unread != 0 || !told || !strings.Contains(w.log.String(), "organization-events.yaml") {
+		t.Errorf("gauges %v, log %s", w.metrics.counts, w.log.String())
+	}
+	organization.Directory = reads
+	_, err := invoke(t.Context(), organization.Handle, eventtest.Payload(t, "schedule-rechecks"))
+	check(t, err)
+	if got := w.changed(t); len(got) != 1 {
+		t.Errorf("with the delegation there, the directory holds %v", got)
 	}
 }
 

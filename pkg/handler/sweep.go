@@ -22,6 +22,8 @@ type States interface {
 	// Asked records that a gateway that is due was asked for, which keeps it from
 	// being Due until it was reconciled or the request must have been lost.
 	Asked(ctx context.Context, gateway grant.Gateway, at time.Time) error
+	// Attention reads what of each gateway wants a person, by ARN.
+	Attention(ctx context.Context) (map[string]plan.Attention, error)
 	// Load reads everything recorded about the gateway.
 	Load(ctx context.Context, gateway grant.Gateway) (plan.State, error)
 }
@@ -76,7 +78,7 @@ func (s *Sweep) scheduled(ctx context.Context, schedule event.Schedule) error {
 	run := &sweepRun{Sweep: s, cause: "sweep: " + schedule.Sweep, at: now}
 	switch schedule.Sweep {
 	case event.SweepDue:
-		return run.end(ctx, run.due(ctx, now))
+		return run.end(ctx, errors.Join(run.due(ctx, now), s.publish(ctx)))
 	case event.SweepGateways:
 		slot := schedule.At
 		if slot.IsZero() {
@@ -137,13 +139,19 @@ func (r *sweepRun) due(ctx context.Context, now time.Time) error {
 // slot asks for the managed gateways whose slot it is at that time, and for those
 // that are no longer managed and may still hold statements of ours.
 func (r *sweepRun) slot(ctx context.Context, at time.Time) error {
-	return r.walk(ctx, func(gateway grant.Gateway) bool { return r.inSlot(gateway, at) }, func(gateway grant.Gateway) bool {
+	err := r.walk(ctx, func(gateway grant.Gateway) bool { return r.inSlot(gateway, at) }, func(gateway grant.Gateway) bool {
 		state, err := r.States.Load(ctx, gateway)
 		if err != nil {
 			r.failures = append(r.failures, fmt.Errorf("find out whether %s, which is not managed, holds statements of ours: %w", gateway, err))
 		}
 		return err == nil && (mayLetIn(state.Gateway.AppliedHash) || mayLetIn(state.Gateway.PendingHash))
 	})
+	unlisted := 0
+	if err != nil {
+		unlisted = 1
+	}
+	r.Metrics.Emit(ctx, "", map[string]int{GaugeUnlisted: unlisted})
+	return err
 }
 
 // inSlot gives each gateway one minute of the round, by its name, so that they
@@ -167,7 +175,6 @@ func (r *sweepRun) walk(ctx context.Context, wanted, includeUnmanaged func(grant
 		}
 	})
 	if err != nil {
-		r.done.add(CountUnlisted, 1)
 		r.Log.ErrorContext(ctx, "not all gateways could be found", "cause", r.cause, "error", err.Error())
 		return fmt.Errorf("find the managed gateways: %w", err)
 	}

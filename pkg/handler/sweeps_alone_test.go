@@ -10,7 +10,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
-	"github.com/gateway-grants/gateway-grants/pkg/handler"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
 )
 
@@ -111,7 +110,11 @@ func TestAGatewayThatLosesItsTagWhileWeHoldAccessThereIsAlarmed(t *testing.T) {
 		e.settle()
 		e.round()
 		e.deaf = deaf
-		alarmed := func(gateway grant.Gateway) bool { return e.metrics.of[gateway.ARN()][handler.CountUnmanaged] > 0 }
+		alarmed := func(gateway grant.Gateway) bool {
+			wants, err := e.states.Attention(t.Context())
+			check(t, err)
+			return wants[gateway.ARN()].LetsIn
+		}
 		if alarmed(gateway) {
 			t.Fatal("alarmed too early")
 		}

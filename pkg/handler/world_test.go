@@ -200,6 +200,8 @@ func (s *states) Asked(_ context.Context, gateway grant.Gateway, at time.Time) e
 	return nil
 }
 
+func (s *states) Attention(context.Context) (map[string]plan.Attention, error) { return nil, s.err }
+
 func (s *states) Load(_ context.Context, gateway grant.Gateway) (plan.State, error) {
 	return plan.State{Gateway: plan.GatewayState{
 		AppliedHash: s.applied[gateway.ARN()], PendingHash: s.pending[gateway.ARN()],

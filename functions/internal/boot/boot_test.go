@@ -34,16 +34,18 @@ func TestALogLineBelongsToItsRequest(t *testing.T) {
 	}
 }
 
-func TestCountsAreMetricsInTheEmbeddedFormat(t *testing.T) {
+func TestGaugesAreMetricsInTheEmbeddedFormatAndAllElseIsLogged(t *testing.T) {
 	var out bytes.Buffer
 	m := NewMetrics(&out, "table-changes", func() time.Time { return time.UnixMilli(1795165200123) })
 	ctx := lambdacontext.NewContext(t.Context(), &lambdacontext.LambdaContext{AwsRequestID: "05be9129"})
-	m.Emit(ctx, "", map[string]int{"PoliciesWritten": 2, "GatewaysReconciled": 3})
+	m.Emit(ctx, "", map[string]int{"GatewaysFailing": 0, "PoliciesWritten": 2})
+	m.Emit(ctx, "", map[string]int{"PoliciesWritten": 3})
 	m.Emit(ctx, "", nil)
 
-	want := `{"FunctionName":"table-changes","GatewaysReconciled":3,"PoliciesWritten":2,"_aws":{"Timestamp":1795165200123,` +
+	want := `{"FunctionName":"table-changes","GatewaysFailing":0,"PoliciesWritten":2,"_aws":{"Timestamp":1795165200123,` +
 		`"CloudWatchMetrics":[{"Namespace":"GatewayGrants","Dimensions":[["FunctionName"]],"Metrics":[` +
-		`{"Name":"GatewaysReconciled","Unit":"Count"},{"Name":"PoliciesWritten","Unit":"Count"}]}]},"requestId":"05be9129"}` + "\n"
+		`{"Name":"GatewaysFailing","Unit":"Count"}]}]},"requestId":"05be9129"}` + "\n" +
+		`{"FunctionName":"table-changes","PoliciesWritten":3,"requestId":"05be9129"}` + "\n"
 	if diff := cmp.Diff(want, out.String()); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}

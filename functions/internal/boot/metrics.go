@@ -56,8 +56,8 @@ type (
 // Emit writes one line with all values; no values are no line. A line that
 // cannot be written is lost: it must not fail what it counts.
 //
-// The gateway is a member of the line to search by, not a dimension: CloudWatch
-// charges for every metric of every gateway that it would be.
+// Only gauges become metrics: CloudWatch charges for each combination of name and
+// dimensions. All other values, and the gateway, are members of the line to search by.
 func (m *Metrics) Emit(ctx context.Context, gateway string, values map[string]int) {
 	if len(values) == 0 {
 		return
@@ -72,10 +72,14 @@ func (m *Metrics) Emit(ctx context.Context, gateway string, values map[string]in
 	}
 	all := directive{Namespace: namespace, Dimensions: [][]string{{dimension}}}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
-		all.Metrics = append(all.Metrics, definition{Name: name, Unit: handler.UnitOf(name)})
 		line[name] = values[name]
+		if handler.IsGauge(name) {
+			all.Metrics = append(all.Metrics, definition{Name: name, Unit: "Count"})
+		}
 	}
-	line["_aws"] = metadata{Timestamp: m.now().UnixMilli(), CloudWatchMetrics: []directive{all}}
+	if len(all.Metrics) > 0 {
+		line["_aws"] = metadata{Timestamp: m.now().UnixMilli(), CloudWatchMetrics: []directive{all}}
+	}
 	encoded, err := json.Marshal(line)
 	if err != nil {
 		return

@@ -51,7 +51,8 @@ func (everyAccount) All(context.Context) (dirsync.Summary, error) {
 func (everyAccount) Due(context.Context) (dirsync.Summary, error) {
 	return dirsync.Summary{Holding: 3}, nil
 }
-func (everyAccount) Request(context.Context) error { return nil }
+func (everyAccount) Request(context.Context) error        { return nil }
+func (everyAccount) Listed(context.Context) (bool, error) { return true, nil }
 
 type oneGateway struct{}
 
@@ -60,7 +61,11 @@ func (oneGateway) Walk(_ context.Context, _ func(grant.Gateway) bool, found func
 	found(gateway, true)
 	return errors.Join(err, errors.New("another owner's role cannot be assumed"))
 }
-func (oneGateway) Request(context.Context, []event.Request) error { return nil }
+func (oneGateway) Due(context.Context, time.Time) ([]string, error)             { return nil, nil }
+func (oneGateway) Asked(context.Context, grant.Gateway, time.Time) error        { return nil }
+func (oneGateway) Load(context.Context, grant.Gateway) (plan.State, error)      { return plan.State{}, nil }
+func (oneGateway) Attention(context.Context) (map[string]plan.Attention, error) { return nil, nil }
+func (oneGateway) Request(context.Context, []event.Request) error               { return nil }
 
 // everything has the handlers do whatever they measure, and returns what they
 // wrote.
@@ -95,13 +100,17 @@ func everything(t *testing.T) []byte {
 	events(outcome{}, eventtest.Payload(t, "cloudtrail-put-resource-policy-failed"))
 
 	organization := handler.Organization{Directory: everyAccount{}, Log: log, Metrics: metrics}
-	sweep := handler.Sweep{Gateways: oneGateway{}, Requests: oneGateway{}, Now: now, Log: log, Metrics: metrics}
+	sweep := handler.Sweep{States: oneGateway{}, Gateways: oneGateway{}, Requests: oneGateway{}, Now: now, Log: log, Metrics: metrics}
 	if err := errors.Join(
 		organization.Handle(t.Context(), eventtest.Payload(t, "schedule-organization")),
 		organization.Handle(t.Context(), eventtest.Payload(t, "schedule-rechecks")),
 		sweep.Handle(t.Context(), eventtest.Payload(t, "reconcile-requested-for-every-gateway")),
+		sweep.Handle(t.Context(), eventtest.Payload(t, "schedule-due")),
 	); err != nil {
 		t.Error(err)
+	}
+	if err := sweep.Handle(t.Context(), eventtest.Payload(t, "schedule-gateways")); err == nil {
+		t.Error("another owner's gateways were walked through")
 	}
 	return out.Bytes()
 }
@@ -140,18 +149,23 @@ func TestTheDocumentedMetricsAreThoseThatAreEmitted(t *testing.T) {
 	}
 	emitted := map[string]string{}
 	for _, l := range readLines(t, everything(t)) {
-		of := "invocation"
+		of := " of invocation"
 		if l.members["gateway"] != nil {
-			of = "gateway"
+			of = " of gateway"
+		}
+		for name, value := range l.members {
+			if _, is := value.(float64); is {
+				emitted[name] = "value" + of
+			}
 		}
 		for _, directive := range l.metadata.CloudWatchMetrics {
 			if diff := cmp.Diff([][]string{{"FunctionName"}}, directive.Dimensions); diff != "" || directive.Namespace != "GatewayGrants" {
 				t.Errorf("in %s: dimensions -want +got\n%s", directive.Namespace, diff)
 			}
 			for _, metric := range directive.Metrics {
-				emitted[metric.Name] = metric.Unit + " of " + of
-				if _, ok := l.members[metric.Name].(float64); !ok {
-					t.Errorf("%s has the value %v", metric.Name, l.members[metric.Name])
+				emitted[metric.Name] = "metric" + of
+				if _, ok := l.members[metric.Name].(float64); !ok || metric.Unit != "Count" {
+					t.Errorf("%s has the value %v, in %s", metric.Name, l.members[metric.Name], metric.Unit)
 				}
 			}
 		}
@@ -174,7 +188,7 @@ func TestAReconcileIsMeasuredByItsResult(t *testing.T) {
 		t.Errorf("-want +got\n%s", diff)
 	}
 	second := readLines(t, everything(t))[1].members
-	if _, told := second["HeadroomBytes"]; told || second["GatewaysFailing"] != 1.0 {
+	if _, told := second["HeadroomBytes"]; told || second["ReconcilesFailing"] != 1.0 {
 		t.Errorf("of a failed reconcile: %v", slices.Sorted(maps.Keys(second)))
 	}
 }

@@ -55,7 +55,7 @@ func roleStack(t *testing.T, change func(statements map[string]map[string]any)) 
 		t.Fatal(err)
 	}
 	kept := map[string]map[string]any{}
-	for _, name := range []string{"GrantsTable", "AccountsTable", "EventBus", "LostInvocations", "OrganizationLog", "OrganizationRole"} {
+	for _, name := range []string{"GrantsTable", "AccountsTable", "EventBus", "OrganizationLog", "OrganizationRole"} {
 		kept[name] = template.Resources[name]
 		delete(kept[name], "Metadata") // what linters say of it
 		delete(kept[name], "DeletionPolicy")
@@ -127,7 +127,6 @@ func send(t *testing.T, w *world, key iam.AccessKey, service, target, body strin
 var everyday = []struct{ service, target, body string }{
 	{"logs", "Logs_20140328.CreateLogStream", `{"logGroupName":"/aws/lambda/gateway-grants-organization","logStreamName":"one"}`},
 	{"logs", "Logs_20140328.PutLogEvents", `{"logGroupName":"/aws/lambda/gateway-grants-organization","logStreamName":"one","logEvents":[{"timestamp":1,"message":"m"}]}`},
-	{"sqs", "AmazonSQS.SendMessage", `{"QueueUrl":"http://127.0.0.1/` + accountA + `/gateway-grants-lost-invocations","MessageBody":"m"}`},
 	{"dynamodb", "DynamoDB_20120810.GetItem", `{"TableName":"gateway-grants-accounts","Key":{"pk":{"S":"a"},"sk":{"S":"b"}}}`},
 	{"dynamodb", "DynamoDB_20120810.Query", `{"TableName":"gateway-grants-accounts","KeyConditionExpression":"pk = :a","ExpressionAttributeValues":{":a":{"S":"a"}}}`},
 	{"dynamodb", "DynamoDB_20120810.Scan", `{"TableName":"gateway-grants-accounts"}`},
@@ -160,11 +159,11 @@ func TestAFaultInTheTemplatesRoleIsFound(t *testing.T) {
 			[]string{"OrganizationRole: organizations:ListParents on arn:aws:organizations::999900001111:account/O/111122223333: denied once (NoIdentityAllow)"},
 		},
 		"a resource is another": {
-			"a queue that is not the one",
-			func(s map[string]map[string]any) { s["KeepWhatIsLost"]["Resource"] = "arn:aws:sqs:*:*:other" },
+			"a bus that is not the one",
+			func(s map[string]map[string]any) { s["Publish"]["Resource"] = "arn:aws:events:*:*:event-bus/other" },
 			[]string{
-				"OrganizationRole: sqs:SendMessage on arn:aws:sqs:us-east-1:111122223333:gateway-grants-lost-invocations: denied once (NoIdentityAllow)",
-				"OrganizationRole: statement KeepWhatIsLost allows sqs:SendMessage on arn:aws:sqs:*:*:other: never used",
+				"OrganizationRole: events:PutEvents on arn:aws:events:us-east-1:111122223333:event-bus/gateway-grants: denied once (NoIdentityAllow)",
+				"OrganizationRole: statement Publish allows events:PutEvents on arn:aws:events:*:*:event-bus/other: never used",
 			},
 		},
 		"a condition is not met": {

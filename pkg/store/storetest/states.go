@@ -23,6 +23,8 @@ type StatesTable interface {
 	reconcile.States
 	Due(ctx context.Context, before time.Time) (gateways []string, err error)
 	Asked(ctx context.Context, gateway grant.Gateway, at time.Time) error
+	Attention(ctx context.Context) (map[string]plan.Attention, error)
+	SetAttention(ctx context.Context, gateway grant.Gateway, wants plan.Attention) error
 	History(ctx context.Context, gateway grant.Gateway, limit int) ([]reconcile.Entry, error)
 }
 
@@ -48,6 +50,7 @@ func States(t *testing.T, open func(t *testing.T) StatesTable) {
 		"a gateway asked for is left out for a while":                askedForRests,
 		"what a request led to ends its being asked for":             askedForEnds,
 		"the journal keeps every entry, the newest first":            journalKeeps,
+		"what wants a person is kept until it is mended":             attentionEnds,
 		"a call that was cancelled is an error, and nothing besides": statesCancelled,
 	} {
 		t.Run(name, func(t *testing.T) { holds(t, open(t)) })

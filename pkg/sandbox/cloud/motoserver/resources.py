@@ -15,7 +15,7 @@ from running import (
     Schedule,
     ScheduleGroup,
 )
-from watching import Alarm, Dashboard, MetricFilter, QueryDefinition
+from watching import Alarm, Dashboard, MetricFilter, QueryDefinition, Topic, TopicPolicy
 
 KINDS: dict[str, Kind] = {
     "AWS::BedrockAgentCore::Gateway": Gateway(),
@@ -38,6 +38,8 @@ KINDS: dict[str, Kind] = {
     "AWS::Organizations::ResourcePolicy": Delegation(),
     "AWS::S3::Bucket": Bucket(),
     "AWS::S3::BucketPolicy": BucketPolicy(),
+    "AWS::SNS::Topic": Topic(),
+    "AWS::SNS::TopicPolicy": TopicPolicy(),
     "AWS::SQS::Queue": Queue(),
     "AWS::SQS::QueuePolicy": QueuePolicy(),
     "AWS::Scheduler::Schedule": Schedule(),

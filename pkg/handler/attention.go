@@ -1,0 +1,107 @@
+package handler
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"github.com/gateway-grants/gateway-grants/pkg/event"
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/plan"
+	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
+)
+
+// Attention records what of each gateway wants a person. The minute's sweep makes
+// gauges of it, for alarms to watch.
+type Attention interface {
+	SetAttention(ctx context.Context, gateway grant.Gateway, wants plan.Attention) error
+}
+
+// Watched is a Reconciler that records after each reconcile what of the gateway
+// wants a person. A record that fails is logged and made by the next reconcile of
+// the gateway: it changes no outcome.
+type Watched struct {
+	Reconciler
+	Attention Attention
+	Log       *slog.Logger
+}
+
+// Reconcile is the Reconciler's.
+func (w Watched) Reconcile(ctx context.Context, gateway grant.Gateway, cause reconcile.Cause) (reconcile.Result, error) {
+	result, err := w.Reconciler.Reconcile(ctx, gateway, cause)
+	if err != nil {
+		return result, err
+	}
+	if failed := w.Attention.SetAttention(ctx, gateway, attentionOf(result)); failed != nil {
+		w.Log.WarnContext(ctx, "what wants a person is not recorded", "gateway", gateway.ARN(), "error", event.OneLine(failed.Error()))
+	}
+	return result, nil
+}
+
+// attentionOf leaves out what are states and no faults: a gateway that the product
+// does not manage, and a deployment that is still being set up.
+func attentionOf(result reconcile.Result) plan.Attention {
+	wants := plan.Attention{LetsIn: letsInUnmanaged(result)}
+	if result.Failure != nil {
+		wants.Failing = !isState(result.Failure.Code)
+		return wants
+	}
+	wants.NearlyFull = plan.NearlyFull(result.Plan.Size)
+	for _, status := range result.Plan.Status {
+		if status.Phase == grant.PhaseInvalid || isLeftOut(status.Reason) {
+			wants.LeftOut++
+		}
+	}
+	return wants
+}
+
+// codeNoSentinel is that of a deployment whose grants table waits for its sentinel row,
+// as the tables name it.
+const codeNoSentinel grant.Code = "NoSentinel"
+
+func isState(code grant.Code) bool {
+	switch code {
+	case grant.CodeNotManaged, grant.CodeNotListed, grant.CodeWrongAuthorizer, grant.CodeGatewayGone, grant.CodeGatewayNotReady,
+		codeNoSentinel, grant.CodeNoDirectory:
+		return true
+	default:
+		return false
+	}
+}
+
+// isLeftOut tells whether a person has to mend what leaves a grant out. One that
+// waits for the directory, or selects no account yet, is right as it is.
+func isLeftOut(reason grant.Code) bool {
+	switch reason {
+	case grant.CodeQuarantined, grant.CodeRecreated, grant.CodePolicyFull, grant.CodePolicyRefused, grant.CodeProofFailed,
+		grant.CodeOtherInstallation, grant.CodeOutsideOrg, grant.CodeOtherPartition:
+		return true
+	default:
+		return false
+	}
+}
+
+// gauges are what the gateways' Attention comes to, each with its value, 0 included:
+// an alarm ends with the fault only if it is told.
+func gauges(all map[string]plan.Attention) map[string]int {
+	values := map[string]int{GaugeHeartbeat: 1, GaugeFailing: 0, GaugeLeftOut: 0, GaugeNearlyFull: 0, GaugeLetsIn: 0}
+	for _, wants := range all {
+		values[GaugeLeftOut] += wants.LeftOut
+		for name, is := range map[string]bool{GaugeFailing: wants.Failing, GaugeNearlyFull: wants.NearlyFull, GaugeLetsIn: wants.LetsIn} {
+			if is {
+				values[name]++
+			}
+		}
+	}
+	return values
+}
+
+// publish writes the gauges of the gateways.
+func (s *Sweep) publish(ctx context.Context) error {
+	all, err := s.States.Attention(ctx)
+	if err != nil {
+		return fmt.Errorf("read what wants a person: %w", err)
+	}
+	s.Metrics.Emit(ctx, "", gauges(all))
+	return nil
+}

@@ -1,0 +1,21 @@
+package plan
+
+// Attention is what of one gateway wants a person to look. The zero Attention is
+// nothing.
+type Attention struct {
+	Failing    bool // its policy may not be what its grants say
+	LeftOut    int  // live grants that are left out, wholly or partly, or cannot be understood
+	NearlyFull bool // its policy has little room left
+	LetsIn     bool // it is not managed, and its policy still has statements of this installation
+}
+
+// A policy with less room than this is nearly full.
+const (
+	fewBytes      = 2000
+	fewStatements = 10
+)
+
+// NearlyFull tells whether a policy of that size leaves little room.
+func NearlyFull(size Size) bool {
+	return MaxPolicyBytes-size.Bytes < fewBytes || MaxPolicyStatements-size.Statements < fewStatements
+}
