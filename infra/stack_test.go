@@ -238,7 +238,7 @@ func TestTheReadmesCostsAreThoseThatTheScriptComputes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(string(readme), string(table)) {
+	if !bytes.Contains(readme, table) {
 		t.Errorf("the README's table is another than infra/costs.py computes:\n%s", table)
 	}
 }

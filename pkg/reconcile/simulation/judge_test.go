@@ -205,6 +205,9 @@ func (n *run) claims(g *grant.Grant) []string {
 	if !n.unknown || !g.Principal.IsSelector() {
 		return arns
 	}
+	if n.known == nil {
+		return nil // a planted bug: the pass has read no policy
+	}
 	key := plan.SelectionKey(g)
 	known, still := n.known.Gateway.Selected[key], n.w.state(n.gateway).Gateway.Selected[key]
 	return slices.DeleteFunc(arns, func(arn string) bool {
