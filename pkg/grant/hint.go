@@ -52,7 +52,7 @@ func excludeHint(id string) string {
 	case digitsOnly().MatchString(id):
 		return digitsHint(id)
 	case rootID().MatchString(id):
-		return hint + "; below a root is every account, so to let in nobody delete the row instead"
+		return hint + "; a root holds every account; to admit no account, delete the row"
 	default:
 		return hint
 	}

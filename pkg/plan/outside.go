@@ -49,7 +49,7 @@ func (o Outside) repaired() string {
 	for _, denial := range o.Denials {
 		if len(denial.Wholly) > 0 {
 			return ours + "; " + denial.String() + " goes on denying every call of " + strings.Join(denial.Wholly[:1], "") + andMore(len(denial.Wholly)-1) +
-				": when it is removed, or the whole policy is deleted, the grants let their callers in again, so revoke the grants of whom to keep out"
+				": when it is removed, or the whole policy is deleted, the grants let their callers in again, so revoke the grants of those that must stay out"
 		}
 	}
 	return ours

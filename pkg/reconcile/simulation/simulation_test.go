@@ -97,9 +97,9 @@ func TestSeededSchedules(t *testing.T) {
 		}
 		return
 	}
-	schedules := uint64(20000)
+	schedules := uint64(10000)
 	if testing.Short() {
-		schedules = 1000
+		schedules = 300
 	}
 	first := number(t, "SIMULATION_FROM", 1)
 	last := first + number(t, "SIMULATIONS", schedules) - 1
