@@ -237,6 +237,9 @@ func (c tiny) all(b *bug) (w *world, schedules int) {
 }
 
 func TestEveryScheduleOfATinyWorld(t *testing.T) {
+	if testing.Short() {
+		t.Skip("plays every schedule: run by make test, not with -short")
+	}
 	for _, c := range tinies {
 		if c.long && os.Getenv("SIMULATIONS") == "" {
 			continue

@@ -62,6 +62,9 @@ var tinyBugs = []struct {
 }
 
 func TestPlantedBugsAreFoundInTinyWorlds(t *testing.T) {
+	if testing.Short() {
+		t.Skip("plays every schedule: run by make test, not with -short")
+	}
 	for _, b := range tinyBugs {
 		t.Run(b.name, func(t *testing.T) {
 			t.Parallel()
@@ -82,6 +85,9 @@ func TestPlantedBugsAreFoundInTinyWorlds(t *testing.T) {
 func TestEveryPlantedBugIsFound(t *testing.T) {
 	for _, b := range bugs {
 		t.Run(b.name, func(t *testing.T) {
+			if testing.Short() && b.within > 500 {
+				t.Skip("takes many schedules to find: run by make test, not with -short")
+			}
 			seed, found := search(1, b.within, &b)
 			if !found {
 				t.Fatalf("not found in %d schedules", b.within)
