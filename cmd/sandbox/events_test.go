@@ -77,6 +77,9 @@ func payload(t *testing.T, file, function string) []byte {
 	return text
 }
 
+// deployedAs is the name that the template gives a function.
+func deployedAs(function string) string { return "gateway-grants-" + function }
+
 func clientContext(t *testing.T) string {
 	t.Helper()
 	return base64.StdEncoding.EncodeToString(read(t, filepath.Join("..", "..", "events", "echo-client-context.json")))
@@ -98,7 +101,7 @@ func TestEveryPayloadIsHandledByItsFunction(t *testing.T) {
 	client := lambda.NewFromConfig(sdkConfig(t, s, "account-a"))
 	for file, function := range payloads(t) {
 		t.Run(filepath.Base(file), func(t *testing.T) {
-			input := &lambda.InvokeInput{FunctionName: &function, Payload: payload(t, file, function), LogType: types.LogTypeTail}
+			input := &lambda.InvokeInput{FunctionName: aws.String(deployedAs(function)), Payload: payload(t, file, function), LogType: types.LogTypeTail}
 			if function == "echo" {
 				input.ClientContext = aws.String(clientContext(t))
 			}
@@ -142,7 +145,7 @@ func TestTheAWSCLIInvokesEveryFunction(t *testing.T) {
 			if err := os.WriteFile(input, payload(t, file, function), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			line := []string{"lambda", "invoke", "--function-name", function, "--payload", "fileb://" + input}
+			line := []string{"lambda", "invoke", "--function-name", deployedAs(function), "--payload", "fileb://" + input}
 			if function == "echo" {
 				line = append(line, "--client-context", clientContext(t))
 			}
