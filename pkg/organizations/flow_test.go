@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -35,6 +36,7 @@ type flow struct {
 	handler  *handler.Organization
 	grants   *memory.Grants
 	now      time.Time
+	mu       sync.Mutex      // gateways are reconciled side by side
 	concerns map[string]bool // gateways that were to be reconciled since the last look
 }
 
@@ -80,15 +82,21 @@ func arnOf(name string) string {
 }
 
 func (f *flow) Reconcile(_ context.Context, gateway grant.Gateway, _ reconcile.Cause) (reconcile.Result, error) {
-	f.concerns[gateway.ARN()] = true
+	f.concern(gateway)
 	return reconcile.Result{}, nil
 }
 
 func (f *flow) Request(_ context.Context, asked []event.Request) error {
 	for _, request := range asked {
-		f.concerns[request.Gateway.ARN()] = true
+		f.concern(request.Gateway)
 	}
 	return nil
+}
+
+func (f *flow) concern(gateway grant.Gateway) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.concerns[gateway.ARN()] = true
 }
 
 func (*flow) Publish(context.Context, []plan.Notice) error { return nil }
@@ -115,6 +123,8 @@ func (f *flow) minute() {
 
 // concerned are the gateways asked for since the last look, by name.
 func (f *flow) concerned() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	var names []string
 	for arn := range f.concerns {
 		name := arn[strings.LastIndex(arn, "/")+1:]
