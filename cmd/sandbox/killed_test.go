@@ -34,8 +34,10 @@ const (
 	burstRows         = 1000
 	atOneWrite        = 25 // what BatchWriteItem takes
 	killEvery         = 500 * time.Millisecond
-	leastKills        = 5               // in each part
-	settlesWithin     = 4 * time.Minute // two rounds of the sweeps, for what was killed at every attempt
+	leastKills        = 5 // in each part
+	// A request whose function was killed is made again by the sweep, store.AskAgainAfter
+	// (5 minutes) after the last; its message comes back later still. Twice that, and a minute.
+	settlesWithin = 11 * time.Minute
 )
 
 // disturbance is a table that changes while functions are killed, and what its
