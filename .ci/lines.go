@@ -21,7 +21,7 @@ var parts = []struct {
 	directories []string
 }{
 	{"stand-in", []string{"pkg/sandbox/", "cmd/sandbox/"}},
-	{"support for tests", []string{"pkg/memory/", "pkg/store/memory/", "pkg/store/storetest/", "pkg/tabletest/", "pkg/noticetest/", "pkg/policy/simulate/"}},
+	{"support for tests", []string{"pkg/store/memory/", "pkg/store/storetest/", "pkg/noticetest/", "pkg/eventtest/", "pkg/policy/simulate/"}},
 	{"product", []string{"pkg/", "functions/", "cmd/gateway-grants/"}},
 }
 
