@@ -87,7 +87,7 @@ func explainNetwork(err error) string {
 		return fmt.Sprintf("there is no host %s: check the region and AWS_ENDPOINT_URL (%s)", host.Name, variable("AWS_ENDPOINT_URL", "not set"))
 	}
 	if dial, ok := errors.AsType[*net.OpError](err); ok && dial.Op == "dial" {
-		return fmt.Sprintf("nobody answers at %s: check the network and AWS_ENDPOINT_URL (%s)", dial.Addr, variable("AWS_ENDPOINT_URL", "not set"))
+		return fmt.Sprintf("no server answers at %s: check the network and AWS_ENDPOINT_URL (%s)", dial.Addr, variable("AWS_ENDPOINT_URL", "not set"))
 	}
 	return ""
 }

@@ -173,7 +173,7 @@ func (p *program) named(ctx context.Context, names []string, s *session, gateway
 	return all, nil
 }
 
-// invalidRow is a row that cannot be understood, and whom it lets in all the same.
+// invalidRow is a row that cannot be understood, and the principals that keep access by it.
 type invalidRow struct {
 	Scope   string     `json:"scope"`
 	Grant   string     `json:"grant"`

@@ -36,7 +36,7 @@ as() { # PROFILE ROLE_ARN SOURCE_PROFILE
 }
 
 name=$(date +%s)
-account_a=$(look sts get-caller-identity --profile account-a --query Account) || wrong "nobody answers at $endpoint"
+account_a=$(look sts get-caller-identity --profile account-a --query Account) || wrong "no server answers at $endpoint"
 account_b=$(look sts get-caller-identity --profile account-b --query Account)
 
 # output is an output of the stack.
