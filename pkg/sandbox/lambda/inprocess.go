@@ -1,6 +1,7 @@
 package lambda
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,12 +15,13 @@ import (
 )
 
 // InProcess runs a handler inside this process, with the context, the deadline
-// and the answers that it would have in Lambda. The handler must heed the end of
-// its context: unlike a process it cannot be killed.
+// and the answers that it would have in Lambda. It is one execution environment,
+// which runs one call at a time. The handler must heed the end of its context:
+// unlike a process it cannot be killed.
 type InProcess struct {
 	settings Settings
 	handler  lambda.Handler
-	slots    chan struct{}
+	turn     chan struct{} // holds an element while a call runs
 }
 
 var _ Function = (*InProcess)(nil)
@@ -27,21 +29,21 @@ var _ Function = (*InProcess)(nil)
 // NewInProcess makes a function of what aws-lambda-go's NewHandler returns.
 func NewInProcess(settings Settings, handler lambda.Handler) *InProcess {
 	settings = settings.withDefaults()
-	return &InProcess{settings: settings, handler: handler, slots: make(chan struct{}, settings.Concurrency)}
+	return &InProcess{settings: settings, handler: handler, turn: make(chan struct{}, 1)}
 }
 
-// Invoke runs the handler once fewer than Concurrency others are running.
+// Invoke runs the handler once no other call is running.
 func (f *InProcess) Invoke(ctx context.Context, payload, clientContext []byte) (Result, error) {
 	select {
 	case <-ctx.Done():
 		return Result{}, abandoned(ctx)
-	case f.slots <- struct{}{}:
+	case f.turn <- struct{}{}:
 	}
 	inv := newInvocation(payload, clientContext)
 	invoked := &lambdacontext.LambdaContext{AwsRequestID: inv.id, InvokedFunctionArn: f.settings.ARN}
 	if len(clientContext) > 0 {
 		if err := json.Unmarshal(clientContext, &invoked.ClientContext); err != nil {
-			<-f.slots
+			<-f.turn
 			return functionError(inv, err), nil
 		}
 	}
@@ -50,7 +52,7 @@ func (f *InProcess) Invoke(ctx context.Context, payload, clientContext []byte) (
 	go func() {
 		defer cancel()
 		inv.answer <- f.call(lambdacontext.NewContext(running, invoked), inv)
-		<-f.slots
+		<-f.turn
 	}()
 	select {
 	case result := <-inv.answer:
@@ -86,7 +88,9 @@ func (f *InProcess) call(ctx context.Context, inv *invocation) (result Result) {
 	case len(payload) > MaxResponse:
 		return inv.tooLarge()
 	default:
-		return Result{RequestID: inv.id, Payload: payload}
+		// aws-lambda-go may write the next answer into the same buffer. One call runs at a
+		// time, so the copy is made before.
+		return Result{RequestID: inv.id, Payload: bytes.Clone(payload)}
 	}
 }
 

@@ -83,3 +83,12 @@ func TestAHandlerInsideThisProcessTakesItsTurn(t *testing.T) {
 	close(release)
 	invoke(t, f, `{}`) // the place is free again
 }
+
+func TestAnAnswerOutlivesTheNextCall(t *testing.T) {
+	f := inProcess(time.Minute, func(event string) (string, error) { return event, nil })
+	first := invoke(t, f, `"first"`)
+	invoke(t, f, `"other"`)
+	if got := string(first.Payload); got != `"first"` {
+		t.Errorf("the answer to the first call is %s after the second, want \"first\"", got)
+	}
+}
