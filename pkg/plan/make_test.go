@@ -115,7 +115,7 @@ func TestWhatIsAppliedIsLeftAlone(t *testing.T) {
 		w.Gateway.Policy = parse(t, text)
 		p := mustMake(t, w)
 		if p.Write || p.Drift {
-			t.Errorf("%s: it would be written again: %v", name, policy.Diff(w.Gateway.Policy, p.Want))
+			t.Errorf("%s: it would be written again:\n%s\n%s", name, w.Gateway.Policy, p.Want)
 		}
 		for _, c := range p.Changes {
 			if c.Verb != plan.Keep {

@@ -8,7 +8,6 @@ import (
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
-	"github.com/gateway-grants/gateway-grants/pkg/policy"
 )
 
 func TestTheSoonestExpiriesAreCarriedByThePolicyItself(t *testing.T) {
@@ -79,7 +78,7 @@ func TestAFullPolicyNamesWhatDoesNotFit(t *testing.T) {
 			t.Fatal(err)
 		}
 		if test.accounting == plan.ExpandedSize && again.Write {
-			t.Errorf("%s: standing access gave way: %v", test.reason, policy.Diff(p.Want, again.Want))
+			t.Errorf("%s: standing access gave way:\n%s\n%s", test.reason, p.Want, again.Want)
 		}
 	}
 }

@@ -102,8 +102,8 @@ func TestNumbersAreEqualInWhateverSpelling(t *testing.T) {
 		{`1e1000000000`, `"1e1000000000"`, true},
 	} {
 		a, b := limit(t, "NumericLessThan", tc.a), limit(t, "NumericLessThan", tc.b)
-		if got := policy.Equal(a, b); got != tc.want || (len(policy.Diff(a, b)) == 0) != tc.want {
-			t.Errorf("%s and %s are equal: %t, want %t; Diff: %v", tc.a, tc.b, got, tc.want, policy.Diff(a, b))
+		if got := policy.Equal(a, b); got != tc.want {
+			t.Errorf("%s and %s are equal: %t, want %t", tc.a, tc.b, got, tc.want)
 		}
 	}
 }
