@@ -68,7 +68,7 @@ func (p *program) approve(ctx context.Context, only []string, yes bool) error {
 			return refuse("account %s is not held: gateway-grants approve shows who is", id)
 		}
 	}
-	if !p.settings.json() {
+	if !p.settings.structured() {
 		p.showHeld(held)
 	}
 	agreed := len(held) > 0 && (yes || p.agrees(held))
@@ -179,7 +179,7 @@ func shortKey(key string) string {
 // agrees asks on a terminal; nobody else can say yes but by --yes.
 func (p *program) agrees(held []heldAccount) bool {
 	file, ok := p.in.(*os.File)
-	if !ok || !isTerminal(file) || p.settings.json() {
+	if !ok || !isTerminal(file) || p.settings.structured() {
 		return false
 	}
 	return confirmed(p.in, p.err, fmt.Sprintf("Let %s lose this? [y/N] ", counted(len(held), "account")))
@@ -196,8 +196,8 @@ func confirmed(in io.Reader, out io.Writer, question string) bool {
 }
 
 func (p *program) sayApproved(held []heldAccount, agreed bool) error {
-	if p.settings.json() {
-		if err := p.printJSON(struct {
+	if p.settings.structured() {
+		if err := p.printValue(struct {
 			Held     []heldAccount `json:"held"`
 			Approved bool          `json:"approved"`
 		}{held, agreed}); err != nil {
@@ -207,11 +207,11 @@ func (p *program) sayApproved(held []heldAccount, agreed bool) error {
 	switch {
 	case len(held) == 0:
 		return nil
-	case !agreed && p.settings.json():
+	case !agreed && p.settings.structured():
 		return errSaid
 	case !agreed:
 		return refuse("nothing was approved: answer y, or repeat the command with --yes")
-	case !p.settings.json():
+	case !p.settings.structured():
 		fmt.Fprintf(p.out, "%s %s; it takes effect within about a minute\n", p.paint(p.out).green("Approved"), counted(len(held), "departure"))
 	}
 	return nil

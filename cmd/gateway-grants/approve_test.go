@@ -67,13 +67,13 @@ func squeezed(text string) string {
 func TestNothingIsApprovedUnlessSomebodySaysSo(t *testing.T) {
 	w := withHeld(t)
 	got := w.run("approve")
-	if diff := cmp.Diff(squeezed(heldTable), squeezed(got.out)); diff != "" || got.code != exitNo || !strings.Contains(got.err, "--yes") {
+	if diff := cmp.Diff(squeezed(heldTable), squeezed(got.out)); diff != "" || got.code != exitError || !strings.Contains(got.err, "--yes") {
 		t.Errorf("exit %d, %s: -want +got\n%s", got.code, got.err, diff)
 	}
-	if got = w.run("approve", "-o", "json"); got.code != exitNo || !strings.Contains(got.out, `"approved": false`) {
+	if got = w.run("approve", "-o", "json"); got.code != exitError || !strings.Contains(got.out, `"approved": false`) {
 		t.Errorf("exit %d: %s", got.code, got.out)
 	}
-	if got = w.run("approve", "888899990000", "--yes"); got.code != exitNo || !strings.Contains(got.err, "is not held") {
+	if got = w.run("approve", "888899990000", "--yes"); got.code != exitError || !strings.Contains(got.err, "is not held") {
 		t.Errorf("exit %d: %s", got.code, got.err)
 	}
 	if approved := w.approvals(); len(approved) > 0 {

@@ -41,7 +41,7 @@ func (p *program) callerPolicy(ctx context.Context, name string) error {
 	type statement struct {
 		Effect, Action, Resource string
 	}
-	return p.printJSON(struct {
+	return p.printValue(struct {
 		Version   string
 		Statement []statement
 	}{"2012-10-17", []statement{{"Allow", "bedrock-agentcore:InvokeGateway", where.gateway.ARN()}}})

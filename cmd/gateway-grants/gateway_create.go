@@ -153,8 +153,8 @@ func madeOrFound(created bool) string {
 }
 
 func (p *program) sayCreated(config gatewayConfig) error {
-	if p.settings.json() {
-		return p.printJSON(config)
+	if p.settings.structured() {
+		return p.printValue(config)
 	}
 	fmt.Fprintf(p.out, "Gateway ID: %s\nGateway URL: %s\nGateway ARN: %s\nTarget ID: %s\nConfiguration saved to: %s\n",
 		config.GatewayID, config.GatewayURL, config.GatewayARN, config.TargetID, p.settings.config)

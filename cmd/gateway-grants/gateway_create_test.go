@@ -110,47 +110,47 @@ func TestAGatewayThatCannotBecomeWhatIsAskedForIsRefused(t *testing.T) {
 				_, err := w.model.CreateGateway(inA, model.CreateGatewayInput{GatewaySettings: jwt})
 				w.must(err)
 			},
-			args: create(), code: exitNo, says: "authenticates callers with CUSTOM_JWT and cannot change that: choose another name, or delete it first",
+			args: create(), code: exitError, says: "authenticates callers with CUSTOM_JWT and cannot change that: choose another name, or delete it first",
 		},
 		{
 			reason: "a target that calls another function",
 			before: func(w *world) { w.created() },
 			args:   []string{"gateway", "create", "--name", "cross-account-test", "--role-arn", roleARN, "--lambda-arn", echoARN + "2"},
-			code:   exitNo, says: "calls " + echoARN + " instead of " + echoARN + "2: choose another target name, or delete that target first", record: true,
+			code:   exitError, says: "calls " + echoARN + " instead of " + echoARN + "2: choose another target name, or delete that target first", record: true,
 		},
 		{
 			reason: "a file that describes another gateway",
 			before: func(w *world) { w.created() },
 			args:   []string{"gateway", "create", "--name", "other", "--role-arn", roleARN, "--lambda-arn", echoARN},
-			code:   exitNo, says: "gateway_config.json describes another gateway", record: true,
+			code:   exitError, says: "gateway_config.json describes another gateway", record: true,
 		},
 		{
 			reason: "a file that is something else",
 			before: func(w *world) { w.must(os.WriteFile("gateway_config.json", []byte("{"), 0o600)) },
-			args:   create(), code: exitNo, says: "gateway_config.json is not what gateway create writes", record: true,
+			args:   create(), code: exitError, says: "gateway_config.json is not what gateway create writes", record: true,
 		},
 		{
 			reason: "no name",
 			before: func(*world) {},
 			args:   []string{"gateway", "create", "--role-arn", roleARN, "--lambda-arn", echoARN},
-			code:   exitNo, says: "--name \"\" is not a gateway's name: write 1 to 48 letters and digits, with single hyphens between them",
+			code:   exitError, says: "--name \"\" is not a gateway's name: write 1 to 48 letters and digits, with single hyphens between them",
 		},
 		{
 			reason: "a role that is none",
 			before: func(*world) {},
 			args:   []string{"gateway", "create", "--name", "x", "--role-arn", echoARN, "--lambda-arn", echoARN},
-			code:   exitNo, says: "is not a role: write arn:aws:iam::ACCOUNT:role/NAME",
+			code:   exitError, says: "is not a role: write arn:aws:iam::ACCOUNT:role/NAME",
 		},
 		{
 			reason: "a function that is none",
 			before: func(*world) {},
 			args:   []string{"gateway", "create", "--name", "x", "--role-arn", roleARN, "--lambda-arn", roleARN},
-			code:   exitNo, says: "is not a function: write arn:aws:lambda:REGION:ACCOUNT:function:NAME",
+			code:   exitError, says: "is not a function: write arn:aws:lambda:REGION:ACCOUNT:function:NAME",
 		},
 		{
 			reason: "an argument",
 			before: func(*world) {},
-			args:   create("x"), code: exitNo, says: "create takes flags only, and was given 1 argument: see gateway-grants gateway create --help",
+			args:   create("x"), code: exitError, says: "create takes flags only, and was given 1 argument: see gateway-grants gateway create --help",
 		},
 	}
 	for _, test := range tests {

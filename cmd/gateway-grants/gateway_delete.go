@@ -92,12 +92,12 @@ func (p *program) delete(steps []deletion, waiting *progress) error {
 			said, list = "Already gone:", &done.Gone
 		}
 		*list = append(*list, step.what)
-		if !p.settings.json() {
+		if !p.settings.structured() {
 			fmt.Fprintln(p.out, said, step.what)
 		}
 	}
-	if p.settings.json() {
-		return p.printJSON(done)
+	if p.settings.structured() {
+		return p.printValue(done)
 	}
 	return nil
 }

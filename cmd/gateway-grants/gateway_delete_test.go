@@ -113,8 +113,8 @@ func TestADeletionThatWouldTakeTooMuchOrNothingIsRefused(t *testing.T) {
 			test.before(w)
 			w.changes()
 			got := w.run(append([]string{"gateway", "delete"}, test.args...)...)
-			if got.code != exitNo || !strings.Contains(got.err, test.says) {
-				t.Errorf("exit %d, want %d saying %q\n%s", got.code, exitNo, test.says, got.err)
+			if got.code != exitError || !strings.Contains(got.err, test.says) {
+				t.Errorf("exit %d, want %d saying %q\n%s", got.code, exitError, test.says, got.err)
 			}
 			if changes := w.changes(); len(changes) > 0 {
 				t.Errorf("asked for %v", changes)

@@ -206,8 +206,8 @@ func sameGrant(known, wanted *grant.Grant) bool {
 }
 
 func (p *program) sayGranted(where scope, row grant.Row, written bool) error {
-	if p.settings.json() {
-		return p.printJSON(struct {
+	if p.settings.structured() {
+		return p.printValue(struct {
 			Gateway string `json:"gateway"`
 			Grant   string `json:"grant"`
 			Written bool   `json:"written"`

@@ -106,7 +106,7 @@ func TestWhatCannotBeGrantedIsRefusedInOneLineAndNothingIsWritten(t *testing.T) 
 		t.Run(test.reason, func(t *testing.T) {
 			w := newWorld(t)
 			got := w.run(test.args...)
-			if diff := cmp.Diff(said{code: exitNo, err: test.want + "\n"}, got, cmp.AllowUnexported(said{})); diff != "" {
+			if diff := cmp.Diff(said{code: exitError, err: test.want + "\n"}, got, cmp.AllowUnexported(said{})); diff != "" {
 				t.Errorf("-want +got\n%s", diff)
 			}
 			if rows := w.rows(); len(rows) > 0 {
@@ -130,8 +130,8 @@ func TestTheSameGrantAgainChangesNothingAndAnotherIsNotWrittenOver(t *testing.T)
 	}{
 		{"the same", []string{"444455556666", "--role", "AgentRole"}, exitDone, "Already granted, nothing to do: 444455556666:role/AgentRole", false},
 		{"the same in other words", []string{"arn:aws:iam::444455556666:role/AgentRole", "--follow", "identity"}, exitDone, "Already granted", false},
-		{"the same for another reason", []string{"444455556666", "--role", "AgentRole", "--reason", "second"}, exitNo, "choose another --id, or write over it with --replace", false},
-		{"the same but not for ever", []string{"444455556666", "--role", "AgentRole", "--expires", "2099-01-01"}, exitNo, "444455556666:role/AgentRole grants something else already (444455556666:role/AgentRole)", false},
+		{"the same for another reason", []string{"444455556666", "--role", "AgentRole", "--reason", "second"}, exitError, "choose another --id, or write over it with --replace", false},
+		{"the same but not for ever", []string{"444455556666", "--role", "AgentRole", "--expires", "2099-01-01"}, exitError, "444455556666:role/AgentRole grants something else already (444455556666:role/AgentRole)", false},
 		{"the same, to be replaced", []string{"444455556666", "--role", "AgentRole", "--replace"}, exitDone, "Already granted", false},
 		{"another, to be replaced", []string{"444455556666", "--role", "AgentRole", "--expires", "2099-01-01", "--replace"}, exitDone, "Granted 444455556666:role/AgentRole until 2099-01-02T00:00:00Z", true},
 	}
@@ -152,7 +152,7 @@ func TestAnInvalidRowIsNotTheSameGrant(t *testing.T) {
 	w.must(w.grants.Put(t.Context(), grant.Attributes{
 		grant.AttrGateway: gatewayARN, grant.AttrGrant: "444455556666", grant.AttrPrincipal: "444455556666", "condition": "misspelt",
 	}, true))
-	if got := w.run("grant", gatewayARN, "444455556666"); got.code != exitNo || !strings.Contains(got.err, "an invalid row") {
+	if got := w.run("grant", gatewayARN, "444455556666"); got.code != exitError || !strings.Contains(got.err, "an invalid row") {
 		t.Errorf("exit %d\n%s", got.code, got.err)
 	}
 	w.done("grant", gatewayARN, "444455556666", "--replace")

@@ -18,7 +18,7 @@ func TestARefusalIsShownWithItsStatusItsBodyAndBothSides(t *testing.T) {
 		strings.Repeat("-", 60) + "\nFAILED: 403 Forbidden for url '" + config.GatewayURL + "': " +
 		`{"error":{"code":-32002,"message":"Insufficient permissions"},"id":1,"jsonrpc":"2.0"}` +
 		"\nHint: two policies must allow this call: the caller's identity policy (gateway-grants caller-policy GATEWAY prints it) and the gateway's resource policy (its owner runs gateway-grants grant GATEWAY 444455556666).\n"
-	if diff := cmp.Diff(said{code: exitNo, out: want}, got, cmp.AllowUnexported(said{})); diff != "" {
+	if diff := cmp.Diff(said{code: exitError, out: want}, got, cmp.AllowUnexported(said{})); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
 	var text invocation
@@ -39,8 +39,8 @@ func TestTheToolsAnswerIsShown(t *testing.T) {
 	}{
 		{"a text", []string{"--arg", "message=a = b"}, exitDone, "SUCCESS! tools/call echo-tools___echo_message returned:\n{\"message\":\"a = b\"}\n"},
 		{"a text written as JSON", []string{"--arg", `message:="hello"`}, exitDone, "{\"message\":\"hello\"}\n"},
-		{"a number, which the tool refuses", []string{"--arg", "message:=1"}, exitNo, ""},
-		{"nothing, which the tool refuses", nil, exitNo, ""},
+		{"a number, which the tool refuses", []string{"--arg", "message:=1"}, exitError, ""},
+		{"nothing, which the tool refuses", nil, exitError, ""},
 	}
 	for _, test := range tests {
 		t.Run(test.reason, func(t *testing.T) {
@@ -48,7 +48,7 @@ func TestTheToolsAnswerIsShown(t *testing.T) {
 			if got.code != test.code || !strings.HasSuffix(got.out, test.ends) {
 				t.Errorf("exit %d, want %d and %q:\n%s%s", got.code, test.code, test.ends, got.out, got.err)
 			}
-			if test.code == exitNo && !strings.Contains(got.out, "FAILED: ") {
+			if test.code == exitError && !strings.Contains(got.out, "FAILED: ") {
 				t.Errorf("said\n%s", got.out)
 			}
 		})
@@ -72,7 +72,7 @@ func TestACallThatCannotBeMadeIsRefusedBeforeItIs(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.reason, func(t *testing.T) {
-			want := said{code: exitNo, err: "gateway-grants: " + test.says + "\n"}
+			want := said{code: exitError, err: "gateway-grants: " + test.says + "\n"}
 			if diff := cmp.Diff(want, w.run(append([]string{"invoke"}, test.args...)...), cmp.AllowUnexported(said{})); diff != "" {
 				t.Errorf("-want +got\n%s", diff)
 			}
@@ -100,7 +100,7 @@ func TestEachRefusalHasItsHint(t *testing.T) {
 			}))
 			defer refuses.Close()
 			got := w.run(append([]string{"invoke", refuses.URL}, test.args...)...)
-			if got.code != exitNo || !strings.Contains(got.out, http.StatusText(test.status)) || !strings.Contains(got.out, "': because\n"+test.hint) {
+			if got.code != exitError || !strings.Contains(got.out, http.StatusText(test.status)) || !strings.Contains(got.out, "': because\n"+test.hint) {
 				t.Errorf("exit %d\n%s%s", got.code, got.out, got.err)
 			}
 		})
@@ -126,7 +126,7 @@ func TestTheCallersPolicyIsReadyToPaste(t *testing.T) {
 		}
 	}
 	w.parse(want)
-	if got := w.run("caller-policy", "*"); got.code != exitNo || !strings.Contains(got.err, "give its ARN or id instead of '*'") {
+	if got := w.run("caller-policy", "*"); got.code != exitError || !strings.Contains(got.err, "give its ARN or id instead of '*'") {
 		t.Errorf("exit %d\n%s", got.code, got.err)
 	}
 	w.must((&gatewayConfig{GatewayARN: gatewayARN}).write("gateway_config.json"))

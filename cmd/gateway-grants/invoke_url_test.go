@@ -27,7 +27,7 @@ func TestAGatewayIsCalledByWhateverNamesIt(t *testing.T) {
 			t.Errorf("%s: exit %d\n%s%s", reason, got.code, got.out, got.err)
 		}
 	}
-	if got := w.run("invoke", "other-abcdefghij"); got.code != exitNo || !strings.Contains(got.err, "does not tell where gateway other-abcdefghij is") {
+	if got := w.run("invoke", "other-abcdefghij"); got.code != exitError || !strings.Contains(got.err, "does not tell where gateway other-abcdefghij is") {
 		t.Errorf("an id of no gateway: exit %d\n%s%s", got.code, got.out, got.err)
 	}
 }

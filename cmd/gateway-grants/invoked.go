@@ -10,7 +10,7 @@ import (
 )
 
 func (p *program) sayCaller(i invocation) {
-	if p.settings.json() {
+	if p.settings.structured() {
 		return
 	}
 	fmt.Fprintf(p.out, "Profile: %s\nAccount: %s\nCaller: %s\n%s\n", i.Profile, i.Account, i.Caller, strings.Repeat("-", 60))
@@ -18,8 +18,8 @@ func (p *program) sayCaller(i invocation) {
 
 // sayInvoked prints what came of the call, and fails if it is a no.
 func (p *program) sayInvoked(i invocation) error {
-	if p.settings.json() {
-		if err := p.printJSON(i); err != nil {
+	if p.settings.structured() {
+		if err := p.printValue(i); err != nil {
 			return err
 		}
 	} else {

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -38,6 +37,7 @@ deleted.`,
 	}
 	settingFlag(cmd, settings.GrantsTable)
 	settingFlag(cmd, settings.StateTable)
+	printsRows(cmd)
 	return cmd
 }
 
@@ -93,12 +93,8 @@ func (p *program) listGateway(ctx context.Context, table grantsTable, known *sta
 }
 
 func (p *program) sayListed(rows []listedRow, known *statuses) error {
-	if p.settings.json() {
-		if err := p.printJSON(rows); err != nil {
-			return err
-		}
-	} else {
-		p.sayTable(rows)
+	if err := p.printListed(rows); err != nil {
+		return err
 	}
 	note := p.paint(p.err).yellow("Note:")
 	if known.failed != nil {
@@ -116,42 +112,41 @@ func (p *program) sayListed(rows []listedRow, known *statuses) error {
 	return nil
 }
 
-func (p *program) sayTable(rows []listedRow) {
-	if len(rows) == 0 {
-		fmt.Fprintln(p.out, "No grants.")
-		return
-	}
-	table := tabwriter.NewWriter(p.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "GATEWAY\tGRANT\tPRINCIPAL\tEXPIRES\tSTATUS")
-	for _, row := range rows {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n",
-			shortGateway(row.Gateway), row.Grant, dash(row.whom()), dash(row.Expires), p.status(row))
-	}
-	_ = table.Flush() // a terminal that went away ends the program anyway
+func (p *program) printListed(rows []listedRow) error {
+	return printRows(p, rows, "No grants.", []column[listedRow]{
+		{name: "GATEWAY", text: func(row listedRow) string { return shortGateway(row.Gateway) }},
+		{name: "GRANT", text: func(row listedRow) string { return row.Grant }},
+		{name: "PRINCIPAL", text: listedRow.whom},
+		{name: "EXPIRES", text: func(row listedRow) string { return row.Expires }},
+		{name: "STATUS", text: listedRow.status, paint: p.paintStatus},
+	})
 }
 
-// status is the last column, as only there colour does not shift what follows.
-func (p *program) status(row listedRow) string {
-	paint, text := p.paint(p.out), string(row.Phase)
-	switch row.Phase {
-	case grant.PhaseAdmitted:
-		if row.Reason != "" {
-			text = paint.yellow(text)
-		} else {
-			text = paint.green(text)
-		}
-	case grant.PhaseInvalid, grant.PhaseLeftOut:
-		text = paint.red(text)
-	default:
-		text = paint.faint(text)
+func (l listedRow) status() string {
+	text := string(l.Phase)
+	if l.Reason != "" {
+		text += " " + string(l.Reason)
 	}
-	if row.Reason != "" {
-		text += " " + string(row.Reason)
-	}
-	if row.Message != "" {
-		text += ": " + oneLine(row.Message)
+	if l.Message != "" {
+		text += ": " + l.Message
 	}
 	return text
+}
+
+// paintStatus colours the phase, not the reason after it.
+func (p *program) paintStatus(row listedRow, text string) string {
+	paint := p.paint(p.out)
+	colour := paint.faint
+	switch {
+	case row.Phase == grant.PhaseAdmitted && row.Reason != "":
+		colour = paint.yellow
+	case row.Phase == grant.PhaseAdmitted:
+		colour = paint.green
+	case row.Phase == grant.PhaseInvalid, row.Phase == grant.PhaseLeftOut:
+		colour = paint.red
+	}
+	rest := strings.TrimPrefix(text, string(row.Phase))
+	return colour(string(row.Phase)) + rest
 }
 
 // shortGateway is the id of a gateway, which is enough to tell those of one

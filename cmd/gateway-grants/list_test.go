@@ -153,7 +153,7 @@ func TestATableThatCannotProveItselfIsNotEmpty(t *testing.T) {
 	got := w.with(func(aws.Config, settings.Tables) opened {
 		return opened{grants: failingGrants{}, states: w.states}
 	}, "list")
-	if got.code != exitFailed || got.out != "" || !strings.Contains(got.err, "gateway * grant #meta is missing") {
+	if got.code != exitError || got.out != "" || !strings.Contains(got.err, "gateway * grant #meta is missing") {
 		t.Errorf("exit %d\n%s%s", got.code, got.out, got.err)
 	}
 }

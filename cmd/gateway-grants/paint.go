@@ -1,8 +1,6 @@
 package main
 
 import (
-	"encoding/json"
-	"fmt"
 	"io"
 	"os"
 
@@ -39,15 +37,4 @@ func (p paint) with(attribute color.Attribute, text string) string {
 	c := color.New(attribute)
 	c.EnableColor()
 	return c.Sprint(text)
-}
-
-// printJSON prints a value for other programs, and for people who look closely.
-func (p *program) printJSON(value any) error {
-	encoder := json.NewEncoder(p.out)
-	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", "  ")
-	if err := encoder.Encode(value); err != nil {
-		return fmt.Errorf("print the result: %w", err)
-	}
-	return nil
 }

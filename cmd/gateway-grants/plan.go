@@ -19,12 +19,8 @@ import (
 // errChanges ends a plan that has something to do, which has been said already.
 var errChanges = errors.New("a reconcile would change something")
 
-// unplanned is whatever kept plan from an answer.
-type unplanned struct{ error }
-
-func (u unplanned) Unwrap() error { return u.error }
-
 func (p *program) planCommand() *cobra.Command {
+	var detailed bool
 	cmd := &cobra.Command{
 		Use:   "plan [GATEWAY...]",
 		Short: "Show what a reconcile would change, without doing it",
@@ -33,24 +29,22 @@ and removes, how many it keeps, those that are left out and why, and how much of
 AWS's limits the policy uses. A row that cannot be understood is shown as Invalid,
 with what it keeps of its last valid revision and until when.
 
-Give it the settings of the deployment, by flag or variable. Exit codes: 0 nothing
-to do, 2 changes, 1 anything else. A gateway that no plan can be made for is named
-on stderr, and every other one is planned all the same.`,
+Exit codes: 0 done, 1 for any error. With --detailed-exitcode: 0 nothing to do, 2
+changes, 1 for any error. A gateway that no plan can be made for is named on stderr,
+and every other one is planned all the same.`,
 		Example: `  gateway-grants plan
   gateway-grants plan tools-abcdefghij search-klmnopqrst
-  gateway-grants plan '*' --output json`,
+  gateway-grants plan '*' --detailed-exitcode --output json`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			d, err := readDeployment(cmd)
-			if err == nil {
-				err = p.plan(cmd.Context(), args, d)
+			if err != nil {
+				return err
 			}
-			if err != nil && !errors.Is(err, errChanges) {
-				return unplanned{err}
-			}
-			return err
+			return p.plan(cmd.Context(), args, d, detailed)
 		},
 	}
+	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "end with exit code 2 if a reconcile would change something")
 	p.deploymentFlags(cmd)
 	return cmd
 }
@@ -74,7 +68,7 @@ type planned struct {
 	PlanHash      string        `json:"planHash"`
 }
 
-func (p *program) plan(ctx context.Context, names []string, d deployment) error {
+func (p *program) plan(ctx context.Context, names []string, d deployment, detailed bool) error {
 	s, err := p.session(ctx)
 	if err != nil {
 		return err
@@ -84,7 +78,7 @@ func (p *program) plan(ctx context.Context, names []string, d deployment) error 
 	if err != nil {
 		return err
 	}
-	run := planning{program: p, reconciler: p.reconciler(s.config, gateways, d), limits: d.limits, texts: []planned{}}
+	run := planning{program: p, reconciler: p.reconciler(s.config, gateways, d), limits: d.limits, texts: []planned{}, detailed: detailed}
 	for _, gateway := range concerned {
 		if ctx.Err() == nil {
 			run.one(ctx, gateway)
@@ -99,6 +93,7 @@ type planning struct {
 	*program
 	reconciler *reconcile.Reconciler
 	limits     plan.Limits
+	detailed   bool // an exit code says whether there are changes
 	changes    bool
 	failed     bool
 	texts      []planned // for JSON
@@ -114,7 +109,7 @@ func (r *planning) one(ctx context.Context, gateway grant.Gateway) {
 		return
 	}
 	r.changes = r.changes || decided.Write
-	if r.settings.json() {
+	if r.settings.structured() {
 		r.texts = append(r.texts, plannedText(gateway, decided, r.limits))
 		return
 	}
@@ -131,8 +126,8 @@ func (p *program) sayFailed(gateway grant.Gateway, err error) {
 }
 
 func (r *planning) end(ctx context.Context) error {
-	if r.settings.json() {
-		if err := r.printJSON(r.texts); err != nil {
+	if r.settings.structured() {
+		if err := r.printValue(r.texts); err != nil {
 			return err
 		}
 	}
@@ -141,7 +136,7 @@ func (r *planning) end(ctx context.Context) error {
 		return ctx.Err()
 	case r.failed:
 		return errSaid
-	case r.changes:
+	case r.changes && r.detailed:
 		return errChanges
 	}
 	return nil

@@ -27,9 +27,12 @@ func TestAPlanSaysWhatAReconcileWouldDoAndDoesNothing(t *testing.T) {
 		t.Errorf("without grants: %d\n%s%s", got.code, got.out, got.err)
 	}
 	w.done("grant", accountB, "--role", "AgentRole")
-	got := w.run("plan")
-	if got.code != exitChanges {
+	if got := w.run("plan"); got.code != exitDone {
 		t.Errorf("with a grant: exit code %d\n%s%s", got.code, got.out, got.err)
+	}
+	got := w.run("plan", "--detailed-exitcode")
+	if got.code != exitChanges {
+		t.Errorf("with a grant and --detailed-exitcode: exit code %d\n%s%s", got.code, got.out, got.err)
 	}
 	for _, part := range []string{
 		config.GatewayARN + "\n  + arn:aws:iam::444455556666:role/AgentRole (grant 444455556666:role/AgentRole)\n",
@@ -88,8 +91,9 @@ func TestAPlanThatCannotBeMadeIsAnError(t *testing.T) {
 		"no such profile": {"plan", "--profile", "nobody"},
 		"no such gateway": {"plan", "not/an/id"},
 		"bad accounting":  {"plan", "--size-accounting", "guessed"},
+		"not even a code": {"plan", "not/an/id", "--detailed-exitcode"},
 	} {
-		if got := w.run(args...); got.code != exitNo || strings.Count(got.err, "\n") != 1 || got.out != "" {
+		if got := w.run(args...); got.code != exitError || strings.Count(got.err, "\n") != 1 || got.out != "" {
 			t.Errorf("%s: exit code %d, %q, %q", name, got.code, got.out, got.err)
 		}
 	}
@@ -150,7 +154,7 @@ func TestAGatewayWithoutAPlanKeepsNoOtherFromItsOwn(t *testing.T) {
 	} {
 		for _, names := range [][]string{{"*"}, {first, second}} {
 			got := w.failing(test.failing, append([]string{"plan"}, names...)...)
-			if got.code != exitNo || got.err != test.err || strings.Count(got.out, " bytes and ") != len(test.planned) {
+			if got.code != exitError || got.err != test.err || strings.Count(got.out, " bytes and ") != len(test.planned) {
 				t.Errorf("%s, of %v: exit %d\n%s%s", test.reason, names, got.code, got.out, got.err)
 			}
 			for _, gateway := range test.planned {
@@ -163,7 +167,7 @@ func TestAGatewayWithoutAPlanKeepsNoOtherFromItsOwn(t *testing.T) {
 		got := w.failing(test.failing, "plan", "*", "-o", "json")
 		var texts []planned
 		w.must(json.Unmarshal([]byte(got.out), &texts))
-		if got.code != exitNo || got.err != test.err || texts == nil || len(texts) != len(test.planned) {
+		if got.code != exitError || got.err != test.err || texts == nil || len(texts) != len(test.planned) {
 			t.Errorf("%s, as JSON: exit %d\n%s%s", test.reason, got.code, got.out, got.err)
 		}
 		for i, gateway := range test.planned {
@@ -190,7 +194,7 @@ func TestAnInterruptedPlanSaysSoOnceAndShowsWhatItHas(t *testing.T) {
 			}}}
 		},
 	}
-	if code := p.run(ctx, []string{"plan", "*", "-o", "json"}); code != exitNo {
+	if code := p.run(ctx, []string{"plan", "*", "-o", "json"}); code != exitError {
 		t.Errorf("exit %d", code)
 	}
 	if want := "gateway-grants: interrupted: run the same again to complete it\n"; err.String() != want {
@@ -214,7 +218,7 @@ func TestAPlanTellsOtherProgramsWhoIsLeftOutWhyAndWhatIsUsed(t *testing.T) {
 		"\n  ! o-exampleorgid (grant o-exampleorgid on *): left out, NoDirectory: ",
 		"\n1 to add, 0 to remove, 0 to keep, 1 left out. ",
 	} {
-		if got.code != exitChanges || !strings.Contains(got.out, part) {
+		if got.code != exitDone || !strings.Contains(got.out, part) {
 			t.Errorf("exit %d, did not say %q:\n%s", got.code, part, got.out)
 		}
 	}
@@ -279,7 +283,7 @@ func TestARoleMadeAnewIsLetInOnceConfirmed(t *testing.T) {
 		t.Fatalf("it is not held:\n%s", got.out)
 	}
 
-	if got := w.run("confirm", "arn:aws:iam::444455556666:role/Other"); got.code != exitNo || !strings.Contains(got.err, "is not held") {
+	if got := w.run("confirm", "arn:aws:iam::444455556666:role/Other"); got.code != exitError || !strings.Contains(got.err, "is not held") {
 		t.Errorf("another role: %+v", got)
 	}
 	if got := w.done("confirm", agent); !strings.Contains(got.out, "Confirmed "+agent) || !strings.Contains(got.out, "grant "+accountB+":role/AgentRole") {

@@ -66,13 +66,13 @@ func (p *program) reconcile(ctx context.Context, name string, d deployment) erro
 		trustGiven: d.trustGiven,
 		texts:      []reconciled{},
 	}
-	if len(concerned) == 0 && !p.settings.json() {
+	if len(concerned) == 0 && !p.settings.structured() {
 		fmt.Fprintln(p.out, "No managed gateways.")
 	}
 	if err := run.all(ctx, concerned, where); err != nil {
 		return err
 	}
-	return run.end(where)
+	return run.end()
 }
 
 // reconciling is one reconcile after the other.
@@ -108,7 +108,7 @@ func (r *reconciling) one(ctx context.Context, gateway grant.Gateway) error {
 		return err
 	}
 	r.unsettled = r.unsettled || result.Failure != nil
-	if r.settings.json() {
+	if r.settings.structured() {
 		r.texts = append(r.texts, r.reconciledText(gateway, result))
 		return nil
 	}
@@ -135,13 +135,9 @@ func (r *reconciling) checkTrust(ctx context.Context, gateway grant.Gateway) err
 	return nil
 }
 
-func (r *reconciling) end(where scope) error {
-	if r.settings.json() {
-		var all any = r.texts
-		if !where.every {
-			all = r.texts[0]
-		}
-		if err := r.printJSON(all); err != nil {
+func (r *reconciling) end() error {
+	if r.settings.structured() {
+		if err := r.printValue(r.texts); err != nil {
 			return err
 		}
 	}

@@ -51,8 +51,9 @@ func TestAReconcileIsToldToOtherProgramsWithItsGrants(t *testing.T) {
 	w := newWorld(t)
 	config := w.created()
 	w.done("grant", accountB)
-	var got reconciled
-	w.must(json.Unmarshal([]byte(w.done("reconcile", "-o", "json").out), &got))
+	var all []reconciled
+	w.must(json.Unmarshal([]byte(w.done("reconcile", "-o", "json").out), &all))
+	got := all[0]
 	if got.Bytes == 0 || got.PlanHash == "" {
 		t.Errorf("bytes %d, plan %q", got.Bytes, got.PlanHash)
 	}
@@ -94,14 +95,14 @@ func TestWhatKeepsAPolicyFromBeingSettledIsANo(t *testing.T) {
 			test.before(w, config)
 			got := w.run("reconcile")
 			for _, part := range test.says {
-				if got.code != exitNo || !strings.Contains(got.out, part) {
-					t.Errorf("exit %d, want %d saying %q:\n%s%s", got.code, exitNo, part, got.out, got.err)
+				if got.code != exitError || !strings.Contains(got.out, part) {
+					t.Errorf("exit %d, want %d saying %q:\n%s%s", got.code, exitError, part, got.out, got.err)
 				}
 			}
-			var text reconciled
-			w.must(json.Unmarshal([]byte(w.run("reconcile", "-o", "json").out), &text))
-			if text.Settled || text.Reason != test.code {
-				t.Errorf("settled %t, reason %s", text.Settled, text.Reason)
+			var texts []reconciled
+			w.must(json.Unmarshal([]byte(w.run("reconcile", "-o", "json").out), &texts))
+			if len(texts) != 1 || texts[0].Settled || texts[0].Reason != test.code {
+				t.Errorf("%+v", texts)
 			}
 		})
 	}
@@ -152,7 +153,7 @@ func TestAGatewayThatCannotBeReconciledKeepsNoOtherFromIt(t *testing.T) {
 	w.done("grant", "*", accountB)
 	denied := &smithy.GenericAPIError{Code: "AccessDeniedException", Message: "not authorized to perform: dynamodb:Query"}
 	got := w.failing(map[string]error{first: denied}, "reconcile", "*")
-	if got.code != exitNo || strings.Count(got.err, "\n") != 1 || !strings.Contains(got.err, first) {
+	if got.code != exitError || strings.Count(got.err, "\n") != 1 || !strings.Contains(got.err, first) {
 		t.Errorf("exit %d\n%s%s", got.code, got.out, got.err)
 	}
 	if w.policyText(second) == "" || w.policyText(first) != "" {
@@ -172,7 +173,7 @@ func TestNobodyLosesAccessBecauseTheCommandLineWasNotToldWhomTheDeploymentTrusts
 	}
 
 	got := w.run("reconcile")
-	if got.code != exitNo || !strings.Contains(got.err, "TRUSTED_ACCOUNTS") || w.policyText(config.GatewayARN) != let {
+	if got.code != exitError || !strings.Contains(got.err, "TRUSTED_ACCOUNTS") || w.policyText(config.GatewayARN) != let {
 		t.Errorf("untold: exit %d\n%s\npolicy %s", got.code, got.err, w.policyText(config.GatewayARN))
 	}
 	for _, variable := range []string{"999900001111," + accountB, " 999900001111 , " + accountB + " "} {
@@ -201,7 +202,7 @@ func TestAReconcileThatCannotBeRightIsRefused(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.reason, func(t *testing.T) {
 			w := newWorld(t)
-			want := said{code: exitNo, err: "gateway-grants: " + test.says + "\n"}
+			want := said{code: exitError, err: "gateway-grants: " + test.says + "\n"}
 			if diff := cmp.Diff(want, w.run(test.args...), cmp.AllowUnexported(said{})); diff != "" {
 				t.Errorf("-want +got\n%s", diff)
 			}

@@ -154,8 +154,8 @@ func letIn(statements []policy.Statement) []string {
 }
 
 func (r *releasing) end() error {
-	if r.settings.json() {
-		if err := r.printJSON(r.texts); err != nil {
+	if r.settings.structured() {
+		if err := r.printValue(r.texts); err != nil {
 			return err
 		}
 	} else {

@@ -37,7 +37,7 @@ func TestAReleaseLeavesNoAccessOfOursAndEverythingOfOthers(t *testing.T) {
 
 	before := w.policyText(first.GatewayARN)
 	got := w.run("release", "--all", "--dry-run")
-	if got.code != exitNo || !strings.Contains(got.out, first.GatewayARN+"\n  - arn:aws:iam::444455556666:root\n") || !strings.HasSuffix(got.out, "Applied: they are let in at 3 gateways.\n") {
+	if got.code != exitError || !strings.Contains(got.out, first.GatewayARN+"\n  - arn:aws:iam::444455556666:root\n") || !strings.HasSuffix(got.out, "Applied: they are let in at 3 gateways.\n") {
 		t.Errorf("dry run: exit %d\n%s%s", got.code, got.out, got.err)
 	}
 	if got := w.done("release", "--all", "--keep"); !strings.Contains(got.out, "Kept: they stay let in at 3 gateways") {
@@ -109,7 +109,7 @@ func TestOneGatewayThatCannotBeReleasedKeepsNoOtherWaiting(t *testing.T) {
 	got := w.run("release", "--all", "-o", "json")
 	var texts []releasedText
 	w.must(json.Unmarshal([]byte(got.out), &texts))
-	if got.code != exitFailed || len(texts) != 2 || texts[0].Released || !texts[1].Released {
+	if got.code != exitError || len(texts) != 2 || texts[0].Released || !texts[1].Released {
 		t.Errorf("exit %d, released %+v\n%s", got.code, texts, got.err)
 	}
 	if text := w.policyText(texts[1].Gateway); text != "" {

@@ -121,8 +121,8 @@ func matching(rows []grant.Row, wanted func(grant.Row) bool) []grant.Row {
 }
 
 func (p *program) sayRevoked(where scope, revoked, remaining []grant.Row) error {
-	if p.settings.json() {
-		return p.printJSON(struct {
+	if p.settings.structured() {
+		return p.printValue(struct {
 			Gateway   string   `json:"gateway"`
 			Revoked   []string `json:"revoked"`
 			Remaining []string `json:"remainingOnEveryGateway"`

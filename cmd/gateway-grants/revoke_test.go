@@ -41,7 +41,7 @@ func TestARevocationTakesWhatIsMeantAndNothingElse(t *testing.T) {
 			says: "Revoked 444455556666:role/AgentRole on tools-abcdefghij (grant 444455556666:role/AgentRole)\n",
 		},
 		{
-			reason: "another role", args: []string{"revoke", gatewayARN, "444455556666", "--role", "Agent*"}, code: exitNo,
+			reason: "another role", args: []string{"revoke", gatewayARN, "444455556666", "--role", "Agent*"}, code: exitError,
 			stay: []string{"*#444455556666", "tools#444455556666", "tools#444455556666:role/AgentRole", "tools#e-invalid", "tools#mine"},
 			says: "gateway-grants: no grant on tools-abcdefghij has the id or principal 444455556666 --role Agent*: gateway-grants list shows those there are\n",
 		},
@@ -51,7 +51,7 @@ func TestARevocationTakesWhatIsMeantAndNothingElse(t *testing.T) {
 			says: "Revoked 444455556666 on every managed gateway (grant 444455556666)\n",
 		},
 		{
-			reason: "nobody", args: []string{"revoke", gatewayARN, "999900001111"}, code: exitNo,
+			reason: "nobody", args: []string{"revoke", gatewayARN, "999900001111"}, code: exitError,
 			stay: []string{"*#444455556666", "tools#444455556666", "tools#444455556666:role/AgentRole", "tools#e-invalid", "tools#mine"},
 			says: "gateway-grants: no grant on tools-abcdefghij has the id or principal 999900001111: gateway-grants list shows those there are\n",
 		},
@@ -85,7 +85,7 @@ func TestARevocationOfAnAccountNamesItsRolesGrants(t *testing.T) {
 	w.done("grant", gatewayARN, "444455556666", "--role", "AgentRole")
 	got := w.run("revoke", gatewayARN, "444455556666")
 	want := "gateway-grants: no grant on tools-abcdefghij has the id or principal 444455556666, but there is 444455556666:role/AgentRole: name that\n"
-	if got.code != exitNo || got.err != want || len(w.rows()) != 1 {
+	if got.code != exitError || got.err != want || len(w.rows()) != 1 {
 		t.Errorf("exit %d\n%s", got.code, got.err)
 	}
 }

@@ -19,13 +19,6 @@ type options struct {
 	tables          settings.Tables
 }
 
-const (
-	outputTable = "table"
-	outputJSON  = "json"
-)
-
-func (o options) json() bool { return o.output == outputJSON }
-
 func (p *program) rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "gateway-grants",
@@ -48,7 +41,7 @@ ou-abcd-11112222/direct without the OUs below it), the organization
 Credentials, region and endpoint are found as by the AWS CLI: --profile,
 AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL and the shared configuration files.
 
-Exit codes: 0 done, 1 no (bad input, call denied, policy not settled), 2 failed.`,
+Exit codes: 0 done, 1 for any error; 2 for changes with plan --detailed-exitcode.`,
 		Example: `  gateway-grants gateway create --name tools --role-arn ROLE --lambda-arn FUNCTION
   gateway-grants grant 444455556666 --expires 2027-01-31
   gateway-grants --profile account-b invoke`,
@@ -57,8 +50,8 @@ Exit codes: 0 done, 1 no (bad input, call denied, policy not settled), 2 failed.
 		Args:          onlySubcommands,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
-			if p.settings.output != outputTable && !p.settings.json() {
-				return refuse("--output %s is unknown: write %s or %s", p.settings.output, outputTable, outputJSON)
+			if err := p.checkOutput(cmd); err != nil {
+				return err
 			}
 			return p.readTables(cmd)
 		},
@@ -66,9 +59,9 @@ Exit codes: 0 done, 1 no (bad input, call denied, policy not settled), 2 failed.
 	flags := root.PersistentFlags()
 	flags.StringVar(&p.settings.profile, "profile", "", "profile of the AWS configuration to act with")
 	flags.StringVar(&p.settings.region, "region", "", "AWS region of the tables, and of a gateway named by its id")
-	flags.StringVarP(&p.settings.output, "output", "o", outputTable, "how to print: table or json")
+	flags.StringVarP(&p.settings.output, "output", "o", outputTable, "how to print: table, json, yaml or, for rows, csv")
 	flags.BoolVar(&p.settings.noColor, "no-color", false, "print without colour, as on anything but a terminal or with NO_COLOR set")
-	completeWith(root, "output", outputTable, outputJSON)
+	completeWith(root, "output", outputTable, outputJSON, outputYAML, outputCSV)
 
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, err.Error()) })
 	root.AddCommand(

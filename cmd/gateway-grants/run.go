@@ -9,19 +9,13 @@ import (
 	"time"
 
 	"github.com/gateway-grants/gateway-grants/pkg/agentcore"
-	"github.com/gateway-grants/gateway-grants/pkg/grant"
-	"github.com/gateway-grants/gateway-grants/pkg/settings"
 )
 
 // What a run ends with.
 const (
-	exitDone   = 0
-	exitNo     = 1 // the answer is no: bad input, a call denied, a policy not settled
-	exitFailed = 2 // there is no answer: no credentials, AWS out of reach, a call that failed
-
-	// plan has the codes of the tools that people know: 0 nothing to do, 2
-	// changes, 1 for whatever went wrong.
-	exitChanges = 2
+	exitDone    = 0
+	exitError   = 1 // any error: bad input, a call denied, a policy not settled, AWS out of reach
+	exitChanges = 2 // plan --detailed-exitcode alone: a reconcile would change something
 )
 
 // program is one run of the command.
@@ -35,8 +29,8 @@ type program struct {
 	notices  openNotices
 }
 
-// Run runs the command line and returns its exit code: 0 for done, 1 for no, 2
-// for failed.
+// Run runs the command line and returns its exit code: 0 for done, 1 for any
+// error, 2 for changes with plan --detailed-exitcode.
 func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	p := &program{in: stdin, out: stdout, err: stderr, clock: agentcore.SystemClock(), open: openDynamo, notices: openBus}
 	return p.run(ctx, args)
@@ -53,27 +47,12 @@ func (p *program) run(ctx context.Context, args []string) int {
 	case err == nil:
 		return exitDone
 	case errors.Is(err, errSaid):
-		return exitNo
+		return exitError
 	case errors.Is(err, errChanges):
 		return exitChanges
 	}
 	fmt.Fprintln(p.err, p.paint(p.err).red("gateway-grants:"), oneLine(p.explain(err)))
-	if isNo(err) {
-		return exitNo
-	}
-	return exitFailed
-}
-
-// isNo tells a refusal from a failure. To plan, all that is not an answer is one.
-func isNo(err error) bool {
-	if _, refused := errors.AsType[*refusal](err); refused {
-		return true
-	}
-	if _, failed := errors.AsType[unplanned](err); failed {
-		return true
-	}
-	code := grant.CodeOf(err)
-	return code == settings.CodeInvalid || code == grant.CodeWrongAuthorizer || code == agentcore.CodeOtherTarget
+	return exitError
 }
 
 func (p *program) now() time.Time { return p.clock.Now() }

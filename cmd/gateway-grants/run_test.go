@@ -50,8 +50,8 @@ func TestWhatOftenGoesWrongIsSaidInOneLineThatHelps(t *testing.T) {
 				test.before(t)
 			}
 			got := shell(t, test.args...)
-			if got.code != exitFailed || !strings.HasPrefix(got.err, "gateway-grants: ") || !strings.Contains(got.err, test.want) || strings.Count(got.err, "\n") != 1 {
-				t.Errorf("exit %d, want %d saying %q:\n%s", got.code, exitFailed, test.want, got.err)
+			if got.code != exitError || !strings.HasPrefix(got.err, "gateway-grants: ") || !strings.Contains(got.err, test.want) || strings.Count(got.err, "\n") != 1 {
+				t.Errorf("exit %d, want %d saying %q:\n%s", got.code, exitError, test.want, got.err)
 			}
 		})
 	}
@@ -85,13 +85,14 @@ func TestACommandLineThatIsNoneIsRefusedInOneLine(t *testing.T) {
 	}{
 		{[]string{"grants"}, `there is no command "grants", but grant: see gateway-grants --help`},
 		{[]string{"gateway", "remove"}, `there is no command "remove": see gateway-grants gateway --help`},
-		{[]string{"list", "--output", "yaml"}, "--output yaml is unknown: write table or json"},
+		{[]string{"list", "--output", "xml"}, "--output xml is unknown: write table, json, yaml or csv"},
+		{[]string{"plan", "--output", "csv"}, "gateway-grants plan prints no rows, so --output csv is not possible: write table, json or yaml"},
 		{[]string{"version", "2"}, "version takes nothing, and was given 1 argument: see gateway-grants version --help"},
 		{[]string{"--frobnicate"}, "unknown flag: --frobnicate: see gateway-grants --help"},
 	}
 	for _, test := range tests {
 		t.Run(strings.Join(test.args, " "), func(t *testing.T) {
-			want := said{code: exitNo, err: "gateway-grants: " + test.want + "\n"}
+			want := said{code: exitError, err: "gateway-grants: " + test.want + "\n"}
 			if diff := cmp.Diff(want, shell(t, test.args...), cmp.AllowUnexported(said{})); diff != "" {
 				t.Errorf("-want +got\n%s", diff)
 			}
@@ -120,7 +121,7 @@ func TestAnInterruptedRunSaysSo(t *testing.T) {
 	cancel()
 	var out, err bytes.Buffer
 	code := Run(ctx, []string{"grant", gatewayARN, accountB}, strings.NewReader(""), &out, &err)
-	if want := "gateway-grants: interrupted: run the same again to complete it\n"; code != exitFailed || err.String() != want {
+	if want := "gateway-grants: interrupted: run the same again to complete it\n"; code != exitError || err.String() != want {
 		t.Errorf("exit %d\n%s", code, err.String())
 	}
 	if len(w.rows()) > 0 {

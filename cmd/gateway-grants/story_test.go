@@ -19,7 +19,7 @@ func TestARowOpensAGatewayToAnotherAccountAndItsEndClosesIt(t *testing.T) {
 		t.Errorf("its owner's call: -want +got\n%s", diff)
 	}
 	denied := w.run("invoke", "--profile", "account-b")
-	if denied.code != exitNo || !strings.Contains(denied.out, "FAILED: 403 Forbidden for url '"+config.GatewayURL+"': {") || !strings.Contains(denied.out, "grant GATEWAY 444455556666") {
+	if denied.code != exitError || !strings.Contains(denied.out, "FAILED: 403 Forbidden for url '"+config.GatewayURL+"': {") || !strings.Contains(denied.out, "grant GATEWAY 444455556666") {
 		t.Errorf("before the grant: exit %d\n%s%s", denied.code, denied.out, denied.err)
 	}
 
@@ -44,7 +44,7 @@ func TestARowOpensAGatewayToAnotherAccountAndItsEndClosesIt(t *testing.T) {
 	if text := w.policyText(config.GatewayARN); text != "" {
 		t.Errorf("policy left: %s", text)
 	}
-	if denied := w.run("invoke", "--profile", "account-b"); denied.code != exitNo {
+	if denied := w.run("invoke", "--profile", "account-b"); denied.code != exitError {
 		t.Errorf("after the revocation: exit %d\n%s", denied.code, denied.out)
 	}
 	w.done("gateway", "delete")

@@ -21,7 +21,7 @@ func TestTheProgramKeepsItsGrantsInDynamoDB(t *testing.T) {
 	w := newWorld(t)
 	t.Setenv("AWS_ENDPOINT_URL_DYNAMODB", moto.Endpoint())
 	t.Setenv("AWS_ENDPOINT_URL_EVENTBRIDGE", moto.Endpoint())
-	if got := shell(t, "list"); got.code != exitFailed || !strings.Contains(got.err, "there is no such table in region us-east-1") {
+	if got := shell(t, "list"); got.code != exitError || !strings.Contains(got.err, "there is no such table in region us-east-1") {
 		t.Errorf("before there are tables: exit %d\n%s", got.code, got.err)
 	}
 	config := w.created()
@@ -42,17 +42,17 @@ func TestTheProgramKeepsItsGrantsInDynamoDB(t *testing.T) {
 		code   int
 		says   string
 	}{
-		{"denied at first", []string{"invoke", "--profile", "account-b"}, exitNo, "FAILED: 403 Forbidden"},
+		{"denied at first", []string{"invoke", "--profile", "account-b"}, exitError, "FAILED: 403 Forbidden"},
 		{"granted", []string{"grant", accountB, "--reason", "pilot"}, exitDone, "Granted 444455556666"},
 		{"granted again", []string{"grant", accountB}, exitDone, "Already granted"},
-		{"granted otherwise", []string{"grant", accountB, "--expires", "2099-01-01"}, exitNo, "--replace"},
+		{"granted otherwise", []string{"grant", accountB, "--expires", "2099-01-01"}, exitError, "--replace"},
 		{"applied", []string{"reconcile"}, exitDone, "  + arn:aws:iam::444455556666:root (grant 444455556666)\n"},
 		{"let in", []string{"invoke", "--profile", "account-b"}, exitDone, "SUCCESS! tools/list returned:"},
 		{"listed", []string{"list", config.GatewayID}, exitDone, "444455556666  444455556666  -        Admitted\n"},
 		{"settled", []string{"reconcile"}, exitDone, "Settled: nothing had to be written.\n"},
 		{"revoked", []string{"revoke", accountB}, exitDone, "Revoked 444455556666"},
 		{"taken back", []string{"reconcile"}, exitDone, "  - arn:aws:iam::444455556666:root"},
-		{"denied again", []string{"invoke", "--profile", "account-b"}, exitNo, "FAILED: 403 Forbidden"},
+		{"denied again", []string{"invoke", "--profile", "account-b"}, exitError, "FAILED: 403 Forbidden"},
 		{"nothing left", []string{"list"}, exitDone, "No grants.\n"},
 	}
 	for _, step := range steps {

@@ -15,8 +15,8 @@ func (p *program) versionCommand() *cobra.Command {
 		Args:  between(0, 0, "nothing"),
 		RunE: func(*cobra.Command, []string) error {
 			built := buildOf(debug.ReadBuildInfo())
-			if p.settings.json() {
-				return p.printJSON(built)
+			if p.settings.structured() {
+				return p.printValue(built)
 			}
 			fmt.Fprintf(p.out, "gateway-grants %s (%s, %s)\n", built.Version, built.Revision, built.Go)
 			return nil
