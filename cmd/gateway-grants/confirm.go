@@ -84,7 +84,7 @@ func (p *program) forget(ctx context.Context, states reconcile.States, where sco
 		delete(next.Refused, arn)
 		next.Due = p.now()
 		err = states.Record(ctx, where.gateway, next, nil, nil)
-		if grant.CodeOf(err) != reconcile.CodeRecordedMeanwhile || tries == maxTries {
+		if grant.CodeOf(err) != reconcile.CodeVersionConflict || tries == maxTries {
 			return state, err
 		}
 	}

@@ -40,7 +40,7 @@ func TestWhatIsPublishedIsAsItsSchemaSays(t *testing.T) {
 		{Type: plan.GrantExpiring, Gateway: arn, Detail: plan.ExpiringDetail{Gateway: arn, Scope: "*", Grant: "g", Principal: "444455556666", Expires: "2026-12-25T00:00:00Z"}},
 		{Type: plan.PolicyFull, Gateway: arn, Detail: plan.GrantDetail{Gateway: arn, Scope: "*", Grant: "g", Reason: grant.CodePolicyFull, Message: "no room"}},
 		{Type: plan.GrantQuarantined, Gateway: arn, Detail: plan.GrantDetail{Gateway: arn, Scope: "*", Grant: "g", Reason: grant.CodeProofFailed, Message: "fails its check"}},
-		{Type: plan.Contested, Gateway: arn, Detail: plan.ContestedDetail{Gateway: arn, Times: 3, Likely: "an automation", Until: "2026-11-20T09:05:00Z"}},
+		{Type: plan.OverwrittenByOther, Gateway: arn, Detail: plan.OverwrittenDetail{Gateway: arn, Times: 3, Likely: "an automation", Until: "2026-11-20T09:05:00Z"}},
 		{Type: plan.DeparturesHeld, Gateway: grant.EveryGateway, Detail: plan.DeparturesDetail{
 			Accounts: []string{"444455556666"}, Held: 120, Since: "2026-11-20T09:05:00Z", Message: "approve them",
 		}},

@@ -18,22 +18,22 @@ const (
 
 // Why a live grant is not, or not wholly, in the policy.
 const (
-	CodeNotManaged      Code = "NotManaged"          // the gateway lacks the tag
-	CodeNotListed       Code = "NotListed"           // the gateway's region or owner is not on the deployment's list
-	CodeWrongAuthorizer Code = "WrongAuthorizer"     // the gateway does not use IAM
-	CodeGatewayGone     Code = "GatewayGone"         // there is no such gateway
-	CodeGatewayNotReady Code = "GatewayNotReady"     // still being created, or being deleted
-	CodePolicyFull      Code = "PolicyFull"          // AWS's limits leave no room
-	CodeQuarantined     Code = "Quarantined"         // AWS does not know the principal
-	CodePolicyRefused   Code = "PolicyRefused"       // AWS refuses a policy with it, for another reason
-	CodeRecreated       Code = "PrincipalRecreated"  // the role may be another one by now
-	CodeNoDirectory     Code = "NoDirectory"         // no complete listing of the organization yet
-	CodeDirectoryFailed Code = "DirectoryUnreadable" // whom a selector means cannot be read now
-	CodeSelectsNobody   Code = "SelectsNobody"       // the selector means no active account
-	CodeOutsideOrg      Code = "OutsideOrganization" // neither a member nor on the trusted list
-	CodeOtherPartition  Code = "OtherPartition"      // the principal lives in another AWS partition
-	CodeProofFailed     Code = "ProofFailed"         // what was compiled for it would not do what the grants say
-	CodeContested       Code = "Contested"           // others keep changing this installation's statements
+	CodeNotManaged         Code = "NotManaged"          // the gateway lacks the tag
+	CodeNotListed          Code = "NotListed"           // the gateway's region or owner is not on the deployment's list
+	CodeWrongAuthorizer    Code = "WrongAuthorizer"     // the gateway does not use IAM
+	CodeGatewayGone        Code = "GatewayGone"         // there is no such gateway
+	CodeGatewayNotReady    Code = "GatewayNotReady"     // still being created, or being deleted
+	CodePolicyFull         Code = "PolicyFull"          // AWS's limits leave no room
+	CodeQuarantined        Code = "Quarantined"         // AWS does not know the principal
+	CodePolicyRefused      Code = "PolicyRefused"       // AWS refuses a policy with it, for another reason
+	CodeRecreated          Code = "PrincipalRecreated"  // the role may be another one by now
+	CodeNoDirectory        Code = "NoDirectory"         // no complete listing of the organization yet
+	CodeDirectoryFailed    Code = "DirectoryUnreadable" // whom a selector means cannot be read now
+	CodeSelectsNobody      Code = "SelectsNobody"       // the selector means no active account
+	CodeOutsideOrg         Code = "OutsideOrganization" // neither a member nor on the trusted list
+	CodeOtherPartition     Code = "OtherPartition"      // the principal lives in another AWS partition
+	CodeProofFailed        Code = "ProofFailed"         // what was compiled for it would not do what the grants say
+	CodeOverwrittenByOther Code = "OverwrittenByOther"  // others keep changing this installation's statements
 	// CodeOtherInstallation: another installation keeps the gateway's policy.
 	CodeOtherInstallation Code = "OtherInstallation"
 )

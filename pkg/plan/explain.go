@@ -13,13 +13,13 @@ import (
 
 // verdict is what was decided about accesses, ends aside.
 type verdict struct {
-	admitted  map[Access]bool
-	unproved  map[Access]error   // why what was compiled for them would not do what the grants say
-	refused   map[string]Refusal // by principal
-	siblings  []string           // other installations with statements on the gateway
-	contested time.Time          // until when nothing is put back; zero for not contested
-	stops     map[Access]stop    // by Denies of others; keys without ends
-	now       time.Time
+	admitted map[Access]bool
+	unproved map[Access]error   // why what was compiled for them would not do what the grants say
+	refused  map[string]Refusal // by principal
+	siblings []string           // other installations with statements on the gateway
+	backOff  time.Time          // until when nothing is put back; zero for no back-off
+	stops    map[Access]stop    // by Denies of others; keys without ends
+	now      time.Time
 
 	planned map[Access]bool // what would be admitted but for the failure
 	failure *grant.Error    // why it is not; nil for none
@@ -29,8 +29,8 @@ type verdict struct {
 func (v verdict) against(a Access) (grant.Code, string) {
 	refusal, known := v.refused[a.principal()]
 	switch {
-	case !v.contested.IsZero():
-		return grant.CodeContested, "somebody keeps taking it out of the policy; it is put back at " + v.contested.UTC().Format(time.RFC3339)
+	case !v.backOff.IsZero():
+		return grant.CodeOverwrittenByOther, "others keep taking it out of the policy; it is put back at " + v.backOff.UTC().Format(time.RFC3339)
 	case v.unproved[a] != nil:
 		return grant.CodeProofFailed, unprovedMessage(a, v.unproved[a])
 	case v.planned[a]:

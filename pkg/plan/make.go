@@ -69,7 +69,7 @@ func makeWith(prove prover, world World, limits Limits) (Plan, draft, error) {
 	plan.Drift = plan.Write && len(owned.leftovers) == 0 && drifted(hash(owned.accesses, owned.strange), recorded.Gateway)
 	plan.Changes = changes(claims, standing, d.verdict, owned)
 	plan.Waits = waiting(plan.Changes)
-	if until := recorded.Gateway.ContestedUntil(); plan.Drift && world.Now.Before(until) && (!plan.Revokes() || plan.repeats(recorded.Gateway)) {
+	if until := recorded.Gateway.BackOffUntil(); plan.Drift && world.Now.Before(until) && (!plan.Revokes() || plan.repeats(recorded.Gateway)) {
 		plan.putOff(until, standing, &d)
 	}
 	plan.Pinned = pinned(d.verdict.admitted)

@@ -14,15 +14,15 @@ type NoticeType string
 
 // The notices of a reconcile.
 const (
-	PolicyApplied    NoticeType = "Policy Applied"
-	DriftRepaired    NoticeType = "Drift Repaired"
-	GrantQuarantined NoticeType = "Grant Quarantined"
-	PolicyFull       NoticeType = "Policy Full"
-	GrantInvalid     NoticeType = "Grant Invalid"
-	GrantExpiring    NoticeType = "Grant Expiring"
-	Contested        NoticeType = "Contested"
-	GatewayOpen      NoticeType = "Gateway Open"
-	DeparturesHeld   NoticeType = "Departures Held" // of the directory, which concerns every gateway
+	PolicyApplied      NoticeType = "Policy Applied"
+	DriftRepaired      NoticeType = "Drift Repaired"
+	GrantQuarantined   NoticeType = "Grant Quarantined"
+	PolicyFull         NoticeType = "Policy Full"
+	GrantInvalid       NoticeType = "Grant Invalid"
+	GrantExpiring      NoticeType = "Grant Expiring"
+	OverwrittenByOther NoticeType = "Overwritten By Other"
+	GatewayOpen        NoticeType = "Gateway Open"
+	DeparturesHeld     NoticeType = "Departures Held" // of the directory, which concerns every gateway
 )
 
 // Notice is an event for people and their tools: something changed or wants
@@ -68,8 +68,8 @@ type ExpiringDetail struct {
 	Expires   string `json:"expires"`   // RFC 3339
 }
 
-// ContestedDetail is the detail of Contested.
-type ContestedDetail struct {
+// OverwrittenDetail is the detail of OverwrittenByOther.
+type OverwrittenDetail struct {
 	Gateway string `json:"gateway"`
 	Times   int    `json:"times"`  // our statements were changed by others in a row
 	Likely  string `json:"likely"` // who changes them, as far as the change tells

@@ -15,12 +15,12 @@ const (
 	CodePolicyTooLarge   grant.Code = "PolicyTooLarge"        // AWS refuses the document for its size
 	CodeInvalidPolicy               = grant.CodePolicyRefused // AWS refuses the document for another reason
 	CodeUnknownOutcome   grant.Code = "UnknownOutcome"        // the write may or may not have taken effect
-	CodeContended        grant.Code = "Contended"             // what was written was not what was read; given up for now
+	CodeNotConverged     grant.Code = "NotConverged"          // what was written was not what was read; given up for now
 	CodeReadFailed       grant.Code = "ReadFailed"            // something could not be read completely
 	CodeUnreadablePolicy grant.Code = "UnreadablePolicy"      // the gateway's policy is no policy document that can be understood
 	CodeUnknown          grant.Code = "Unknown"
 
-	CodeRecordedMeanwhile grant.Code = "RecordedMeanwhile" // the state is no longer the one loaded
+	CodeVersionConflict grant.Code = "VersionConflict" // the state is no longer the one loaded
 )
 
 // refuses tells whether AWS would not have the document, as far as another one may

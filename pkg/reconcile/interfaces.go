@@ -53,7 +53,7 @@ type States interface {
 	// Record replaces the gateway's own item, writes the statuses given, and
 	// deletes those of the rows named in gone, all on top of the version that the
 	// state was loaded with. If there is another by now it fails with
-	// CodeRecordedMeanwhile: what others recorded, such as when the gateway is due,
+	// CodeVersionConflict: what others recorded, such as when the gateway is due,
 	// must not be lost.
 	Record(ctx context.Context, gateway grant.Gateway, state plan.GatewayState, statuses map[grant.Key]grant.Status, gone []grant.Key) error
 	// Journal adds what a write did. Entries end by themselves.

@@ -250,15 +250,15 @@ func TestSomebodyWhoKeepsOverwritingIsLeftToItForAWhile(t *testing.T) {
 			t.Fatal("an overwrite was not repaired")
 		}
 	}
-	if !slices.Contains(c.notices.types(), plan.Contested) {
+	if !slices.Contains(c.notices.types(), plan.OverwrittenByOther) {
 		t.Errorf("notices %v", c.notices.types())
 	}
 	deleteByHand()
 	result := c.reconcile()
-	if result.Writes != 0 || result.Failure == nil || result.Failure.Code != grant.CodeContested {
+	if result.Writes != 0 || result.Failure == nil || result.Failure.Code != grant.CodeOverwrittenByOther {
 		t.Fatalf("%d writes, %v", result.Writes, result.Failure)
 	}
-	if got := c.state().Grants[c.key("account-b")]; got.Phase != grant.PhaseLeftOut || got.Reason != grant.CodeContested {
+	if got := c.state().Grants[c.key("account-b")]; got.Phase != grant.PhaseLeftOut || got.Reason != grant.CodeOverwrittenByOther {
 		t.Errorf("the grant is %+v", got)
 	}
 	for range 3 {

@@ -64,7 +64,7 @@ var occasions = map[plan.NoticeType]func(*cloud){
 		c.putByHand(`{"Effect":"Allow","Principal":"*","Action":"bedrock-agentcore:InvokeGateway","Resource":"GATEWAY"}`)
 		c.reconcile()
 	},
-	plan.Contested: func(c *cloud) {
+	plan.OverwrittenByOther: func(c *cloud) {
 		c.grant("account-b", "444455556666")
 		c.reconcile()
 		for range 3 {

@@ -88,13 +88,13 @@ func (r *Reconciler) Reconcile(ctx context.Context, gateway grant.Gateway, cause
 			return run.fail(ctx, err)
 		case settled:
 			result, err := run.settle(ctx)
-			if grant.CodeOf(err) == CodeRecordedMeanwhile {
+			if grant.CodeOf(err) == CodeVersionConflict {
 				continue
 			}
 			return result, err
 		}
 	}
-	return run.fail(ctx, &grant.Error{Code: CodeContended, Op: "settle the policy",
+	return run.fail(ctx, &grant.Error{Code: CodeNotConverged, Op: "settle the policy",
 		Hint: fmt.Sprintf("what was written was not what was read, %d times: somebody else keeps changing it, or AWS shows it late; it is tried again", maxPasses)})
 }
 

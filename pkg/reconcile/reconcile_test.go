@@ -276,7 +276,7 @@ func TestAGatewayThatOthersKeepWritingIsGivenUpForNow(t *testing.T) {
 	c.grant("account-b", "444455556666")
 	c.gateways.afterPut = func() error { c.putByHand(foreignReader); return nil }
 	result := c.reconcile()
-	if result.Failure == nil || result.Failure.Code != reconcile.CodeContended || c.state().Gateway.Due.IsZero() {
+	if result.Failure == nil || result.Failure.Code != reconcile.CodeNotConverged || c.state().Gateway.Due.IsZero() {
 		t.Errorf("failure %v, recorded %+v", result.Failure, c.state().Gateway)
 	}
 }

@@ -46,7 +46,7 @@ func (r *run) settle(ctx context.Context) (Result, error) {
 		r.result.Applied, r.result.Repaired = r.Now(), r.first.Drift
 		notices = append(notices, p.Applied(r.first, r.applied())...)
 		if r.first.Drift && next.Overwrite(r.Now()) {
-			notices = append(notices, r.contested(next))
+			notices = append(notices, r.overwritten(next))
 		}
 	}
 	r.publish(ctx, notices)
@@ -86,9 +86,9 @@ func (r *run) applied() plan.AppliedDetail {
 	return plan.AppliedDetail{Gateway: r.gateway.ARN(), Cause: r.cause.Text, By: r.cause.By, Interrupted: r.interrupts}
 }
 
-func (r *run) contested(state plan.GatewayState) plan.Notice {
-	return plan.Notice{Type: plan.Contested, Gateway: r.gateway.ARN(), Detail: plan.ContestedDetail{
-		Gateway: r.gateway.ARN(), Times: state.Overwritten, Likely: r.first.Overwriter(), By: r.cause.By, Until: state.ContestedUntil().UTC().Format(time.RFC3339),
+func (r *run) overwritten(state plan.GatewayState) plan.Notice {
+	return plan.Notice{Type: plan.OverwrittenByOther, Gateway: r.gateway.ARN(), Detail: plan.OverwrittenDetail{
+		Gateway: r.gateway.ARN(), Times: state.Overwritten, Likely: r.first.Overwriter(), By: r.cause.By, Until: state.BackOffUntil().UTC().Format(time.RFC3339),
 	}}
 }
 
@@ -103,7 +103,7 @@ func (r *run) fail(ctx context.Context, cause error) (result Result, err error) 
 	before.Version += r.marks
 	for range maxPasses {
 		result, err = r.recordFailure(ctx, cause, before)
-		if grant.CodeOf(err) != CodeRecordedMeanwhile {
+		if grant.CodeOf(err) != CodeVersionConflict {
 			break
 		}
 	}

@@ -243,7 +243,7 @@ func TestTwoDeploymentsWithTheSameInstallationIDDoNotFightForEver(t *testing.T) 
 	}
 	var told []string
 	for _, notice := range slices.Concat(c.notices.published, other.notices.published) {
-		if detail, ok := notice.Detail.(plan.ContestedDetail); ok {
+		if detail, ok := notice.Detail.(plan.OverwrittenDetail); ok {
 			told = append(told, detail.Likely)
 		}
 	}
@@ -252,7 +252,7 @@ func TestTwoDeploymentsWithTheSameInstallationIDDoNotFightForEver(t *testing.T) 
 	}
 }
 
-func TestARevocationIsNotHeldThoughTheGatewayIsContested(t *testing.T) {
+func TestARevocationIsNotHeldWhileOthersOverwriteStatements(t *testing.T) {
 	for name, end := range map[string]func(c *cloud){
 		"its row is deleted":  func(c *cloud) { c.revoke("b") },
 		"its row is narrowed": func(c *cloud) { c.grant("b", role(1)) },
@@ -264,15 +264,15 @@ func TestARevocationIsNotHeldThoughTheGatewayIsContested(t *testing.T) {
 			other.grant("c", "777788889999")
 			other.grant("b", "444455556666")
 			c.grant("b", "444455556666", "expires", c.now.Add(30*time.Minute).Format(time.RFC3339))
-			for c.state().Gateway.ContestedUntil().IsZero() {
+			for c.state().Gateway.BackOffUntil().IsZero() {
 				other.reconcile()
 				c.reconcile()
 				c.now = c.now.Add(time.Minute)
 			}
 			other.reconcile()
 			before := c.gateways.writes
-			if result := c.reconcile(); result.Failure == nil || result.Failure.Code != grant.CodeContested || c.gateways.writes != before {
-				t.Fatalf("it is contested, and yet: %v", result.Failure)
+			if result := c.reconcile(); result.Failure == nil || result.Failure.Code != grant.CodeOverwrittenByOther || c.gateways.writes != before {
+				t.Fatalf("others overwrite its statements, and yet: %v", result.Failure)
 			}
 			if name == "its row has expired" {
 				c.now = c.now.Add(time.Hour)
@@ -295,7 +295,7 @@ func TestARevocationOfWhatACrashedRunWroteIsNotHeld(t *testing.T) {
 	other := c.deployment("main")
 	other.grant("c", "777788889999")
 	c.grant("b", "444455556666")
-	for c.state().Gateway.ContestedUntil().IsZero() {
+	for c.state().Gateway.BackOffUntil().IsZero() {
 		other.reconcile()
 		c.reconcile()
 		c.now = c.now.Add(time.Minute)

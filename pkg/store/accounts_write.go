@@ -122,10 +122,10 @@ func (a *Accounts) settle(ctx context.Context, op string, try func() (done bool,
 			return err
 		}
 	}
-	return fault(reconcile.CodeContended, a.table, op, errContended)
+	return fault(reconcile.CodeVersionConflict, a.table, op, errOthersWrite)
 }
 
-var errContended = errors.New("others kept writing the same account")
+var errOthersWrite = errors.New("others kept writing the same account")
 
 // replace puts next where the account was stored, if that is still as it was
 // read.

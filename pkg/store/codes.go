@@ -23,10 +23,10 @@ func NoSentinel(table string) error {
 	}
 }
 
-// RecordedMeanwhile refuses to record on top of another version than was loaded.
-func RecordedMeanwhile(table, op string) error {
+// VersionConflict refuses to record on top of another version than was loaded.
+func VersionConflict(table, op string) error {
 	return &grant.Error{
-		Code: reconcile.CodeRecordedMeanwhile,
+		Code: reconcile.CodeVersionConflict,
 		Op:   op + " in table " + table,
 		Hint: "somebody else recorded something about the gateway since it was read: read it again and decide anew",
 	}

@@ -124,8 +124,8 @@ func TestACancelledTransactionSaysWhy(t *testing.T) {
 		"throttled":   {"one throttled item cancels all", []any{map[string]any{"Code": "None"}, map[string]any{"Code": "ThrottlingError"}}, reconcile.CodeThrottled},
 		"capacity":    {"a conflict beside it says less", []any{map[string]any{"Code": "TransactionConflict"}, map[string]any{"Code": "ProvisionedThroughputExceeded"}}, reconcile.CodeThrottled},
 		"validation":  {"nobody could try again", []any{map[string]any{"Code": "ValidationError"}}, store.CodeWriteFailed},
-		"conflict":    {"another writer who never ends", []any{map[string]any{"Code": "TransactionConflict"}}, reconcile.CodeContended},
-		"not as read": {"another writer who never ends", []any{map[string]any{"Code": "None"}, map[string]any{"Code": "ConditionalCheckFailed"}}, reconcile.CodeContended},
+		"conflict":    {"another writer who never ends", []any{map[string]any{"Code": "TransactionConflict"}}, reconcile.CodeVersionConflict},
+		"not as read": {"another writer who never ends", []any{map[string]any{"Code": "None"}, map[string]any{"Code": "ConditionalCheckFailed"}}, reconcile.CodeVersionConflict},
 	}
 	for name, c := range cases {
 		synctest.Test(t, func(t *testing.T) {

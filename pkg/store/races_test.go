@@ -296,8 +296,8 @@ func aRecordInSteps(t *testing.T, s *server) {
 			t.Errorf("sets before step %d (-want +got):\n%s", n, diff)
 		}
 		err := rival.Record(t.Context(), alpha(t), plan.GatewayState{Version: 1}, nil, nil)
-		if grant.CodeOf(err) != reconcile.CodeRecordedMeanwhile {
-			t.Errorf("before step %d: want %s, got %v", n, reconcile.CodeRecordedMeanwhile, err)
+		if grant.CodeOf(err) != reconcile.CodeVersionConflict {
+			t.Errorf("before step %d: want %s, got %v", n, reconcile.CodeVersionConflict, err)
 		}
 	})
 	if err := rival.MarkDue(t.Context(), alpha(t), plan.Intent{Foreknown: announced(role)}); err != nil {

@@ -222,7 +222,7 @@ func loaded(version int) condition {
 
 func (s *States) unrecorded(op string, err error) error {
 	if failed(err) {
-		return RecordedMeanwhile(s.table, op)
+		return VersionConflict(s.table, op)
 	}
 	return unwritten(s.table, op, err)
 }

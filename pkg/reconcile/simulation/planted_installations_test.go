@@ -66,8 +66,8 @@ func siblingsIDTakenOut(_ *run, d *reconcile.Dependencies, _ *plan.Limits) {
 	}}
 }
 
-// neverContested puts back at once whatever others change, however often they do.
-func neverContested(_ *run, d *reconcile.Dependencies, _ *plan.Limits) {
+// backOffIgnored puts back at once whatever others change, however often they do.
+func backOffIgnored(_ *run, d *reconcile.Dependencies, _ *plan.Limits) {
 	d.States = statesAs{States: d.States, load: func(state plan.State) plan.State {
 		state.Gateway.Overwritten = min(state.Gateway.Overwritten, 2)
 		return state

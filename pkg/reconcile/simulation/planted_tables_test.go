@@ -215,7 +215,7 @@ func recordedOverOthers(_ *run, d *reconcile.Dependencies, _ *plan.Limits) {
 func (i insisting) Record(ctx context.Context, g grant.Gateway, state plan.GatewayState, statuses map[grant.Key]grant.Status, gone []grant.Key) error {
 	for {
 		err := i.States.Record(ctx, g, state, statuses, gone)
-		if grant.CodeOf(err) != reconcile.CodeRecordedMeanwhile {
+		if grant.CodeOf(err) != reconcile.CodeVersionConflict {
 			return err
 		}
 		current, err := i.Load(ctx, g)

@@ -43,7 +43,7 @@ var bugs = []bug{
 	{"gateways that share a failure", 5, 500, failureShared},
 	{"an addition beside another installation", 10, 2000, siblingOverlooked},
 	{"a sibling's unique id taken out", 4, 6000, siblingsIDTakenOut},
-	{"a back-off that is ignored", 10, 6000, neverContested},
+	{"a back-off that is ignored", 10, 6000, backOffIgnored},
 	{"a proof failure that stops a run", 5, 500, unprovable},
 	{"an invalid row that revokes", 2, 2000, invalidRevokes},
 	{"an invalid row that widens", 1, 2000, invalidWidens},

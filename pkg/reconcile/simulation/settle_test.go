@@ -106,10 +106,10 @@ func (w *world) hasRevoked() {
 			continue
 		}
 		rows := w.rows(g)
-		contested := w.state(g).Gateway.LastError == grant.CodeContested
+		backsOff := w.state(g).Gateway.LastError == grant.CodeOverwrittenByOther
 		for i, allowed := range w.allowed(g) {
 			v := visitors[i]
-			if contested && !lets(g, g.genuine(ownedOnly(parse(w.text(g)))), v, w.now) {
+			if backsOff && !lets(g, g.genuine(ownedOnly(parse(w.text(g)))), v, w.now) {
 				continue // others have let him in under the product's name, and the back-off still lasts
 			}
 			if allowed && !w.perhaps(g, rows, v) {

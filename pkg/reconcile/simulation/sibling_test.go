@@ -91,9 +91,9 @@ func (n *run) addsNothingBesideASibling(owned *policy.Document) {
 // anybody but what others added.
 func (n *run) backsOff(owned *policy.Document) {
 	state := n.state.Gateway
-	contested := state.Overwritten >= 3 && n.w.now.Before(state.OverwrittenAt.Add(5*time.Minute))
+	backsOff := state.Overwritten >= 3 && n.w.now.Before(state.OverwrittenAt.Add(5*time.Minute))
 	// A write whose end is not recorded, and a search most of all, may have let somebody in, too.
-	contested = contested && (state.PendingHash == "" || state.PendingHash == state.AppliedHash)
+	backsOff = backsOff && (state.PendingHash == "" || state.PendingHash == state.AppliedHash)
 	if n.gateway.right == nil {
 		return
 	}
@@ -101,7 +101,7 @@ func (n *run) backsOff(owned *policy.Document) {
 	if said != *n.gateway.right {
 		n.gateway.wroteOther = true // it may have let somebody in who must go again
 	}
-	if contested && !n.gateway.wroteOther && n.refused == nil && said != sayings(ownedOnly(n.basis)) {
+	if backsOff && !n.gateway.wroteOther && n.refused == nil && said != sayings(ownedOnly(n.basis)) {
 		n.w.violate(10, "%s puts back what others have changed three times in a row", n.name)
 	}
 }

@@ -67,7 +67,7 @@ func (s *States) Record(ctx context.Context, gateway grant.Gateway, state plan.G
 			return err
 		}
 		if recorded.Gateway.Version != state.Version {
-			return store.RecordedMeanwhile(v.Name, "record the outcome for "+gateway.ARN())
+			return store.VersionConflict(v.Name, "record the outcome for "+gateway.ARN())
 		}
 		state.Version++
 		for key, status := range statuses {

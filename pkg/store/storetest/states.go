@@ -203,8 +203,8 @@ func versionsCount(t *testing.T, table StatesTable) {
 		before, err := table.Load(t.Context(), alpha)
 		must(t, err)
 		stale := plan.GatewayState{Version: version, AppliedHash: "stale", Foreknown: selected(map[string][]string{"o-exampleorgid": {"111122223333"}})}
-		if err := table.Record(t.Context(), alpha, stale, statuses, []grant.Key{key("*", "kept")}); grant.CodeOf(err) != reconcile.CodeRecordedMeanwhile {
-			t.Errorf("%s: want %s, got %v", reason, reconcile.CodeRecordedMeanwhile, err)
+		if err := table.Record(t.Context(), alpha, stale, statuses, []grant.Key{key("*", "kept")}); grant.CodeOf(err) != reconcile.CodeVersionConflict {
+			t.Errorf("%s: want %s, got %v", reason, reconcile.CodeVersionConflict, err)
 		}
 		after, err := table.Load(t.Context(), alpha)
 		must(t, err)

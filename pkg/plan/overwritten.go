@@ -9,33 +9,33 @@ import (
 )
 
 const (
-	// contestedFrom is how many overwrites in a row make a gateway contested.
-	contestedFrom = 3
+	// backOffFrom is how many overwrites in a row make the product back off.
+	backOffFrom = 3
 	// inARow is how close together they must be.
 	inARow = time.Hour
-	// contestedWait is for how long nothing is put back, doubled each time.
-	contestedWait = 5 * time.Minute
+	// backOffWait is for how long nothing is put back, doubled each time.
+	backOffWait = 5 * time.Minute
 )
 
 // Overwrite counts one more repair of what somebody else did to our statements,
-// and tells whether the gateway is contested from now on.
-func (s *GatewayState) Overwrite(now time.Time) (contested bool) {
+// and tells whether the product backs off from now on.
+func (s *GatewayState) Overwrite(now time.Time) (backsOff bool) {
 	if now.Sub(s.OverwrittenAt) > inARow {
 		s.Overwritten = 0
 	}
 	s.Overwritten++
 	s.OverwrittenAt = now
-	return s.Overwritten >= contestedFrom
+	return s.Overwritten >= backOffFrom
 }
 
-// ContestedUntil is until when a contested gateway is left to whoever keeps
-// overwriting it: two automations that undo each other's work without end help
-// nobody. Zero for a gateway that is not contested.
-func (s GatewayState) ContestedUntil() time.Time {
-	if s.Overwritten < contestedFrom {
+// BackOffUntil is until when a gateway is left to what keeps overwriting our
+// statements: two automations that undo each other's work without end help
+// no one. Zero for no back-off.
+func (s GatewayState) BackOffUntil() time.Time {
+	if s.Overwritten < backOffFrom {
 		return time.Time{}
 	}
-	return s.OverwrittenAt.Add(contestedWait << min(s.Overwritten-contestedFrom, 3))
+	return s.OverwrittenAt.Add(backOffWait << min(s.Overwritten-backOffFrom, 3))
 }
 
 // repeats tells whether the plan would only write again what was last seen right: no
@@ -58,12 +58,12 @@ func (p Plan) Overwriter() string {
 // putOff leaves the write for later. What stands is still told as admitted, the rest not.
 func (p *Plan) putOff(until time.Time, standing map[Access]bool, d *draft) {
 	v := &d.verdict
-	v.contested = until
+	v.backOff = until
 	v.admitted = maps.Clone(v.admitted)
 	maps.DeleteFunc(v.admitted, func(a Access, _ bool) bool { return !standing[a] })
 	p.Write = false
 	p.Blocked = &grant.Error{
-		Code: grant.CodeContested, Op: "put the resource policy",
+		Code: grant.CodeOverwrittenByOther, Op: "put the resource policy",
 		Hint: "the statements of this installation are changed again and again, most likely by " + p.Overwriter() +
 			"; find out who by CloudTrail or the notices, they are put back at " + until.UTC().Format(time.RFC3339),
 	}
