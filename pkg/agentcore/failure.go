@@ -49,7 +49,7 @@ func writeFailure(op string, err error) error {
 func putFailure(op string, err error) error {
 	switch {
 	case isInvalidPrincipal(err):
-		return coded(reconcile.CodeInvalidPrincipal, op, err)
+		return coded(reconcile.CodePrincipalRejected, op, err)
 	case isTooLarge(err):
 		return coded(reconcile.CodePolicyTooLarge, op, err)
 	case isInvalid(err):
@@ -145,7 +145,7 @@ func hint(code grant.Code) string {
 		return "AWS asks for fewer calls; it is tried again later"
 	case reconcile.CodeAccessDenied:
 		return "check the caller's credentials and its permissions for bedrock-agentcore"
-	case reconcile.CodeInvalidPrincipal:
+	case reconcile.CodePrincipalRejected:
 		return "AWS does not know a principal of the document; check that each exists"
 	case reconcile.CodePolicyTooLarge:
 		return "AWS takes no policy of that size"

@@ -123,8 +123,8 @@ func TestARefusedDocumentIsToldByItsFault(t *testing.T) {
 		text   string
 		want   grant.Code
 	}{
-		{"a role that does not exist", strings.Replace(good, account+":root", account+":role/NoSuch", 1), reconcile.CodeInvalidPrincipal},
-		{"an account that does not exist", strings.Replace(good, account+":root", "999900001111:root", 1), reconcile.CodeInvalidPrincipal},
+		{"a role that does not exist", strings.Replace(good, account+":root", account+":role/NoSuch", 1), reconcile.CodePrincipalRejected},
+		{"an account that does not exist", strings.Replace(good, account+":root", "999900001111:root", 1), reconcile.CodePrincipalRejected},
 		{"another gateway's ARN", strings.Replace(good, gateway.ID(), "another-abcdefghij", 1), reconcile.CodeInvalidPolicy},
 		{"an action of another service", strings.Replace(good, "bedrock-agentcore:InvokeGateway", "s3:GetObject", 1), reconcile.CodeInvalidPolicy},
 		{"no statement", `{"Version":"2012-10-17","Statement":[]}`, reconcile.CodeInvalidPolicy},

@@ -110,7 +110,7 @@ func ignoreNotFound(err error) error {
 func refused(err error) error {
 	var failure *model.Error
 	if errors.As(err, &failure) && strings.Contains(failure.Message, "Invalid principal") {
-		return &grant.Error{Code: reconcile.CodeInvalidPrincipal, Op: "put the resource policy", Err: err}
+		return &grant.Error{Code: reconcile.CodePrincipalRejected, Op: "put the resource policy", Err: err}
 	}
 	if failure != nil && strings.Contains(failure.Message, "length less than or equal to") {
 		return &grant.Error{Code: reconcile.CodePolicyTooLarge, Op: "put the resource policy", Err: err}

@@ -6,19 +6,19 @@ import "github.com/gateway-grants/gateway-grants/pkg/grant"
 // *grant.Error with one of these codes; whatever else they return counts as
 // CodeUnknown.
 const (
-	CodeThrottled        grant.Code = "Throttled"             // try again later
-	CodeBusy             grant.Code = "Busy"                  // AWS is changing the gateway otherwise; try again later
-	CodeAccessDenied     grant.Code = "AccessDenied"          // the deployment lacks a permission
-	CodeInvalidPrincipal grant.Code = "PrincipalRefused"      // AWS does not know a principal of the document
-	CodeIsolating        grant.Code = "Isolating"             // refused principals are still being looked for
-	CodeBlockedByForeign grant.Code = "BlockedByForeign"      // AWS refuses somebody else's statement
-	CodePolicyTooLarge   grant.Code = "PolicyTooLarge"        // AWS refuses the document for its size
-	CodeInvalidPolicy               = grant.CodePolicyRefused // AWS refuses the document for another reason
-	CodeUnknownOutcome   grant.Code = "UnknownOutcome"        // the write may or may not have taken effect
-	CodeNotConverged     grant.Code = "NotConverged"          // what was written was not what was read; given up for now
-	CodeReadFailed       grant.Code = "ReadFailed"            // something could not be read completely
-	CodeUnreadablePolicy grant.Code = "UnreadablePolicy"      // the gateway's policy is no policy document that can be understood
-	CodeUnknown          grant.Code = "Unknown"
+	CodeThrottled         grant.Code = "Throttled"             // try again later
+	CodeBusy              grant.Code = "Busy"                  // AWS is changing the gateway otherwise; try again later
+	CodeAccessDenied      grant.Code = "AccessDenied"          // the deployment lacks a permission
+	CodePrincipalRejected grant.Code = "PrincipalRejected"     // AWS does not know a principal of the document
+	CodeIsolating         grant.Code = "Isolating"             // refused principals are still being looked for
+	CodeBlockedByForeign  grant.Code = "BlockedByForeign"      // AWS refuses somebody else's statement
+	CodePolicyTooLarge    grant.Code = "PolicyTooLarge"        // AWS refuses the document for its size
+	CodeInvalidPolicy                = grant.CodePolicyRefused // AWS refuses the document for another reason
+	CodeUnknownOutcome    grant.Code = "UnknownOutcome"        // the write may or may not have taken effect
+	CodeNotConverged      grant.Code = "NotConverged"          // what was written was not what was read; given up for now
+	CodeReadFailed        grant.Code = "ReadFailed"            // something could not be read completely
+	CodeUnreadablePolicy  grant.Code = "UnreadablePolicy"      // the gateway's policy is no policy document that can be understood
+	CodeUnknown           grant.Code = "Unknown"
 
 	CodeVersionConflict grant.Code = "VersionConflict" // the state is no longer the one loaded
 )
@@ -27,5 +27,5 @@ const (
 // do: it did nothing, and would do nothing if asked again.
 func refuses(err error) bool {
 	code := grant.CodeOf(err)
-	return code == CodeInvalidPrincipal || code == CodePolicyTooLarge || code == CodeInvalidPolicy
+	return code == CodePrincipalRejected || code == CodePolicyTooLarge || code == CodeInvalidPolicy
 }

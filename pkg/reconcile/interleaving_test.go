@@ -252,7 +252,7 @@ func TestAForeignStatementSpelledAnewWhileBadPrincipalsAreSoughtIsKept(t *testin
 	c.gateways.beforePut = func() error {
 		if puts++; puts == 1 { // refused as a whole, and then changed by hand
 			defer c.putByHand(list)
-			return &grant.Error{Code: reconcile.CodeInvalidPrincipal, Op: "test"}
+			return &grant.Error{Code: reconcile.CodePrincipalRejected, Op: "test"}
 		}
 		return nil
 	}

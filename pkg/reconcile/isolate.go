@@ -17,8 +17,8 @@ const (
 	// maxTrials bounds the puts that one run spends on finding bad principals; what
 	// is left is looked for in the next.
 	maxTrials = 50
-	// doubtsInOneRun bounds how many standing principals one run leaves out in turn.
-	doubtsInOneRun = maxTrials / 2
+	// leftOutInOneRun bounds how many standing principals one run leaves out in turn.
+	leftOutInOneRun = maxTrials / 2
 	// fewStanding is how many standing principals can be left out in all combinations
 	// within that bound.
 	fewStanding = 4
@@ -56,7 +56,7 @@ func (r *run) isolate(ctx context.Context, p plan.Plan) error {
 	if failure != nil && grant.CodeOf(failure) != CodeIsolating {
 		return failure
 	}
-	if err := i.convict(ctx); err != nil {
+	if err := i.confirmRejected(ctx); err != nil {
 		return err
 	}
 	return failure
@@ -73,7 +73,7 @@ func (i *isolation) search(ctx context.Context) error {
 		i.good = i.plan.Standing
 		return i.split(ctx, i.plan.Additions)
 	default:
-		return i.doubtStanding(ctx, refusal)
+		return i.bisectExisting(ctx, refusal)
 	}
 }
 
@@ -90,7 +90,7 @@ func (i *isolation) add(ctx context.Context, group []string) error {
 		i.good = slices.Concat(i.good, group)
 		return nil
 	case len(group) == 1:
-		return i.suspect(ctx, group[0], refusal)
+		return i.markSuspect(ctx, group[0], refusal)
 	default:
 		return i.split(ctx, group)
 	}
@@ -113,14 +113,14 @@ func (i *isolation) split(ctx context.Context, group []string) error {
 	return i.add(ctx, group[half:])
 }
 
-// suspect holds a single principal responsible. The first is convicted at once if
+// markSuspect holds a single principal responsible. The first is confirmed at once if
 // nothing of ours is in force: others' statements may be what AWS refuses, and then
 // there is nobody to look for.
-func (i *isolation) suspect(ctx context.Context, principal string, refusal error) error {
+func (i *isolation) markSuspect(ctx context.Context, principal string, refusal error) error {
 	i.Log.WarnContext(ctx, "principal refused", "gateway", i.gateway.ARN(), "principal", principal, "error", refusal)
 	i.suspects, i.because[principal] = append(i.suspects, principal), refusal
 	if len(i.good) == 0 && i.found() == 1 {
-		return i.convict(ctx)
+		return i.confirmRejected(ctx)
 	}
 	return nil
 }
@@ -128,11 +128,11 @@ func (i *isolation) suspect(ctx context.Context, principal string, refusal error
 // found is how many may be to blame.
 func (i *isolation) found() int { return len(i.suspects) + len(i.bad) }
 
-// convict makes sure that AWS takes what is in force without the suspects: somebody
+// confirmRejected makes sure that AWS takes what is in force without the suspects: somebody
 // who was good when they were refused may have gone bad by then. Where it takes
 // nobody at all, a deletion has to do, which it always takes: whoever was let in by
 // identity is held then, rather than let in again as perhaps somebody else.
-func (i *isolation) convict(ctx context.Context) error {
+func (i *isolation) confirmRejected(ctx context.Context) error {
 	if len(i.suspects) == 0 {
 		return nil
 	}
@@ -147,11 +147,11 @@ func (i *isolation) convict(ctx context.Context) error {
 	}
 }
 
-// doubtStanding looks for the standing principal that has gone bad. Suspects are
+// bisectExisting looks for the standing principal that has gone bad. Suspects are
 // left out one at a time, so that nobody else loses access; only while a
 // revocation waits, which must wait behind nothing, are groups left out for the
 // few puts that it takes to find the bad ones.
-func (i *isolation) doubtStanding(ctx context.Context, refusal error) error {
+func (i *isolation) bisectExisting(ctx context.Context, refusal error) error {
 	standing := i.plan.Standing
 	if len(standing) == 0 { // nothing of ours was in what AWS refused
 		return i.blockedByForeign(refusal)
@@ -163,7 +163,7 @@ func (i *isolation) doubtStanding(ctx context.Context, refusal error) error {
 		}
 		return i.add(ctx, i.plan.Additions)
 	}
-	for _, suspects := range i.doubts(standing) {
+	for _, suspects := range i.leftOut(standing) {
 		others := without(standing, suspects)
 		refusal, err := i.try(ctx, others)
 		if err != nil {
@@ -185,13 +185,13 @@ func (i *isolation) doubtStanding(ctx context.Context, refusal error) error {
 		Hint: "AWS refuses what stands in the policy already, and because of whom is not found yet; nobody lost access, additions wait"}
 }
 
-// doubts lists whom to leave out, one at a time. Of a few, all combinations follow by
+// leftOut lists which principals to leave out, one at a time. Of a few, all combinations follow by
 // their size: if AWS takes a document at last, everybody left out of it is bad.
-func (i *isolation) doubts(standing []string) [][]string {
+func (i *isolation) leftOut(standing []string) [][]string {
 	var all [][]string
 	if len(standing) > fewStanding {
-		first := i.world.Gateway.Recorded.Gateway.Failures * doubtsInOneRun
-		for n := range min(len(standing), doubtsInOneRun) {
+		first := i.world.Gateway.Recorded.Gateway.Failures * leftOutInOneRun
+		for n := range min(len(standing), leftOutInOneRun) {
 			all = append(all, []string{standing[(first+n)%len(standing)]})
 		}
 		return all
@@ -221,7 +221,7 @@ func (i *isolation) mayBeForeign(standing []string) bool {
 	case len(standing) <= fewStanding:
 		return len(i.foreign(document)) > 0
 	default:
-		sought := (i.world.Gateway.Recorded.Gateway.Failures + 1) * doubtsInOneRun
+		sought := (i.world.Gateway.Recorded.Gateway.Failures + 1) * leftOutInOneRun
 		return sought >= len(standing) && len(namingPrincipals(document, i.plan)) > 0
 	}
 }
@@ -293,7 +293,7 @@ func (i *isolation) remember() {
 		}
 		refusal.NextTry = i.Now().Add(backoff(refusal.Tries))
 		switch {
-		case grant.CodeOf(i.because[principal]) != CodeInvalidPrincipal:
+		case grant.CodeOf(i.because[principal]) != CodePrincipalRejected:
 			refusal.Code = grant.CodePolicyRefused
 		case !strings.HasSuffix(principal, ":root") && plan.WasAdmitted(i.world.Gateway.Recorded, principal):
 			refusal.Code, refusal.NextTry = grant.CodeRecreated, time.Time{}

@@ -194,7 +194,7 @@ func TestWithTwoBadStandingOnesOnlyARevocationCutsGroups(t *testing.T) {
 	c.iam.missing[role(2)], c.iam.missing[role(6)] = true, true
 	c.grant("new", role(9))
 	result := c.reconcile()
-	if result.Failure == nil || result.Failure.Code != reconcile.CodeInvalidPrincipal || len(c.principals()) != 8 {
+	if result.Failure == nil || result.Failure.Code != reconcile.CodePrincipalRejected || len(c.principals()) != 8 {
 		t.Errorf("an addition: %v, %d principals are in", result.Failure, len(c.principals()))
 	}
 

@@ -218,7 +218,7 @@ func (n *run) refusal(document *policy.Document, err error) error {
 		if n.sought == 0 {
 			n.sought = n.w.iam.changes + 1
 		}
-		return &grant.Error{Code: reconcile.CodeInvalidPrincipal, Op: "put the resource policy", Err: err}
+		return &grant.Error{Code: reconcile.CodePrincipalRejected, Op: "put the resource policy", Err: err}
 	}
 	if failure.Code == model.Validation {
 		return &grant.Error{Code: reconcile.CodeInvalidPolicy, Op: "put the resource policy", Err: err}

@@ -137,7 +137,7 @@ func goodPrincipalCut(_ *run, d *reconcile.Dependencies, _ *plan.Limits) {
 func (b blaming) PutPolicy(ctx context.Context, g grant.Gateway, document *policy.Document) error {
 	for {
 		err := b.Gateways.PutPolicy(ctx, g, document)
-		if grant.CodeOf(err) != reconcile.CodeInvalidPrincipal || ownedOnly(document) == nil {
+		if grant.CodeOf(err) != reconcile.CodePrincipalRejected || ownedOnly(document) == nil {
 			return err
 		}
 		if document = replaced(document, func(principals []string) []string { return principals[1:] }); document == nil {

@@ -198,7 +198,7 @@ func (w *world) doubtful(g *gateway) bool {
 // somebody in the policy, AWS may as well refuse what they say.
 func (w *world) failsInDoubt(g *gateway) bool {
 	code := w.state(g).Gateway.LastError
-	return w.doubtful(g) && (code == reconcile.CodeInvalidPrincipal || code == reconcile.CodeBlockedByForeign && namesSomebody(parse(w.text(g))))
+	return w.doubtful(g) && (code == reconcile.CodePrincipalRejected || code == reconcile.CodeBlockedByForeign && namesSomebody(parse(w.text(g))))
 }
 
 func namesSomebody(document *policy.Document) bool {

@@ -164,7 +164,7 @@ func (w *world) isReason(g *gateway, reason grant.Code, arn string, waiting func
 	switch reason {
 	case grant.CodeQuarantined:
 		return refused(arn) || refused(root)
-	case reconcile.CodeInvalidPrincipal:
+	case reconcile.CodePrincipalRejected:
 		return w.doubtful(g)
 	case grant.CodePolicyRefused:
 		return w.disliked != "" && (arn == w.disliked || root == w.disliked)
