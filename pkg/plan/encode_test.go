@@ -71,7 +71,7 @@ func verbs(p plan.Plan) map[plan.Verb]int {
 func TestARevocationGoesThroughInAFullPolicyHoweverItIsLaidOut(t *testing.T) {
 	submitted, expanded := plan.DefaultLimits(), plan.DefaultLimits()
 	submitted.Accounting = plan.SubmittedSize
-	learnt := func(w *plan.World) { w.Gateway.Recorded.Gateway.Expands = true }
+	learnt := func(w *plan.World) { w.Gateway.Recorded.Gateway.ExpandedSizeObserved = true }
 	for _, test := range []struct {
 		reason        string
 		before, after plan.Limits

@@ -39,7 +39,7 @@ func settled(t *testing.T, w plan.World) plan.World {
 		w.Gateway.Policy = parse(t, p.Want.String())
 	}
 	w.Gateway.Recorded = plan.State{
-		Gateway: plan.GatewayState{AppliedHash: p.Hash, Refused: p.Refused, Pinned: p.Pinned, Foreknown: p.Foreknown},
+		Gateway: plan.GatewayState{AppliedHash: p.Hash, Refused: p.Refused, Pinned: p.Pinned, WriteAhead: p.WriteAhead},
 		Grants:  p.Status,
 	}
 	return w

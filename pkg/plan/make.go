@@ -39,7 +39,7 @@ func makeWith(prove prover, world World, limits Limits) (Plan, draft, error) {
 		return leaveAlone(world, problem, claims, blocked, owned), draft{claims: claims, observed: owned}, nil
 	}
 
-	if world.Gateway.Recorded.Gateway.Expands {
+	if world.Gateway.Recorded.Gateway.ExpandedSizeObserved {
 		limits.Accounting, problem.Limits.Accounting = ExpandedSize, ExpandedSize
 	}
 	standing, recorded := lasting(owned.accesses), world.Gateway.Recorded
@@ -89,8 +89,8 @@ func (d draft) plan(world World, problem Problem, solved solution) Plan {
 		Size:    d.solver.compiler.meter().measure(want),
 		Refused: d.verdict.refused,
 		Due:     nextDue(d.claims, d.verdict.refused, world.Now),
-		Foreknown: Foreknown{
-			Announced:    announced(world, d.admitted, d.observed.leftovers),
+		WriteAhead: WriteAhead{
+			InFlight:     inFlight(world, d.admitted, d.observed.leftovers),
 			HadDirectory: world.Accounts.Availability() == directory.Known || world.Gateway.Recorded.Gateway.HadDirectory,
 		},
 		Problem:     problem,
@@ -104,17 +104,17 @@ func (d draft) plan(world World, problem Problem, solved solution) Plan {
 // leaveAlone is the plan for a gateway that no grant can be applied to.
 func leaveAlone(world World, problem Problem, claims []claim, blocked *grant.Error, owned observation) Plan {
 	return Plan{
-		Want:      world.Gateway.Policy,
-		Hash:      hash(owned.accesses, owned.strange),
-		Size:      problem.compiler().meter().measure(world.Gateway.Policy),
-		Changes:   changes(claims, nil, verdict{}, observation{}),
-		Status:    statuses(world, claims, verdict{}),
-		Refused:   world.Gateway.Recorded.Gateway.Refused,
-		Pinned:    world.Gateway.Recorded.Gateway.Pinned,
-		Blocked:   blocked,
-		Due:       nextDue(claims, nil, world.Now),
-		Foreknown: world.Gateway.Recorded.Gateway.Foreknown,
-		Problem:   problem,
+		Want:       world.Gateway.Policy,
+		Hash:       hash(owned.accesses, owned.strange),
+		Size:       problem.compiler().meter().measure(world.Gateway.Policy),
+		Changes:    changes(claims, nil, verdict{}, observation{}),
+		Status:     statuses(world, claims, verdict{}),
+		Refused:    world.Gateway.Recorded.Gateway.Refused,
+		Pinned:     world.Gateway.Recorded.Gateway.Pinned,
+		Blocked:    blocked,
+		Due:        nextDue(claims, nil, world.Now),
+		WriteAhead: world.Gateway.Recorded.Gateway.WriteAhead,
+		Problem:    problem,
 	}
 }
 

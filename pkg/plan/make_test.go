@@ -276,7 +276,7 @@ func TestADirectoryThatCannotBeReadRemovesNobody(t *testing.T) {
 	w := world(t, rowOf("unit", "ou-abcd-11112222"), rowOf("explicit", "888899990000"))
 	w.Accounts = members(t, []string{"ou-abcd-11112222"}, map[string]string{"444455556666": "ou-abcd-11112222", "888899990000": ""})
 	before := mustMake(t, w)
-	w.Gateway.Policy, w.Gateway.Recorded.Gateway.Foreknown = before.Want, before.Foreknown
+	w.Gateway.Policy, w.Gateway.Recorded.Gateway.WriteAhead = before.Want, before.WriteAhead
 
 	for name, accounts := range map[string]directory.Snapshot{"unreadable": directory.Failed(), "lost": {}} {
 		w.Accounts = accounts

@@ -25,7 +25,7 @@ type Plan struct {
 	Due     time.Time                  // when the next grant expires or is tried again; zero for never
 	Notices []Notice                   // to publish once the plan is applied
 	Outside Outside                    // what statements of others do about it
-	Foreknown
+	WriteAhead
 
 	Problem     Problem  // what Want was compiled from, and parts of it can be
 	Standing    []string // principals of the plan that the policy names already, as ARNs

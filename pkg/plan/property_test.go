@@ -176,7 +176,7 @@ func applied(w World, p drafted) World {
 	}
 	w.Gateway.Recorded.Gateway.Open = p.Outside.Open()
 	w.Gateway.Recorded.Gateway.Refused, w.Gateway.Recorded.Gateway.Pinned = p.Refused, p.Pinned
-	w.Gateway.Recorded.Gateway.Foreknown = p.Foreknown
+	w.Gateway.Recorded.Gateway.WriteAhead = p.WriteAhead
 	w.Gateway.Recorded.Grants = p.Status
 	return w
 }

@@ -23,7 +23,7 @@ func refusals(world World, claims []claim, owned observation) map[string]Refusal
 		}
 	}
 	asked := world.askedFor()
-	for _, principal := range slices.Concat(append(slices.Collect(maps.Values(recorded.Announced)), recorded.Pinned)...) {
+	for _, principal := range slices.Concat(append(slices.Collect(maps.Values(recorded.InFlight)), recorded.Pinned)...) {
 		if !owned.principals[principal] && mayHaveBeenAdmitted(world.Gateway.Recorded, principal, owned.leftovers) && asked(principal) {
 			known[principal] = Refusal{Code: grant.CodeRecreated, Since: world.Now}
 		}
@@ -57,7 +57,7 @@ func (w World) askedFor() func(principal string) bool {
 // somebody was named, by whoever named him, is not his.
 func mayHaveBeenAdmitted(recorded State, principal string, leftovers []string) bool {
 	named, unclear := WasAdmitted(recorded, principal), slices.Clone(leftovers)
-	for found, principals := range recorded.Gateway.Announced {
+	for found, principals := range recorded.Gateway.InFlight {
 		if slices.Contains(principals, principal) {
 			named = true
 			before := strings.Fields(found)
@@ -67,19 +67,19 @@ func mayHaveBeenAdmitted(recorded State, principal string, leftovers []string) b
 	return named && len(unclear) > 0
 }
 
-// mostAnnouncements bounds what is kept apart on a gateway that is written to
+// mostInFlight bounds what is kept apart on a gateway that is written to
 // without a pause. What is told of the many is told of all together then: that any
 // unique id may be theirs, which lets in fewer.
-const mostAnnouncements = 16
+const mostInFlight = 16
 
-// announced is what was announced of writes that may still be under way, and whom
+// inFlight is what is recorded of writes that may still be under way, and whom
 // a write of the plan names by identity. Writes before which other unique ids were
 // found are kept apart: such an id may well be that of somebody whom an earlier one
 // named.
-func announced(world World, admitted map[Access]bool, leftovers []string) map[string][]string {
+func inFlight(world World, admitted map[Access]bool, leftovers []string) map[string][]string {
 	recorded, all := world.Gateway.Recorded.Gateway, make(map[string][]string)
-	if world.Now.Before(recorded.Recheck) {
-		maps.Copy(all, recorded.Announced)
+	if world.Now.Before(recorded.InFlightUntil) {
+		maps.Copy(all, recorded.InFlight)
 	}
 	found := slices.Clone(leftovers)
 	for before := range all {
@@ -89,7 +89,7 @@ func announced(world World, admitted map[Access]bool, leftovers []string) map[st
 	if len(principals)+len(ids) == 0 {
 		return all
 	}
-	if len(all) >= mostAnnouncements {
+	if len(all) >= mostInFlight {
 		all, ids = map[string][]string{"": sortedSet(slices.Concat(slices.Collect(maps.Values(all))...))}, sortedSet(leftovers)
 	}
 	key := strings.Join(ids, " ")

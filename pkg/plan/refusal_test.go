@@ -36,17 +36,17 @@ func TestNobodyIsTakenForARoleWhoseUniqueIDWasFoundBefore(t *testing.T) {
 
 	found := world(t) // its write takes the id out
 	found.Gateway.Policy = leftover
-	announced := world(t, rowOf("agent", role))
-	announced.Gateway.Recorded.Gateway = plan.GatewayState{Recheck: now.Add(time.Minute), Foreknown: mustMake(t, found).Foreknown}
+	begun := world(t, rowOf("agent", role))
+	begun.Gateway.Recorded.Gateway = plan.GatewayState{InFlightUntil: now.Add(time.Minute), WriteAhead: mustMake(t, found).WriteAhead}
 	late := world(t, rowOf("agent", role)) // it has read the policy before all that, and the state after it
 	late.Gateway.Policy = leftover
-	late.Gateway.Recorded.Gateway.Foreknown = mustMake(t, announced).Foreknown
+	late.Gateway.Recorded.Gateway.WriteAhead = mustMake(t, begun).WriteAhead
 	if got := mustMake(t, late).Status[key("agent")]; got.Phase != grant.PhaseAdmitted {
 		t.Errorf("%+v", got)
 	}
 }
 
-func TestWhatWasAnnouncedStaysSmallOnABusyGateway(t *testing.T) {
+func TestWritesInFlightStayFewOnABusyGateway(t *testing.T) {
 	w := world(t)
 	for i := range 200 {
 		role := fmt.Sprintf("arn:aws:iam::444455556666:role/Agent%d", i)
@@ -54,13 +54,13 @@ func TestWhatWasAnnouncedStaysSmallOnABusyGateway(t *testing.T) {
 		p := mustMake(t, w)
 		// The role is deleted right after, and somebody writes again and again.
 		w.Gateway.Policy = parse(t, strings.ReplaceAll(p.Want.String(), role, fmt.Sprintf("AROA%017d", i)))
-		w.Gateway.Recorded.Gateway = plan.GatewayState{Recheck: now.Add(time.Minute), Foreknown: p.Foreknown, Refused: p.Refused}
-		if got := len(p.Announced); got > 20 {
-			t.Fatalf("%d announcements after %d writes", got, i)
+		w.Gateway.Recorded.Gateway = plan.GatewayState{InFlightUntil: now.Add(time.Minute), WriteAhead: p.WriteAhead, Refused: p.Refused}
+		if got := len(p.InFlight); got > 20 {
+			t.Fatalf("%d sets in flight after %d writes", got, i)
 		}
-		for before := range p.Announced {
+		for before := range p.InFlight {
 			if len(before) > 1000 {
-				t.Fatalf("an announcement tells %d bytes of unique ids after %d writes", len(before), i)
+				t.Fatalf("a set in flight tells %d bytes of unique ids after %d writes", len(before), i)
 			}
 		}
 	}

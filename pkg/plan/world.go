@@ -44,16 +44,16 @@ type State struct {
 // GatewayState is the gateway's own item in the state table. The zero value
 // stands for a gateway never seen.
 type GatewayState struct {
-	Version     int // counts what was recorded; a record on top of another version than was loaded is refused
-	Authorizer  string
-	AppliedHash string // of our statements, when last seen to be right; "" if never seen
-	PendingHash string // of our statements in a write whose end was not recorded yet; "" for none
-	Size        Size
-	LastError   grant.Code // of the last run that failed; "" after one that did not
-	LastMessage string
-	Failures    int       // runs failed in a row
-	Due         time.Time // when to look again; zero for never
-	Recheck     time.Time // until when a write may be under way, which must be looked at then; zero for none
+	Version       int // counts what was recorded; a record on top of another version than was loaded is refused
+	Authorizer    string
+	AppliedHash   string // of our statements, when last seen to be right; "" if never seen
+	PendingHash   string // of our statements in a write whose end was not recorded yet; "" for none
+	Size          Size
+	LastError     grant.Code // of the last run that failed; "" after one that did not
+	LastMessage   string
+	Failures      int       // runs failed in a row
+	Due           time.Time // when to look again; zero for never
+	InFlightUntil time.Time // until when a write may be under way, which must be looked at then; zero for none
 	// Overwritten counts how often in a row our statements were found changed by
 	// somebody else, and OverwrittenAt says when last.
 	Overwritten   int
@@ -63,25 +63,25 @@ type GatewayState struct {
 	// Pinned are the roles and users that were last seen let in by identity, as
 	// ARNs, sorted.
 	Pinned []string
-	// Expands tells that AWS refused for its size a policy that fits as submitted:
+	// ExpandedSizeObserved tells that AWS refused for its size a policy that fits as submitted:
 	// it measures after it has expanded account ids.
-	Expands bool
+	ExpandedSizeObserved bool
 	// Open names the Allow of others that opens the gateway to everyone; "" for none.
 	Open string
-	Foreknown
+	WriteAhead
 }
 
-// Foreknown is what is recorded before the write that lets somebody in: a directory
+// WriteAhead is what is recorded before the write that lets somebody in: a directory
 // that cannot be read later never removes access, and a role that is deleted right
 // after is not taken for a new one.
-type Foreknown struct {
+type WriteAhead struct {
 	// Selected is whom each selector in use was last known to mean: account ids,
 	// sorted, by SelectionKey.
 	Selected map[string][]string
-	// Announced are the roles and users that writes which may be under way name by
+	// InFlight are the roles and users that writes which may be under way name by
 	// identity, as ARNs, sorted. The key tells the unique ids, sorted and with
 	// spaces between, that were found before such a write: they are none of theirs.
-	Announced map[string][]string
+	InFlight map[string][]string
 	// HadDirectory tells that the directory could be read once. One that seems never
 	// to have been listed then has lost the mark of it, and is not to be taken for
 	// none: without a directory, accounts outside the organization are let in.
@@ -106,10 +106,10 @@ func (r Refusal) holds(now time.Time) bool { return r.Held() || now.Before(r.Nex
 // Intent is what is recorded before a write, so that a crash in the middle of
 // it is understood afterwards.
 type Intent struct {
-	Due     time.Time          // when to look again, whatever happens now; becomes the Recheck
+	Due     time.Time          // when to look again, whatever happens now; becomes the InFlightUntil
 	Hash    string             // becomes the PendingHash
 	Refused map[string]Refusal // the write may wipe away what they are known by
-	Foreknown
+	WriteAhead
 }
 
 // Size is how much of AWS's limits a policy uses.

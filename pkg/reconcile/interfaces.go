@@ -45,11 +45,11 @@ type States interface {
 	// Load reads everything recorded about the gateway; nothing recorded is the
 	// zero State.
 	Load(ctx context.Context, gateway grant.Gateway) (plan.State, error)
-	// MarkDue records what is about to be written, on top of whatever others
-	// recorded: of two due times the earlier counts, the recheck and the hash are
+	// BeginWrite records what is about to be written, on top of whatever others
+	// recorded: of two due times the earlier counts, the end of the write in flight and the hash are
 	// those given, and all else is added to what is there. It makes a new version,
 	// so that whoever loaded an earlier one records nothing.
-	MarkDue(ctx context.Context, gateway grant.Gateway, intent plan.Intent) error
+	BeginWrite(ctx context.Context, gateway grant.Gateway, intent plan.Intent) error
 	// Record replaces the gateway's own item, writes the statuses given, and
 	// deletes those of the rows named in gone, all on top of the version that the
 	// state was loaded with. If there is another by now it fails with

@@ -129,7 +129,7 @@ func TestWhatOthersMarkedIsNotRecordedOver(t *testing.T) {
 	c.grant("account-b", "444455556666")
 	c.reconcile()
 	c.now = c.now.Add(3 * time.Minute)
-	mark := plan.Intent{Due: c.now.Add(2 * time.Minute), Hash: "of another run", Foreknown: plan.Foreknown{
+	mark := plan.Intent{Due: c.now.Add(2 * time.Minute), Hash: "of another run", WriteAhead: plan.WriteAhead{
 		Selected: map[string][]string{"o-exampleorgid": {"777788889999"}},
 	}}
 	marked := false
@@ -138,7 +138,7 @@ func TestWhatOthersMarkedIsNotRecordedOver(t *testing.T) {
 			return nil
 		}
 		marked = true
-		return c.states.MarkDue(t.Context(), c.gateway, mark)
+		return c.states.BeginWrite(t.Context(), c.gateway, mark)
 	}}
 	if err := c.run(c.hooked(h)); err != nil {
 		t.Fatal(err)
@@ -154,7 +154,7 @@ func TestAnOverdueGatewayIsDueAgainWhileAWriteIsUnderWay(t *testing.T) {
 	c.reconcile() // due in two minutes
 	c.now = c.now.Add(3 * time.Minute)
 	mark := plan.Intent{Due: c.now.Add(2 * time.Minute), Hash: "of another run"}
-	if err := c.states.MarkDue(t.Context(), c.gateway, mark); err != nil {
+	if err := c.states.BeginWrite(t.Context(), c.gateway, mark); err != nil {
 		t.Fatal(err)
 	}
 	c.reconcile()
@@ -277,7 +277,7 @@ func TestWhatAnotherRunHoldsIsNotMerelyTriedAgain(t *testing.T) {
 			return nil
 		}
 		put = true // this run is about to learn only that AWS refuses the role
-		return c.states.MarkDue(t.Context(), c.gateway, held)
+		return c.states.BeginWrite(t.Context(), c.gateway, held)
 	}}
 	if err := c.run(c.hooked(h)); err != nil {
 		t.Fatal(err)

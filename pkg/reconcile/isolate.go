@@ -47,7 +47,7 @@ type isolation struct {
 // isolate applies as much of a refused plan as AWS takes, and remembers who is to
 // blame for the rest.
 func (r *run) isolate(ctx context.Context, p plan.Plan) error {
-	if err := r.markDue(ctx, p, plan.Trials); err != nil {
+	if err := r.beginWrite(ctx, p, plan.Trials); err != nil {
 		return err
 	}
 	i := &isolation{run: r, plan: p, seen: []*policy.Document{r.world.Gateway.Policy}, because: make(map[string]error)}

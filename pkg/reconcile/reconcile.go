@@ -26,9 +26,9 @@ const (
 	// maxPasses bounds one run; a gateway that others keep writing to is left to
 	// the sweep.
 	maxPasses = 6
-	// recheckAfter is when a gateway is looked at again after a write, so that a
+	// lookAgainAfter is when a gateway is looked at again after a write, so that a
 	// crash in the middle of it or a late write of somebody else is seen.
-	recheckAfter = 2 * time.Minute
+	lookAgainAfter = 2 * time.Minute
 )
 
 // Dependencies are what a Reconciler reads and writes. All are required.
@@ -116,15 +116,15 @@ type run struct {
 	result  Result
 	first   plan.Plan // of the pass that wrote first, or of the last if none did
 
-	decided    bool                    // the pass has made its plan
-	inForce    *policy.Document        // as last read or written
-	directory  directory.Snapshot      // as read, whatever the state makes of it
-	marks      int                     // by this run since it loaded the state
-	published  []plan.Notice           // by this run; a pass that could not be recorded told them already
-	trials     int                     // puts spent on finding bad principals
-	refused    map[string]plan.Refusal // found in this run, not recorded yet
-	interrupts []string                // principals that were out for a while
-	expands    bool                    // AWS refused for its size what fits as submitted
+	decided      bool                    // the pass has made its plan
+	inForce      *policy.Document        // as last read or written
+	directory    directory.Snapshot      // as read, whatever the state makes of it
+	marks        int                     // by this run since it loaded the state
+	published    []plan.Notice           // by this run; a pass that could not be recorded told them already
+	trials       int                     // puts spent on finding bad principals
+	refused      map[string]plan.Refusal // found in this run, not recorded yet
+	interrupts   []string                // principals that were out for a while
+	expandedSize bool                    // AWS refused for its size what fits as submitted
 }
 
 // pass reads everything afresh, decides, and writes if something differs. It is
@@ -209,7 +209,7 @@ func (r *run) observe(ctx context.Context) error {
 	}
 	r.world.Accounts, r.marks = snapshot, 0
 	state.Gateway.Refused = merged(state.Gateway.Refused, r.refused)
-	state.Gateway.Expands = state.Gateway.Expands || r.expands
+	state.Gateway.ExpandedSizeObserved = state.Gateway.ExpandedSizeObserved || r.expandedSize
 	observed.Gateway, observed.Recorded = r.gateway, state
 	r.world.Gateway, r.world.Rows, r.inForce = observed, rows, observed.Policy
 	return nil
@@ -256,7 +256,7 @@ func (r *run) lookup(ctx context.Context, rows []grant.Row, recorded plan.State)
 // noticed, and re-reads the policy just before, so that a foreign statement
 // written meanwhile is not lost.
 func (r *run) apply(ctx context.Context, p plan.Plan) error {
-	if err := r.markDue(ctx, p, p.Hash); err != nil {
+	if err := r.beginWrite(ctx, p, p.Hash); err != nil {
 		return err
 	}
 	now, err := r.Gateways.Policy(ctx, r.gateway)
@@ -284,17 +284,17 @@ func (r *run) apply(ctx context.Context, p plan.Plan) error {
 	return err
 }
 
-// markDue records what is about to be written. Whom the plan has newly held goes
+// beginWrite records what is about to be written. Whom the plan has newly held goes
 // with it: once the unique id that a deleted role left behind is
 // written over, nothing but this record tells that the role was deleted.
-func (r *run) markDue(ctx context.Context, p plan.Plan, hash string) error {
+func (r *run) beginWrite(ctx context.Context, p plan.Plan, hash string) error {
 	learned := maps.Clone(p.Refused)
 	maps.DeleteFunc(learned, func(principal string, refusal plan.Refusal) bool {
 		known, ok := r.world.Gateway.Recorded.Gateway.Refused[principal]
 		return !refusal.Held() || ok && sameRefusal(known, refusal)
 	})
-	intent := plan.Intent{Due: r.Now().Add(recheckAfter), Hash: hash, Refused: learned, Foreknown: p.Foreknown}
-	if err := r.States.MarkDue(ctx, r.gateway, intent); err != nil {
+	intent := plan.Intent{Due: r.Now().Add(lookAgainAfter), Hash: hash, Refused: learned, WriteAhead: p.WriteAhead}
+	if err := r.States.BeginWrite(ctx, r.gateway, intent); err != nil {
 		return fmt.Errorf("%w: record the intent to write: %w", errUnrecorded, err)
 	}
 	r.marks++
@@ -318,11 +318,11 @@ func (r *run) write(ctx context.Context, want *policy.Document) error {
 // expanded account ids, and the deployment did not know: there is less room then,
 // which asks for another plan.
 func (r *run) learnsSize(ctx context.Context, err error) bool {
-	known := r.limits.Accounting == plan.ExpandedSize || r.world.Gateway.Recorded.Gateway.Expands
+	known := r.limits.Accounting == plan.ExpandedSize || r.world.Gateway.Recorded.Gateway.ExpandedSizeObserved
 	if known || grant.CodeOf(err) != CodePolicyTooLarge {
 		return false
 	}
-	r.expands = true
+	r.expandedSize = true
 	r.Log.WarnContext(ctx, "AWS measures policies after it has expanded account ids", "gateway", r.gateway.ARN(), "error", err)
 	return true
 }

@@ -57,7 +57,7 @@ func TestInASteadyStateNothingIsWritten(t *testing.T) {
 	c.grant("mistaken", "everyone")
 	c.reconcile()
 	c.now = c.now.Add(3 * time.Minute)
-	c.reconcile() // the recheck
+	c.reconcile() // the look after the write
 	state, writes, published := c.state(), c.gateways.writes, len(c.notices.published)
 	if !state.Gateway.Due.IsZero() {
 		t.Errorf("due again at %s", state.Gateway.Due)
@@ -212,7 +212,7 @@ func TestWhatCannotBeRecordedIsAskedForAgain(t *testing.T) {
 
 type brokenStates struct{ reconcile.States }
 
-func (brokenStates) MarkDue(context.Context, grant.Gateway, plan.Intent) error {
+func (brokenStates) BeginWrite(context.Context, grant.Gateway, plan.Intent) error {
 	return errors.New("no table today")
 }
 

@@ -25,22 +25,22 @@ func (r *run) settle(ctx context.Context) (Result, error) {
 	r.result.Changes = p.Since(r.first)
 	notices := p.Notices
 	next := plan.GatewayState{
-		Version:     recorded.Gateway.Version,
-		Authorizer:  r.world.Gateway.Authorizer,
-		AppliedHash: p.Hash,
-		Size:        p.Size,
-		Due:         p.Due,
-		Refused:     p.Refused,
-		Pinned:      p.Pinned,
-		Expands:     recorded.Gateway.Expands,
-		Open:        p.Outside.Open(),
-		Foreknown:   p.Foreknown,
+		Version:              recorded.Gateway.Version,
+		Authorizer:           r.world.Gateway.Authorizer,
+		AppliedHash:          p.Hash,
+		Size:                 p.Size,
+		Due:                  p.Due,
+		Refused:              p.Refused,
+		Pinned:               p.Pinned,
+		ExpandedSizeObserved: recorded.Gateway.ExpandedSizeObserved,
+		Open:                 p.Outside.Open(),
+		WriteAhead:           p.WriteAhead,
 
 		Overwritten:   recorded.Gateway.Overwritten,
 		OverwrittenAt: recorded.Gateway.OverwrittenAt,
 	}
 	if r.result.Writes > 0 {
-		next.Due = earlier(next.Due, r.Now().Add(recheckAfter))
+		next.Due = earlier(next.Due, r.Now().Add(lookAgainAfter))
 	}
 	if r.result.Writes > 0 && p.Blocked == nil {
 		r.result.Applied, r.result.Repaired = r.Now(), r.first.Drift
@@ -51,8 +51,8 @@ func (r *run) settle(ctx context.Context) (Result, error) {
 	}
 	r.publish(ctx, notices)
 	r.tellWhatWaits(&next)
-	if recheck := recorded.Gateway.Recheck; recheck.After(r.Now()) { // a write, perhaps another run's, may be under way
-		next.Due, next.Recheck, next.PendingHash = earlier(next.Due, recheck), recheck, recorded.Gateway.PendingHash
+	if until := recorded.Gateway.InFlightUntil; until.After(r.Now()) { // a write, perhaps another run's, may be under way
+		next.Due, next.InFlightUntil, next.PendingHash = earlier(next.Due, until), until, recorded.Gateway.PendingHash
 	}
 	if err := r.record(ctx, next, p.Status); err != nil {
 		return r.result, err
@@ -121,7 +121,7 @@ func (r *run) recordFailure(ctx context.Context, cause error, before plan.Gatewa
 	}
 	next := recorded.Gateway
 	next.LastError, next.LastMessage = failure.Code, cause.Error()
-	next.Refused, next.Expands = merged(next.Refused, r.refused), next.Expands || r.expands
+	next.Refused, next.ExpandedSizeObserved = merged(next.Refused, r.refused), next.ExpandedSizeObserved || r.expandedSize
 	next.Failures++
 	next.Due = r.Now().Add(backoff(next.Failures))
 	if failure.Code == CodeIsolating {
@@ -129,10 +129,10 @@ func (r *run) recordFailure(ctx context.Context, cause error, before plan.Gatewa
 	}
 	alone := recorded.Gateway.Version == before.Version
 	if alone && r.result.Writes == 0 {
-		next.Recheck = before.Recheck // only this run announced a write, and there was none
+		next.InFlightUntil = before.InFlightUntil // only this run began a write, and there was none
 	}
-	if next.Recheck.After(r.Now()) {
-		next.Due = earlier(next.Due, next.Recheck)
+	if next.InFlightUntil.After(r.Now()) {
+		next.Due = earlier(next.Due, next.InFlightUntil)
 	}
 	statuses := make(map[grant.Key]grant.Status)
 	maps.Copy(statuses, recorded.Grants)
@@ -158,7 +158,7 @@ func (r *run) record(ctx context.Context, next plan.GatewayState, statuses map[g
 			gone = append(gone, key)
 		}
 	}
-	if len(changed)+len(gone)+len(r.refused) == 0 && !r.expands && sameState(next, recorded.Gateway) {
+	if len(changed)+len(gone)+len(r.refused) == 0 && !r.expandedSize && sameState(next, recorded.Gateway) {
 		return nil
 	}
 	if err := r.States.Record(ctx, r.gateway, next, changed, gone); err != nil {
@@ -170,11 +170,11 @@ func (r *run) record(ctx context.Context, next plan.GatewayState, statuses map[g
 func sameState(a, b plan.GatewayState) bool {
 	return a.Authorizer == b.Authorizer && a.AppliedHash == b.AppliedHash && a.PendingHash == b.PendingHash &&
 		a.Size == b.Size && a.LastError == b.LastError && a.LastMessage == b.LastMessage &&
-		a.Failures == b.Failures && a.Due.Equal(b.Due) && a.Recheck.Equal(b.Recheck) &&
+		a.Failures == b.Failures && a.Due.Equal(b.Due) && a.InFlightUntil.Equal(b.InFlightUntil) &&
 		a.Overwritten == b.Overwritten && a.OverwrittenAt.Equal(b.OverwrittenAt) &&
 		slices.Equal(a.Pinned, b.Pinned) && maps.EqualFunc(a.Refused, b.Refused, sameRefusal) &&
 		maps.EqualFunc(a.Selected, b.Selected, slices.Equal[[]string]) &&
-		maps.EqualFunc(a.Announced, b.Announced, slices.Equal[[]string]) && a.HadDirectory == b.HadDirectory
+		maps.EqualFunc(a.InFlight, b.InFlight, slices.Equal[[]string]) && a.HadDirectory == b.HadDirectory
 }
 
 func sameRefusal(a, b plan.Refusal) bool {

@@ -282,7 +282,7 @@ func TestTheJournalOfASearchSaysWhatEachWriteReplaced(t *testing.T) {
 	}
 }
 
-func TestTheRecheckOfAnotherRunOutlivesAFailure(t *testing.T) {
+func TestAFailureKeepsTheWriteInFlightOfAnotherRun(t *testing.T) {
 	c := newCloud(t)
 	c.grant("account-b", "444455556666")
 	mark := plan.Intent{Due: c.now.Add(4 * time.Minute), Hash: "of another run"}
@@ -294,14 +294,14 @@ func TestTheRecheckOfAnotherRunOutlivesAFailure(t *testing.T) {
 				return nil
 			}
 			marked = true
-			return c.states.MarkDue(t.Context(), c.gateway, mark)
+			return c.states.BeginWrite(t.Context(), c.gateway, mark)
 		},
 	}
 	if err := c.run(c.hooked(h)); err != nil {
 		t.Fatal(err)
 	}
-	if got := c.state().Gateway.Recheck; !got.Equal(mark.Due) {
-		t.Errorf("the recheck is at %s", got)
+	if got := c.state().Gateway.InFlightUntil; !got.Equal(mark.Due) {
+		t.Errorf("the write is in flight until %s", got)
 	}
 }
 

@@ -71,7 +71,7 @@ func calls(t *testing.T, client *dynamodb.Client) map[string]error {
 	errs["Accounts.MarkSynced"] = accounts.MarkSynced(ctx, now)
 	_, errs["Accounts.Synced"] = accounts.Synced(ctx)
 	_, errs["States.Load"] = states.Load(ctx, gateway)
-	errs["States.MarkDue"] = states.MarkDue(ctx, gateway, plan.Intent{Due: now})
+	errs["States.BeginWrite"] = states.BeginWrite(ctx, gateway, plan.Intent{Due: now})
 	errs["States.Record"] = states.Record(ctx, gateway, plan.GatewayState{}, nil, nil)
 	errs["States.Journal"] = states.Journal(ctx, gateway, reconcile.Entry{At: now})
 	errs["States.Asked"] = states.Asked(ctx, gateway, now)
@@ -227,8 +227,8 @@ func TestARecordThatOthersAreAlwaysInTheWayOfIsAThrottle(t *testing.T) {
 
 func TestAnUpdateThatATransactionIsInTheWayOfIsMadeAgain(t *testing.T) {
 	for call, update := range map[string]func(*testing.T, *store.States) error{
-		"MarkDue": func(t *testing.T, s *store.States) error {
-			return s.MarkDue(t.Context(), alpha(t), plan.Intent{Due: now})
+		"BeginWrite": func(t *testing.T, s *store.States) error {
+			return s.BeginWrite(t.Context(), alpha(t), plan.Intent{Due: now})
 		},
 		"Asked": func(t *testing.T, s *store.States) error { return s.Asked(t.Context(), alpha(t), now) },
 	} {
@@ -259,7 +259,7 @@ func TestAnUpdateWhoseConditionDoesNotHoldIsMadeOnce(t *testing.T) {
 		tries++
 		return refusal(400, "ConditionalCheckFailedException")
 	})
-	if err := store.NewStates(client, "s").MarkDue(t.Context(), alpha(t), plan.Intent{Due: now}); err != nil || tries != 1 {
+	if err := store.NewStates(client, "s").BeginWrite(t.Context(), alpha(t), plan.Intent{Due: now}); err != nil || tries != 1 {
 		t.Errorf("want what is due sooner to stay after one try, got %v after %d", err, tries)
 	}
 }

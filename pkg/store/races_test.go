@@ -275,8 +275,8 @@ func recorded(t *testing.T, table *store.States) plan.State {
 	return state
 }
 
-func announced(roles ...string) plan.Foreknown {
-	return plan.Foreknown{Announced: map[string][]string{"": roles}}
+func inFlightOf(roles ...string) plan.WriteAhead {
+	return plan.WriteAhead{InFlight: map[string][]string{"": roles}}
 }
 
 // A record of more than one transaction takes can be met half done. What it takes
@@ -292,7 +292,7 @@ func aRecordInSteps(t *testing.T, s *server) {
 		if steps = append(steps, n); n == 1 {
 			return
 		}
-		if diff := cmp.Diff(announced(role), recorded(t, rival).Gateway.Foreknown); diff != "" {
+		if diff := cmp.Diff(inFlightOf(role), recorded(t, rival).Gateway.WriteAhead); diff != "" {
 			t.Errorf("sets before step %d (-want +got):\n%s", n, diff)
 		}
 		err := rival.Record(t.Context(), alpha(t), plan.GatewayState{Version: 1}, nil, nil)
@@ -300,7 +300,7 @@ func aRecordInSteps(t *testing.T, s *server) {
 			t.Errorf("before step %d: want %s, got %v", n, reconcile.CodeVersionConflict, err)
 		}
 	})
-	if err := rival.MarkDue(t.Context(), alpha(t), plan.Intent{Foreknown: announced(role)}); err != nil {
+	if err := rival.BeginWrite(t.Context(), alpha(t), plan.Intent{WriteAhead: inFlightOf(role)}); err != nil {
 		t.Fatal(err)
 	}
 	if err := table.Record(t.Context(), alpha(t), plan.GatewayState{Version: 1, Pinned: []string{role}}, statuses, nil); err != nil {
@@ -315,7 +315,7 @@ func aRecordInSteps(t *testing.T, s *server) {
 	}
 }
 
-// A role is announced before a write and pinned after it, and never neither.
+// A role is in flight before a write and pinned after it, and never neither.
 func aRecordDuringALoad(t *testing.T, s *server) {
 	role := "arn:aws:iam::444455556666:role/One"
 	after := plan.GatewayState{Version: 1, Pinned: []string{role}}
@@ -335,7 +335,7 @@ func aRecordDuringALoad(t *testing.T, s *server) {
 			return page
 		}))
 		rival = store.NewStates(plain, names.States)
-		if err := rival.MarkDue(t.Context(), alpha(t), plan.Intent{Foreknown: announced(role)}); err != nil {
+		if err := rival.BeginWrite(t.Context(), alpha(t), plan.Intent{WriteAhead: inFlightOf(role)}); err != nil {
 			t.Fatal(err)
 		}
 		want := plan.State{Gateway: plan.GatewayState{Version: 2, Pinned: []string{role}}}

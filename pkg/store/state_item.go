@@ -23,13 +23,13 @@ import (
 // snapshot, so what it finds behind a version is never older than that. Whether it
 // is newer, the version tells that is read after it.
 const (
-	gatewaySort     = "gateway"            // the gateway's own
-	PartsPrefix     = "gateway#"           // begins those that hold a part: a set or a refusal
-	selectedPrefix  = "gateway#accounts#"  // gateway#accounts#selection: the accounts that a selector was last known to mean
-	announcedPrefix = "gateway#announced#" // gateway#announced#ids: the principals that writes were to name after those unique ids were found
-	refusedPrefix   = "gateway#refused#"   // gateway#refused#principal: what is known of a principal that AWS would not take
-	statusPrefix    = "grant#"             // grant#scope#id: where a row stands
-	JournalPrefix   = "journal#"           // journal#time
+	gatewaySort    = "gateway"           // the gateway's own
+	PartsPrefix    = "gateway#"          // begins those that hold a part: a set or a refusal
+	selectedPrefix = "gateway#accounts#" // gateway#accounts#selection: the accounts that a selector was last known to mean
+	inFlightPrefix = "gateway#inFlight#" // gateway#inFlight#ids: the principals that writes were to name after those unique ids were found
+	refusedPrefix  = "gateway#refused#"  // gateway#refused#principal: what is known of a principal that AWS would not take
+	statusPrefix   = "grant#"            // grant#scope#id: where a row stands
+	JournalPrefix  = "journal#"          // journal#time
 )
 
 // DueShard is the one partition of the index of what is due.
@@ -40,40 +40,40 @@ const DueShard = "all"
 // minutes. One that is lost is made again then.
 const AskAgainAfter = 5 * time.Minute
 
-// What MarkDue updates. What it adds to are parts in items of their own, so that no
+// What BeginWrite updates. What it adds to are parts in items of their own, so that no
 // number of selectors, accounts and refusals exceeds an item's 400 KB. Sets are
 // DynamoDB's, which itself makes the union.
 const (
-	AttrPendingHash  = "pendingHash"
-	AttrVersion      = "version"
-	AttrRecheck      = "recheck"
-	AttrHadDirectory = "hadDirectory"
-	AttrOf           = "of"
-	AttrMembers      = "members"
+	AttrPendingHash   = "pendingHash"
+	AttrVersion       = "version"
+	AttrInFlightUntil = "inFlightUntil"
+	AttrHadDirectory  = "hadDirectory"
+	AttrOf            = "of"
+	AttrMembers       = "members"
 )
 
 type gatewayItem struct {
-	Gateway     string     `dynamodbav:"gateway"`
-	Item        string     `dynamodbav:"item"`
-	Version     int        `dynamodbav:"version,omitempty"`
-	Authorizer  string     `dynamodbav:"authorizer,omitempty"`
-	AppliedHash string     `dynamodbav:"appliedHash,omitempty"`
-	PendingHash string     `dynamodbav:"pendingHash,omitempty"`
-	Bytes       int        `dynamodbav:"bytes,omitempty"`
-	Statements  int        `dynamodbav:"statements,omitempty"`
-	LastError   grant.Code `dynamodbav:"lastError,omitempty"`
-	LastMessage string     `dynamodbav:"lastMessage,omitempty"`
-	Failures    int        `dynamodbav:"failures,omitempty"`
-	DueShard    string     `dynamodbav:"dueShard,omitempty"`
-	Due         time.Time  `dynamodbav:"due,omitempty"`
-	Recheck     time.Time  `dynamodbav:"recheck,omitempty"`
+	Gateway       string     `dynamodbav:"gateway"`
+	Item          string     `dynamodbav:"item"`
+	Version       int        `dynamodbav:"version,omitempty"`
+	Authorizer    string     `dynamodbav:"authorizer,omitempty"`
+	AppliedHash   string     `dynamodbav:"appliedHash,omitempty"`
+	PendingHash   string     `dynamodbav:"pendingHash,omitempty"`
+	Bytes         int        `dynamodbav:"bytes,omitempty"`
+	Statements    int        `dynamodbav:"statements,omitempty"`
+	LastError     grant.Code `dynamodbav:"lastError,omitempty"`
+	LastMessage   string     `dynamodbav:"lastMessage,omitempty"`
+	Failures      int        `dynamodbav:"failures,omitempty"`
+	DueShard      string     `dynamodbav:"dueShard,omitempty"`
+	Due           time.Time  `dynamodbav:"due,omitempty"`
+	InFlightUntil time.Time  `dynamodbav:"inFlightUntil,omitempty"`
 
-	Overwritten   int       `dynamodbav:"overwritten,omitempty"`
-	OverwrittenAt time.Time `dynamodbav:"overwrittenAt,omitempty"`
-	Pinned        []string  `dynamodbav:"pinned,omitempty"`
-	HadDirectory  bool      `dynamodbav:"hadDirectory,omitempty"`
-	Expands       bool      `dynamodbav:"expands,omitempty"`
-	Open          string    `dynamodbav:"open,omitempty"`
+	Overwritten          int       `dynamodbav:"overwritten,omitempty"`
+	OverwrittenAt        time.Time `dynamodbav:"overwrittenAt,omitempty"`
+	Pinned               []string  `dynamodbav:"pinned,omitempty"`
+	HadDirectory         bool      `dynamodbav:"hadDirectory,omitempty"`
+	ExpandedSizeObserved bool      `dynamodbav:"expandedSizeObserved,omitempty"`
+	Open                 string    `dynamodbav:"open,omitempty"`
 }
 
 type statusItem struct {
@@ -122,9 +122,9 @@ func GatewayItem(gateway grant.Gateway, state plan.GatewayState) Item {
 		Authorizer: state.Authorizer, AppliedHash: state.AppliedHash, PendingHash: state.PendingHash,
 		Bytes: state.Size.Bytes, Statements: state.Size.Statements,
 		LastError: state.LastError, LastMessage: state.LastMessage, Failures: state.Failures,
-		Due: state.Due, Recheck: state.Recheck,
+		Due: state.Due, InFlightUntil: state.InFlightUntil,
 		Overwritten: state.Overwritten, OverwrittenAt: state.OverwrittenAt,
-		Pinned: state.Pinned, HadDirectory: state.HadDirectory, Expands: state.Expands, Open: state.Open,
+		Pinned: state.Pinned, HadDirectory: state.HadDirectory, ExpandedSizeObserved: state.ExpandedSizeObserved, Open: state.Open,
 	}
 	if !state.Due.IsZero() {
 		item.DueShard = DueShard
@@ -149,12 +149,12 @@ func StatusItem(gateway grant.Gateway, key grant.Key, status grant.Status) Item 
 
 // Sets are the items that hold the sets of a gateway's state, in the order of their
 // keys: each says of whom or what, and the members. Nobody is a set without members.
-func Sets(gateway grant.Gateway, known plan.Foreknown) []Item {
+func Sets(gateway grant.Gateway, known plan.WriteAhead) []Item {
 	var items []Item
 	for _, kind := range []struct {
 		prefix string
 		sets   map[string][]string
-	}{{selectedPrefix, known.Selected}, {announcedPrefix, known.Announced}} {
+	}{{selectedPrefix, known.Selected}, {inFlightPrefix, known.InFlight}} {
 		for _, of := range slices.Sorted(maps.Keys(kind.sets)) {
 			items = append(items, marshal(setItem{
 				Gateway: gateway.ARN(), Item: sortKey(kind.prefix, of), Of: of, Members: sorted(kind.sets[of]),
@@ -203,7 +203,7 @@ func PartChanges(gateway grant.Gateway, was, is plan.GatewayState) (put []Item, 
 
 // parts are those of the state, each of a key of its own.
 func parts(gateway grant.Gateway, state plan.GatewayState) []Item {
-	return slices.Concat(Refusals(gateway, state.Refused), Sets(gateway, state.Foreknown))
+	return slices.Concat(Refusals(gateway, state.Refused), Sets(gateway, state.WriteAhead))
 }
 
 // sortKey is a sort key that begins with prefix. It only has to be unique: what
@@ -237,8 +237,8 @@ func ParseState(items []Item) (plan.State, error) {
 			err = parseStatus(&state, item)
 		case strings.HasPrefix(sort, selectedPrefix):
 			state.Gateway.Selected, err = addSet(state.Gateway.Selected, item)
-		case strings.HasPrefix(sort, announcedPrefix):
-			state.Gateway.Announced, err = addSet(state.Gateway.Announced, item)
+		case strings.HasPrefix(sort, inFlightPrefix):
+			state.Gateway.InFlight, err = addSet(state.Gateway.InFlight, item)
 		case strings.HasPrefix(sort, refusedPrefix):
 			err = parseRefusal(&state, item)
 		}
@@ -259,9 +259,9 @@ func parseGateway(state *plan.State, item Item) error {
 		Authorizer: read.Authorizer, AppliedHash: read.AppliedHash, PendingHash: read.PendingHash,
 		Size:      plan.Size{Bytes: read.Bytes, Statements: read.Statements},
 		LastError: read.LastError, LastMessage: read.LastMessage, Failures: read.Failures,
-		Due: read.Due, Recheck: read.Recheck,
+		Due: read.Due, InFlightUntil: read.InFlightUntil,
 		Overwritten: read.Overwritten, OverwrittenAt: read.OverwrittenAt,
-		Pinned: read.Pinned, Expands: read.Expands, Open: read.Open, Refused: state.Gateway.Refused, Foreknown: state.Gateway.Foreknown,
+		Pinned: read.Pinned, ExpandedSizeObserved: read.ExpandedSizeObserved, Open: read.Open, Refused: state.Gateway.Refused, WriteAhead: state.Gateway.WriteAhead,
 	}
 	state.Gateway.HadDirectory = read.HadDirectory
 	return nil

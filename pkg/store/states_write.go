@@ -16,11 +16,11 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
 )
 
-// MarkDue is reconcile.States's. What it adds and the version that tells of it
+// BeginWrite is reconcile.States's. What it adds and the version that tells of it
 // become visible at once, so that nobody records on top of the half of it. Each
 // update adds to what is there: of two that run at once neither loses anything.
-// The due time comes last; whoever records before it is there has seen the recheck.
-func (s *States) MarkDue(ctx context.Context, gateway grant.Gateway, intent plan.Intent) error {
+// The due time comes last; whoever records before it is there has seen how long the write is in flight.
+func (s *States) BeginWrite(ctx context.Context, gateway grant.Gateway, intent plan.Intent) error {
 	op := "mark " + gateway.ARN() + " as due"
 	if err := s.mark(ctx, gateway, intent); err != nil {
 		return unwritten(s.table, op, err)
@@ -34,7 +34,7 @@ func (s *States) MarkDue(ctx context.Context, gateway grant.Gateway, intent plan
 // mark records the intent, but for when the gateway is due.
 func (s *States) mark(ctx context.Context, gateway grant.Gateway, intent plan.Intent) error {
 	parts := s.writes(Refusals(gateway, intent.Refused), nil)
-	for _, set := range Sets(gateway, intent.Foreknown) {
+	for _, set := range Sets(gateway, intent.WriteAhead) {
 		parts = append(parts, s.updating(StatesLayout.Of(set), adding(set)))
 	}
 	own := s.updating(GatewayKey(gateway), pending(intent))
@@ -89,8 +89,8 @@ func pending(intent plan.Intent) condition {
 		values: Item{":one": &types.AttributeValueMemberN{Value: "1"}, ":hash": S(intent.Hash)},
 	}
 	if !intent.Due.IsZero() {
-		update.text += ", #recheck = :recheck"
-		update.names["#recheck"], update.values[":recheck"] = AttrRecheck, S(Moment(intent.Due))
+		update.text += ", #inFlight = :inFlight"
+		update.names["#inFlight"], update.values[":inFlight"] = AttrInFlightUntil, S(Moment(intent.Due))
 	}
 	if intent.HadDirectory {
 		update.text += ", #hadDirectory = :true"

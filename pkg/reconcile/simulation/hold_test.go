@@ -21,7 +21,7 @@ func (n *run) decided() int {
 
 // announces notes whom a write is to name by identity, before it does.
 func (n *run) announces(intent plan.Intent) {
-	for _, announced := range intent.Announced {
+	for _, announced := range intent.InFlight {
 		for _, arn := range announced {
 			first, known := n.gateway.announced[arn]
 			if !known || n.decided() < first {

@@ -103,11 +103,11 @@ func (s statesAs) Load(ctx context.Context, g grant.Gateway) (plan.State, error)
 	return state, err
 }
 
-func (s statesAs) MarkDue(ctx context.Context, g grant.Gateway, intent plan.Intent) error {
+func (s statesAs) BeginWrite(ctx context.Context, g grant.Gateway, intent plan.Intent) error {
 	if s.mark != nil && !s.mark() {
 		return nil
 	}
-	return s.States.MarkDue(ctx, g, intent)
+	return s.States.BeginWrite(ctx, g, intent)
 }
 
 func (s statesAs) Record(ctx context.Context, g grant.Gateway, state plan.GatewayState, statuses map[grant.Key]grant.Status, gone []grant.Key) error {
@@ -138,9 +138,9 @@ func unansweredDropped(_ *run, d *reconcile.Dependencies, _ *plan.Limits) {
 	d.States = statesAs{States: d.States, note: func(e reconcile.Entry) bool { return e.Outcome != string(reconcile.CodeUnknownOutcome) }}
 }
 
-func recheckForgotten(_ *run, d *reconcile.Dependencies, _ *plan.Limits) {
+func inFlightForgotten(_ *run, d *reconcile.Dependencies, _ *plan.Limits) {
 	d.States = statesAs{States: d.States, load: func(state plan.State) plan.State {
-		state.Gateway.Recheck = time.Time{}
+		state.Gateway.InFlightUntil = time.Time{}
 		return state
 	}}
 }

@@ -30,7 +30,7 @@ var bugs = []bug{
 	{"a hold that a mistaken row ends", 1, 6000, holdsEndedByMistake},
 	{"a document refused for an unknown reason given up", 5, 500, refusedGivenUp},
 	{"the mark of a write lost", 3, 500, markLost},
-	{"a recheck forgotten before its time", 3, 6000, recheckForgotten},
+	{"a write in flight forgotten before its time", 3, 6000, inFlightForgotten},
 	{"the state read before the policy", 2, 4000, stateReadFirst},
 	{"statuses of rows that are gone", 1, 200, goneRowsKept},
 	{"expired grants kept", 3, 500, expiredKept},

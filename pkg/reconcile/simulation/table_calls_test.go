@@ -74,11 +74,11 @@ func (n *run) Load(_ context.Context, _ grant.Gateway) (state plan.State, err er
 	return state, err
 }
 
-// MarkDue is reconcile.States's.
-func (n *run) MarkDue(_ context.Context, gateway grant.Gateway, intent plan.Intent) error {
-	return n.record("MarkDue", func() error {
+// BeginWrite is reconcile.States's.
+func (n *run) BeginWrite(_ context.Context, gateway grant.Gateway, intent plan.Intent) error {
+	return n.record("BeginWrite", func() error {
 		n.announces(intent)
-		return n.w.states.MarkDue(ctx, gateway, intent)
+		return n.w.states.BeginWrite(ctx, gateway, intent)
 	})
 }
 

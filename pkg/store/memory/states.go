@@ -33,8 +33,8 @@ func (s *States) Load(ctx context.Context, gateway grant.Gateway) (state plan.St
 	return state, err
 }
 
-// MarkDue is reconcile.States's.
-func (s *States) MarkDue(ctx context.Context, gateway grant.Gateway, intent plan.Intent) error {
+// BeginWrite is reconcile.States's.
+func (s *States) BeginWrite(ctx context.Context, gateway grant.Gateway, intent plan.Intent) error {
 	return s.table.write(ctx, "mark "+gateway.ARN()+" as due", func(v *view) error {
 		state, err := v.state(gateway)
 		if err != nil {
@@ -44,13 +44,13 @@ func (s *States) MarkDue(ctx context.Context, gateway grant.Gateway, intent plan
 		next.Version++
 		next.PendingHash = intent.Hash
 		if !intent.Due.IsZero() {
-			next.Recheck = intent.Due
+			next.InFlightUntil = intent.Due
 		}
 		if !intent.Due.IsZero() && (next.Due.IsZero() || intent.Due.Before(next.Due)) {
 			next.Due = intent.Due
 		}
 		next.Selected = union(next.Selected, intent.Selected)
-		next.Announced = union(next.Announced, intent.Announced)
+		next.InFlight = union(next.InFlight, intent.InFlight)
 		next.HadDirectory = next.HadDirectory || intent.HadDirectory
 		next.Refused = make(map[string]plan.Refusal)
 		maps.Copy(next.Refused, state.Gateway.Refused)

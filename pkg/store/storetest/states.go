@@ -76,7 +76,9 @@ func record(t *testing.T, table StatesTable, gateway grant.Gateway, state plan.G
 	return table.Record(t.Context(), gateway, state, statuses, gone)
 }
 
-func selected(accounts map[string][]string) plan.Foreknown { return plan.Foreknown{Selected: accounts} }
+func selected(accounts map[string][]string) plan.WriteAhead {
+	return plan.WriteAhead{Selected: accounts}
+}
 
 func roleARN(path string) string { return "arn:aws:iam::444455556666:role/" + path }
 
@@ -97,9 +99,9 @@ func statesAreFaithful(t *testing.T, table StatesTable) {
 	want := filled[plan.State]()
 	want.Gateway.Version = 0
 	slices.Sort(want.Gateway.Selected[firstOf(want.Gateway.Selected)])
-	slices.Sort(want.Gateway.Announced[firstOf(want.Gateway.Announced)])
+	slices.Sort(want.Gateway.InFlight[firstOf(want.Gateway.InFlight)])
 	other := plan.State{
-		Gateway: plan.GatewayState{LastMessage: "🚪 \" \n", Foreknown: selected(map[string][]string{"o-exampleorgid": {"111122223333", "444455556666"}, "ou-abcd-11112222 except ou-abcd-33334444": nil})},
+		Gateway: plan.GatewayState{LastMessage: "🚪 \" \n", WriteAhead: selected(map[string][]string{"o-exampleorgid": {"111122223333", "444455556666"}, "ou-abcd-11112222 except ou-abcd-33334444": nil})},
 		Grants:  map[grant.Key]grant.Status{key("*", "Ελληνικά"): {Phase: grant.PhaseAdmitted}, key(beta.ARN(), "a#b"): {Phase: grant.PhaseInvalid, Since: at(1)}},
 	}
 	must(t, record(t, table, alpha, want.Gateway, want.Grants, nil))
@@ -118,9 +120,9 @@ func firstOf[K comparable, V any](m map[K]V) K {
 func recordsReplace(t *testing.T, table StatesTable) {
 	must(t, record(t, table, alpha, filled[plan.GatewayState](), nil, nil))
 	for _, next := range []plan.GatewayState{
-		{Authorizer: "AWS_IAM", Foreknown: selected(map[string][]string{"ou-abcd-11111111": {"111122223333", "222233334444"}, "ou-abcd-22222222": {"333344445555"}})},
-		{Failures: 3, Foreknown: selected(map[string][]string{"ou-abcd-11111111": {"222233334444", "444455556666"}, "o-exampleorgid": {"333344445555"}})},
-		{Due: at(3), Foreknown: selected(map[string][]string{"ou-abcd-11111111": nil})},
+		{Authorizer: "AWS_IAM", WriteAhead: selected(map[string][]string{"ou-abcd-11111111": {"111122223333", "222233334444"}, "ou-abcd-22222222": {"333344445555"}})},
+		{Failures: 3, WriteAhead: selected(map[string][]string{"ou-abcd-11111111": {"222233334444", "444455556666"}, "o-exampleorgid": {"333344445555"}})},
+		{Due: at(3), WriteAhead: selected(map[string][]string{"ou-abcd-11111111": nil})},
 		{AppliedHash: "abc", Refused: map[string]plan.Refusal{roleARN("One"): {Code: grant.CodeRecreated, Since: at(1)}, roleARN("Two"): {}}},
 		{Refused: map[string]plan.Refusal{roleARN("One"): {Code: grant.CodeQuarantined, Since: at(1), Tries: 1, NextTry: at(2)}}},
 		{},
@@ -202,7 +204,7 @@ func versionsCount(t *testing.T, table StatesTable) {
 		t.Helper()
 		before, err := table.Load(t.Context(), alpha)
 		must(t, err)
-		stale := plan.GatewayState{Version: version, AppliedHash: "stale", Foreknown: selected(map[string][]string{"o-exampleorgid": {"111122223333"}})}
+		stale := plan.GatewayState{Version: version, AppliedHash: "stale", WriteAhead: selected(map[string][]string{"o-exampleorgid": {"111122223333"}})}
 		if err := table.Record(t.Context(), alpha, stale, statuses, []grant.Key{key("*", "kept")}); grant.CodeOf(err) != reconcile.CodeVersionConflict {
 			t.Errorf("%s: want %s, got %v", reason, reconcile.CodeVersionConflict, err)
 		}
@@ -216,13 +218,13 @@ func versionsCount(t *testing.T, table StatesTable) {
 		return state.Gateway.Version
 	}
 	refused("a version that never was", 3)
-	must(t, table.MarkDue(t.Context(), alpha, plan.Intent{Due: at(1), Hash: "abc"}))
+	must(t, table.BeginWrite(t.Context(), alpha, plan.Intent{Due: at(1), Hash: "abc"}))
 	refused("a mark on a gateway never seen", 0)
 	before := loaded()
 	must(t, table.Record(t.Context(), alpha, plan.GatewayState{Version: before}, map[grant.Key]grant.Status{key("*", "kept"): {Phase: grant.PhaseAdmitted}}, nil))
 	refused("a record", before)
 	before = loaded()
-	must(t, table.MarkDue(t.Context(), alpha, plan.Intent{Foreknown: selected(map[string][]string{"o-exampleorgid": {"444455556666"}})}))
+	must(t, table.BeginWrite(t.Context(), alpha, plan.Intent{WriteAhead: selected(map[string][]string{"o-exampleorgid": {"444455556666"}})}))
 	refused("a mark", before)
 	must(t, table.Record(t.Context(), alpha, plan.GatewayState{Version: loaded(), AppliedHash: "fresh"}, statuses, nil))
 	same(t, "hash", "fresh", load(t, table, alpha).Gateway.AppliedHash)
@@ -241,7 +243,7 @@ func earlierDueCounts(t *testing.T, table StatesTable) {
 		{"earlier by less than a second, to delete", plan.Intent{Due: at(9).Add(-time.Nanosecond)}, at(9).Add(-time.Nanosecond), ""},
 		{"never", plan.Intent{Hash: "three"}, at(9).Add(-time.Nanosecond), "three"},
 	} {
-		must(t, table.MarkDue(t.Context(), alpha, step.mark))
+		must(t, table.BeginWrite(t.Context(), alpha, step.mark))
 		got := load(t, table, alpha).Gateway
 		same(t, "due after "+step.reason, step.due, got.Due)
 		same(t, "pending after "+step.reason, step.hash, got.PendingHash)
@@ -289,7 +291,7 @@ func statesCancelled(t *testing.T, table StatesTable) {
 	check("Asked", true, table.Asked(cancelled(), alpha, at(1000)))
 	history, err := table.History(cancelled(), alpha, 1)
 	check("History", len(history) == 0, err)
-	check("MarkDue", true, table.MarkDue(cancelled(), alpha, plan.Intent{Due: at(0)}))
+	check("BeginWrite", true, table.BeginWrite(cancelled(), alpha, plan.Intent{Due: at(0)}))
 	check("Record", true, table.Record(cancelled(), alpha, plan.GatewayState{}, map[grant.Key]grant.Status{key("*", "one"): {}}, nil))
 	check("Journal", true, table.Journal(cancelled(), alpha, filled[reconcile.Entry]()))
 	same(t, "state", want, load(t, table, alpha))

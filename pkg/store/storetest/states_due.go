@@ -19,7 +19,7 @@ func dueInOrder(t *testing.T, table StatesTable) {
 	var many []string
 	for i := range 7 {
 		gateway := gateway(fmt.Sprintf("many%d-0123456789", i))
-		must(t, table.MarkDue(t.Context(), gateway, plan.Intent{Due: at(30 + i)}))
+		must(t, table.BeginWrite(t.Context(), gateway, plan.Intent{Due: at(30 + i)}))
 		many = append(many, gateway.ARN())
 	}
 	for _, step := range []struct {
@@ -67,7 +67,7 @@ func askedForEnds(t *testing.T, table StatesTable) {
 	for reason, reconciled := range map[string]func() error{
 		"recorded": func() error { return record(t, table, alpha, plan.GatewayState{Due: at(11)}, nil, nil) },
 		"about to be written": func() error {
-			return table.MarkDue(t.Context(), alpha, plan.Intent{Due: at(30), Hash: "def"})
+			return table.BeginWrite(t.Context(), alpha, plan.Intent{Due: at(30), Hash: "def"})
 		},
 	} {
 		must(t, record(t, table, alpha, plan.GatewayState{Due: at(10)}, nil, nil))

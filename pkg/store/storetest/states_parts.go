@@ -17,13 +17,13 @@ import (
 func refusedAdded(t *testing.T, table StatesTable) {
 	held := func(n int) plan.Refusal { return plan.Refusal{Code: grant.CodeRecreated, Since: at(n)} }
 	one, two := roleARN("a.b/One"), roleARN("Two")
-	must(t, table.MarkDue(t.Context(), alpha, plan.Intent{Refused: map[string]plan.Refusal{one: held(1)}}))
+	must(t, table.BeginWrite(t.Context(), alpha, plan.Intent{Refused: map[string]plan.Refusal{one: held(1)}}))
 	same(t, "refused", map[string]plan.Refusal{one: held(1)}, load(t, table, alpha).Gateway.Refused)
 	must(t, record(t, table, alpha, plan.GatewayState{Refused: map[string]plan.Refusal{one: held(1)}}, nil, nil))
-	must(t, table.MarkDue(t.Context(), alpha, plan.Intent{Refused: map[string]plan.Refusal{one: held(3), two: held(2)}}))
+	must(t, table.BeginWrite(t.Context(), alpha, plan.Intent{Refused: map[string]plan.Refusal{one: held(3), two: held(2)}}))
 	same(t, "refused", map[string]plan.Refusal{one: held(3), two: held(2)}, load(t, table, alpha).Gateway.Refused)
 	must(t, record(t, table, alpha, plan.GatewayState{}, nil, nil))
-	must(t, table.MarkDue(t.Context(), alpha, plan.Intent{Refused: map[string]plan.Refusal{two: held(4)}}))
+	must(t, table.BeginWrite(t.Context(), alpha, plan.Intent{Refused: map[string]plan.Refusal{two: held(4)}}))
 	same(t, "refused", map[string]plan.Refusal{two: held(4)}, load(t, table, alpha).Gateway.Refused)
 }
 
@@ -37,7 +37,7 @@ func manyRefused(t *testing.T, table StatesTable) {
 		return some
 	}
 	first, second := refused(0, 300), refused(300, 599)
-	must(t, table.MarkDue(t.Context(), alpha, plan.Intent{Due: at(1), Refused: first}))
+	must(t, table.BeginWrite(t.Context(), alpha, plan.Intent{Due: at(1), Refused: first}))
 	same(t, "refused", first, load(t, table, alpha).Gateway.Refused)
 	must(t, record(t, table, alpha, plan.GatewayState{Refused: second}, nil, nil))
 	same(t, "state", plan.State{Gateway: plan.GatewayState{Refused: second}}, load(t, table, alpha))
@@ -46,37 +46,37 @@ func manyRefused(t *testing.T, table StatesTable) {
 func setsAdded(t *testing.T, table StatesTable) {
 	before := plan.GatewayState{
 		AppliedHash: "abc", Failures: 2, LastError: "X",
-		Foreknown: plan.Foreknown{
-			Selected:  map[string][]string{"ou-abcd-11111111": {"111122223333"}, "ou-abcd-22222222": {"444455556666"}},
-			Announced: map[string][]string{"": {"arn:aws:iam::444455556666:role/One"}},
+		WriteAhead: plan.WriteAhead{
+			Selected: map[string][]string{"ou-abcd-11111111": {"111122223333"}, "ou-abcd-22222222": {"444455556666"}},
+			InFlight: map[string][]string{"": {"arn:aws:iam::444455556666:role/One"}},
 		},
 	}
 	statuses := map[grant.Key]grant.Status{key("*", "one"): {Phase: grant.PhaseAdmitted}}
 	must(t, record(t, table, alpha, before, statuses, nil))
-	must(t, table.MarkDue(t.Context(), alpha, plan.Intent{Due: at(2), Hash: "def", Foreknown: plan.Foreknown{
+	must(t, table.BeginWrite(t.Context(), alpha, plan.Intent{Due: at(2), Hash: "def", WriteAhead: plan.WriteAhead{
 		Selected: map[string][]string{
 			"ou-abcd-11111111": {"222233334444", "111122223333", "222233334444"}, "o-exampleorgid": {"999900001111"}, "tag:team=red": nil,
 		},
-		Announced: map[string][]string{
+		InFlight: map[string][]string{
 			"": {"arn:aws:iam::444455556666:role/Two"}, "AIDA0000000000000001 AROA0000000000000001": {"arn:aws:iam::444455556666:role/One"},
 		},
 		HadDirectory: true,
 	}}))
 	after := before
-	after.Due, after.Recheck, after.PendingHash = at(2), at(2), "def"
-	after.Foreknown = plan.Foreknown{
+	after.Due, after.InFlightUntil, after.PendingHash = at(2), at(2), "def"
+	after.WriteAhead = plan.WriteAhead{
 		Selected: map[string][]string{
 			"ou-abcd-11111111": {"111122223333", "222233334444"}, "ou-abcd-22222222": {"444455556666"},
 			"o-exampleorgid": {"999900001111"}, "tag:team=red": nil,
 		},
-		Announced: map[string][]string{
+		InFlight: map[string][]string{
 			"": {"arn:aws:iam::444455556666:role/One", "arn:aws:iam::444455556666:role/Two"},
 			"AIDA0000000000000001 AROA0000000000000001": {"arn:aws:iam::444455556666:role/One"},
 		},
 		HadDirectory: true,
 	}
 	same(t, "state", plan.State{Gateway: after, Grants: statuses}, load(t, table, alpha))
-	must(t, table.MarkDue(t.Context(), alpha, plan.Intent{Due: at(2), Hash: "def"}))
+	must(t, table.BeginWrite(t.Context(), alpha, plan.Intent{Due: at(2), Hash: "def"}))
 	same(t, "state after a mark of nothing", plan.State{Gateway: after, Grants: statuses}, load(t, table, alpha))
 	must(t, record(t, table, alpha, before, nil, nil))
 	same(t, "state", plan.State{Gateway: before, Grants: statuses}, load(t, table, alpha))
@@ -88,17 +88,17 @@ func manyMarkers(t *testing.T, table StatesTable) {
 	for i := range want {
 		want[i] = fmt.Sprintf("%012d", i)
 		markers.Go(func() {
-			intent := plan.Intent{Due: at(10 + (i+3)%len(want)), Hash: "abc", Foreknown: selected(map[string][]string{"o-exampleorgid": {want[i]}})}
-			if err := table.MarkDue(t.Context(), alpha, intent); err != nil {
+			intent := plan.Intent{Due: at(10 + (i+3)%len(want)), Hash: "abc", WriteAhead: selected(map[string][]string{"o-exampleorgid": {want[i]}})}
+			if err := table.BeginWrite(t.Context(), alpha, intent); err != nil {
 				t.Error(err)
 			}
 		})
 	}
 	markers.Wait()
 	got := load(t, table, alpha)
-	got.Gateway.Recheck = time.Time{} // of whoever came last
+	got.Gateway.InFlightUntil = time.Time{} // of whoever came last
 	same(t, "state", plan.State{Gateway: plan.GatewayState{
-		Due: at(10), PendingHash: "abc", Foreknown: selected(map[string][]string{"o-exampleorgid": want}),
+		Due: at(10), PendingHash: "abc", WriteAhead: selected(map[string][]string{"o-exampleorgid": want}),
 	}}, got)
 }
 
@@ -118,8 +118,8 @@ func manySelected(t *testing.T, table StatesTable) {
 	for selection := range first {
 		second[selection] = accounts[half:]
 	}
-	must(t, record(t, table, alpha, plan.GatewayState{Foreknown: selected(first)}, nil, nil))
+	must(t, record(t, table, alpha, plan.GatewayState{WriteAhead: selected(first)}, nil, nil))
 	same(t, "selected", first, load(t, table, alpha).Gateway.Selected)
-	must(t, table.MarkDue(t.Context(), alpha, plan.Intent{Foreknown: selected(second)}))
+	must(t, table.BeginWrite(t.Context(), alpha, plan.Intent{WriteAhead: selected(second)}))
 	same(t, "selected", both, load(t, table, alpha).Gateway.Selected)
 }
