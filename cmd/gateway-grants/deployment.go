@@ -27,6 +27,7 @@ func (p *program) deploymentFlags(cmd *cobra.Command) {
 		settingFlag(cmd, s)
 	}
 	completeWith(cmd, settings.SizeAccounting.Flag, settings.AccountingExpanded, settings.AccountingSubmitted)
+	completeWith(cmd, settings.Mode.Flag, settings.ModeEnforce, settings.ModeObserve)
 	p.configFlag(cmd)
 }
 

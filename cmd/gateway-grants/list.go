@@ -102,7 +102,10 @@ func (p *program) sayListed(rows []listedRow, known *statuses) error {
 	}
 	for _, gateway := range slices.Sorted(maps.Keys(known.of)) {
 		state := known.of[gateway].Gateway
-		if state.LastError != "" {
+		switch {
+		case state.LastError == grant.CodeObserved:
+			fmt.Fprintf(p.err, "%s %s: %s\n", note, shortGateway(gateway), oneLine(state.LastMessage))
+		case state.LastError != "":
 			fmt.Fprintf(p.err, "%s the last reconcile of %s failed (%s): %s\n", note, shortGateway(gateway), state.LastError, oneLine(state.LastMessage))
 		}
 		if state.Open != "" {

@@ -108,7 +108,7 @@ func (r *planning) one(ctx context.Context, gateway grant.Gateway) {
 		}
 		return
 	}
-	r.changes = r.changes || decided.Write
+	r.changes = r.changes || decided.Write || decided.NotApplied != nil
 	if r.settings.structured() {
 		r.texts = append(r.texts, plannedText(gateway, decided, r.limits))
 		return
@@ -219,6 +219,8 @@ func (p *program) sayPlanned(gateway grant.Gateway, decided plan.Plan, limits pl
 		decided.Size.Bytes, limits.MaxBytes, decided.Size.Statements, limits.MaxStatements)
 	p.sayOutside(decided.Outside)
 	switch {
+	case decided.NotApplied != nil:
+		fmt.Fprintln(p.out, paint.yellow("Changes:"), oneLine(decided.Blocked.Hint)+".")
 	case decided.Blocked != nil:
 		fmt.Fprintf(p.out, "%s nothing may be written: %s (%s)\n", paint.yellow("Blocked:"), oneLine(decided.Blocked.Hint), decided.Blocked.Code)
 	case decided.Write && decided.Want == nil:

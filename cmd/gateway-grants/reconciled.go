@@ -51,6 +51,8 @@ func (p *program) sayReconciled(gateway grant.Gateway, result reconcile.Result) 
 			counted(result.Plan.Size.Bytes, "byte"), counted(result.Plan.Size.Statements, "statement"))
 	}
 	switch {
+	case result.Plan.NotApplied != nil:
+		fmt.Fprintln(p.out, paint.yellow("Changes:"), oneLine(result.Failure.Hint)+".")
 	case result.Failure != nil:
 		fmt.Fprintln(p.out, paint.red("Not settled:"), oneLine(p.explain(result.Failure)))
 	case result.Writes == 0:

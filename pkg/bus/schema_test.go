@@ -37,6 +37,7 @@ func TestWhatIsPublishedIsAsItsSchemaSays(t *testing.T) {
 	notices := []plan.Notice{
 		{Type: plan.PolicyApplied, Gateway: arn, Detail: applied},
 		{Type: plan.DriftRepaired, Gateway: arn, Detail: applied},
+		{Type: plan.PolicyNotApplied, Gateway: arn, Detail: plan.NotAppliedDetail{Gateway: arn, PlanHash: "none", Added: []string{}, Removed: applied.Removed, Reason: grant.CodeObserved, Message: "observe: not applied"}},
 		{Type: plan.GrantExpiring, Gateway: arn, Detail: plan.ExpiringDetail{Gateway: arn, Scope: "*", Grant: "g", Principal: "444455556666", Expires: "2026-12-25T00:00:00Z"}},
 		{Type: plan.PolicyFull, Gateway: arn, Detail: plan.GrantDetail{Gateway: arn, Scope: "*", Grant: "g", Reason: grant.CodePolicyFull, Message: "no room"}},
 		{Type: plan.GrantQuarantined, Gateway: arn, Detail: plan.GrantDetail{Gateway: arn, Scope: "*", Grant: "g", Reason: grant.CodeProofFailed, Message: "fails its check"}},

@@ -34,6 +34,7 @@ const (
 	CodeOtherPartition     Code = "OtherPartition"      // the principal lives in another AWS partition
 	CodeProofFailed        Code = "ProofFailed"         // what was compiled for it would not do what the grants say
 	CodeOverwrittenByOther Code = "OverwrittenByOther"  // others keep changing this installation's statements
+	CodeObserved           Code = "Observed"            // the deployment is in observe mode, in which no policy is written
 	// CodeOtherInstallation: another installation keeps the gateway's policy.
 	CodeOtherInstallation Code = "OtherInstallation"
 )

@@ -42,7 +42,7 @@ func (w Watched) Reconcile(ctx context.Context, gateway grant.Gateway, cause rec
 // does not manage, and a deployment that is still being set up.
 func attentionOf(result reconcile.Result) plan.Attention {
 	wants := plan.Attention{LetsIn: letsInUnmanaged(result)}
-	if result.Failure != nil {
+	if result.Failure != nil && result.Failure.Code != grant.CodeObserved {
 		wants.Failing = !isState(result.Failure.Code)
 		return wants
 	}

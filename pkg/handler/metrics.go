@@ -54,6 +54,8 @@ const (
 	CountFailing    = "ReconcilesFailing" // after which the policy may not be what the grants say
 	CountRepaired   = "DriftRepaired"
 
+	ChangesNotApplied = "ChangesNotApplied" // principals that would be added or removed, but for the deployment's mode
+
 	GrantsQuarantined  = "GrantsQuarantined" // live grants left out, or partly, because of a principal: AWS refuses it, it was deleted, or its statement fails its check
 	GrantsWithoutRoom  = "GrantsWithoutRoom" // the same because the policy is full
 	GrantsInvalid      = "GrantsInvalid"     // rows that cannot be understood
@@ -105,7 +107,9 @@ func measured(cause reconcile.Cause, result reconcile.Result) map[string]int {
 	if !result.Applied.IsZero() && !cause.RequestedAt.IsZero() {
 		values[TimeToApplied] = max(0, int(result.Applied.Sub(cause.RequestedAt).Milliseconds()))
 	}
-	if result.Failure != nil {
+	if pending := result.Plan.NotApplied; pending != nil {
+		values[ChangesNotApplied] = len(pending.Added) + len(pending.Removed)
+	} else if result.Failure != nil {
 		values.add(CountFailing, 1)
 		return values
 	}

@@ -17,22 +17,22 @@ type verdict struct {
 	unproved map[Access]error   // why what was compiled for them would not do what the grants say
 	refused  map[string]Refusal // by principal
 	siblings []string           // other installations with statements on the gateway
-	backOff  time.Time          // until when nothing is put back; zero for no back-off
 	stops    map[Access]stop    // by Denies of others; keys without ends
 	now      time.Time
 
-	planned map[Access]bool // what would be admitted but for the failure
-	failure *grant.Error    // why it is not; nil for none
+	planned  map[Access]bool // what would be admitted but for the failure, or for what withholds the write
+	failure  *grant.Error    // why it is not; nil for none
+	withheld *grant.Error    // why the plan is not written; nil where it is
 }
 
 // against says why a claimed access is not admitted.
 func (v verdict) against(a Access) (grant.Code, string) {
 	refusal, known := v.refused[a.principal()]
 	switch {
-	case !v.backOff.IsZero():
-		return grant.CodeOverwrittenByOther, "others keep taking it out of the policy; it is put back at " + v.backOff.UTC().Format(time.RFC3339)
 	case v.unproved[a] != nil:
 		return grant.CodeProofFailed, unprovedMessage(a, v.unproved[a])
+	case v.planned[a] && v.withheld != nil:
+		return v.withheld.Code, v.withheld.Hint
 	case v.planned[a]:
 		return v.failure.Code, v.failure.Error()
 	case (!known || !refusal.holds(v.now)) && len(v.siblings) > 0:

@@ -69,13 +69,15 @@ func makeWith(prove prover, world World, limits Limits) (Plan, draft, error) {
 	plan.Drift = plan.Write && len(owned.leftovers) == 0 && drifted(hash(owned.accesses, owned.strange), recorded.Gateway)
 	plan.Changes = changes(claims, standing, d.verdict, owned)
 	plan.Waits = waiting(plan.Changes)
-	if until := recorded.Gateway.BackOffUntil(); plan.Drift && world.Now.Before(until) && (!plan.Revokes() || plan.repeats(recorded.Gateway)) {
+	if until := recorded.Gateway.BackOffUntil(); limits.Observe && plan.Write {
+		plan.observeOnly(standing, &d)
+	} else if plan.Drift && world.Now.Before(until) && (!plan.Revokes() || plan.repeats(recorded.Gateway)) {
 		plan.putOff(until, standing, &d)
 	}
 	plan.Pinned = pinned(d.verdict.admitted)
 	plan.Outside, d.verdict.stops = outside(plan.inForce(world), solver.compiler, d.verdict.admitted)
 	plan.Status = statuses(world, claims, d.verdict)
-	plan.Notices = slices.Concat(notices(world, plan), plan.tellExpiring(world), plan.Outside.tellOpen(world))
+	plan.Notices = slices.Concat(notices(world, plan), plan.tellExpiring(world), plan.Outside.tellOpen(world), plan.notApplied(world))
 	return plan, d, nil
 }
 

@@ -16,6 +16,7 @@ type NoticeType string
 const (
 	PolicyApplied      NoticeType = "Policy Applied"
 	DriftRepaired      NoticeType = "Drift Repaired"
+	PolicyNotApplied   NoticeType = "Policy Not Applied"
 	GrantQuarantined   NoticeType = "Grant Quarantined"
 	PolicyFull         NoticeType = "Policy Full"
 	GrantInvalid       NoticeType = "Grant Invalid"
@@ -45,6 +46,17 @@ type AppliedDetail struct {
 	By          string   `json:"by,omitempty"`          // ARN of who did what led to it, where CloudTrail told
 	Interrupted []string `json:"interrupted,omitempty"` // principals that were out, or still are, while bad ones are looked for
 	Message     string   `json:"message,omitempty"`     // of Drift Repaired: what of the policy was not put back
+}
+
+// NotAppliedDetail is the detail of Policy Not Applied: what the grants ask for, and
+// the deployment's mode keeps from being written.
+type NotAppliedDetail struct {
+	Gateway  string     `json:"gateway"`
+	PlanHash string     `json:"planHash"` // "none" where nothing of ours would be left
+	Added    []string   `json:"added"`
+	Removed  []string   `json:"removed"`
+	Reason   grant.Code `json:"reason"`
+	Message  string     `json:"message"`
 }
 
 // GrantDetail is the detail of Grant Quarantined, of Policy Full and of Grant
@@ -161,6 +173,19 @@ func notices(world World, p Plan) []Notice {
 		}})
 	}
 	return all
+}
+
+// notApplied tells once of a plan that is not written: the record of the last run
+// names the plan.
+func (p Plan) notApplied(world World) []Notice {
+	if p.NotApplied == nil || world.Gateway.Recorded.Gateway.LastMessage == p.Blocked.Hint {
+		return nil
+	}
+	arn := world.Gateway.Gateway.ARN()
+	return []Notice{{Type: PolicyNotApplied, Gateway: arn, Detail: NotAppliedDetail{
+		Gateway: arn, PlanHash: p.NotApplied.Hash, Added: p.NotApplied.Added, Removed: p.NotApplied.Removed,
+		Reason: p.Blocked.Code, Message: p.Blocked.Hint,
+	}}}
 }
 
 // Since says what happened between an earlier plan and this one, which found it

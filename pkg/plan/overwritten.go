@@ -2,7 +2,6 @@ package plan
 
 import (
 	"cmp"
-	"maps"
 	"time"
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
@@ -55,20 +54,15 @@ func (p Plan) Overwriter() string {
 	return "an automation or a person that writes the whole policy without the statements of installation " + id
 }
 
-// putOff leaves the write for later. What stands is still told as admitted, the rest not.
+// putOff leaves the write until the back-off has ended.
 func (p *Plan) putOff(until time.Time, standing map[Access]bool, d *draft) {
-	v := &d.verdict
-	v.backOff = until
-	v.admitted = maps.Clone(v.admitted)
-	maps.DeleteFunc(v.admitted, func(a Access, _ bool) bool { return !standing[a] })
-	p.Write = false
-	p.Blocked = &grant.Error{
+	at := until.UTC().Format(time.RFC3339)
+	p.withhold(&grant.Error{
 		Code: grant.CodeOverwrittenByOther, Op: "put the resource policy",
 		Hint: "the statements of this installation are changed again and again, most likely by " + p.Overwriter() +
-			"; find out who by CloudTrail or the notices, they are put back at " + until.UTC().Format(time.RFC3339),
-	}
+			"; find out who by CloudTrail or the notices, they are put back at " + at,
+	}, "others keep taking it out of the policy; it is put back at "+at, standing, d)
 	if p.Due.IsZero() || until.Before(p.Due) {
 		p.Due = until
 	}
-	p.Changes = changes(d.claims, standing, *v, d.observed)
 }

@@ -24,7 +24,9 @@ type Plan struct {
 	Waits   *grant.Error               // why nothing may be added to this gateway, although removals go through; nil if nothing waits for it
 	Due     time.Time                  // when the next grant expires or is tried again; zero for never
 	Notices []Notice                   // to publish once the plan is applied
-	Outside Outside                    // what statements of others do about it
+	// NotApplied is what the deployment's mode keeps from being written; nil for nothing.
+	NotApplied *Pending
+	Outside    Outside // what statements of others do about it
 	WriteAhead
 
 	Problem     Problem  // what Want was compiled from, and parts of it can be
@@ -32,6 +34,12 @@ type Plan struct {
 	Additions   []string // and those that it does not name yet
 	Observed    []Access // what our statements were found to say, without ends
 	Unexplained []string // unique ids that deleted roles and users left in our statements
+}
+
+// Pending is a write that a plan asks for and that is not made.
+type Pending struct {
+	Hash           string   // of our statements, once written
+	Added, Removed []string // principals, sorted
 }
 
 // Verb is what becomes of a principal's access.

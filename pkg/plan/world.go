@@ -127,6 +127,7 @@ type Limits struct {
 	Trusted       []string   // ids of accounts outside the organization that may be let in
 	Owners        []string   // ids of accounts whose gateways are managed; empty for any
 	Regions       []string   // in which gateways are managed; empty for any
+	Observe       bool       // no policy is written: everything is read, planned and reported
 }
 
 // Accounting is how the size of a policy is measured. AWS does not document

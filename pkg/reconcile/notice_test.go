@@ -34,6 +34,11 @@ var occasions = map[plan.NoticeType]func(*cloud){
 		c.putByHand(foreignReader)
 		c.reconcile()
 	},
+	plan.PolicyNotApplied: func(c *cloud) {
+		c.observe(true)
+		c.grant("account-b", "444455556666")
+		c.reconcile()
+	},
 	plan.GrantQuarantined: func(c *cloud) {
 		c.grant("standing", role(1))
 		c.reconcile()

@@ -80,6 +80,7 @@ func (r *Reader) Limits() plan.Limits {
 	limits.Owners = r.list(OwnerAccounts)
 	limits.Trusted = r.list(TrustedAccounts)
 	limits.Installation = r.one(Installation)
+	limits.Observe = r.one(Mode) == ModeObserve
 	if r.one(SizeAccounting) == AccountingSubmitted {
 		limits.Accounting = plan.SubmittedSize
 	}

@@ -45,6 +45,11 @@ var (
 		Usage: "how policies are measured: expanded or submitted",
 		valid: regexp.MustCompile(`^(` + AccountingExpanded + `|` + AccountingSubmitted + `)$`), hint: AccountingExpanded + " or " + AccountingSubmitted,
 	}
+	Mode = Setting{
+		Variable: "MODE", Flag: "mode", Default: ModeEnforce,
+		Usage: "whether policies are written: enforce, or observe for reading, planning and reporting alone",
+		valid: regexp.MustCompile(`^(` + ModeEnforce + `|` + ModeObserve + `)$`), hint: ModeEnforce + " or " + ModeObserve,
+	}
 	TrustedAccounts = accounts("TRUSTED_ACCOUNTS", "trusted-accounts", "accounts outside the organization that may be let in")
 	OwnerAccounts   = accounts("OWNER_ACCOUNTS", "owner-accounts", "accounts whose gateways are managed; none for any")
 	GatewayRegions  = Setting{
@@ -85,10 +90,16 @@ const (
 	AccountingSubmitted = "submitted"
 )
 
+// The values of Mode.
+const (
+	ModeEnforce = "enforce"
+	ModeObserve = "observe"
+)
+
 // Shared lists the settings that the command line takes, too.
 func Shared() []Setting {
 	return []Setting{
-		GrantsTable, AccountsTable, StateTable, EventBus, Installation, SizeAccounting,
+		GrantsTable, AccountsTable, StateTable, EventBus, Installation, SizeAccounting, Mode,
 		TrustedAccounts, OwnerAccounts, GatewayRegions, OwnerRole, OwnerExternalID,
 	}
 }

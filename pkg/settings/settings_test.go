@@ -56,6 +56,8 @@ var valid = []struct {
 	{"an id", settings.Installation, "dev2", func(a *all) { a.Limits.Installation = "dev2" }},
 	{"the default, in full", settings.SizeAccounting, "expanded", func(*all) {}},
 	{"the other one", settings.SizeAccounting, "submitted", func(a *all) { a.Limits.Accounting = plan.SubmittedSize }},
+	{"the default, in full", settings.Mode, "enforce", func(*all) {}},
+	{"the other one", settings.Mode, "observe", func(a *all) { a.Limits.Observe = true }},
 	{"empty means none", settings.TrustedAccounts, "", func(*all) {}},
 	{"one account", settings.TrustedAccounts, "777788889999", func(a *all) { a.Limits.Trusted = []string{"777788889999"} }},
 	{
@@ -112,6 +114,7 @@ var invalid = []struct {
 	{settings.EventBus, "a bus", `: "a bus" is not valid: write the name or ARN of an event bus`},
 	{settings.Installation, "Not-This", `: "Not-This" is not valid: write 1 to 16 lower-case letters and digits, because it goes into statement ids`},
 	{settings.SizeAccounting, "guessed", `: "guessed" is not valid: write expanded or submitted`},
+	{settings.Mode, "off", `: "off" is not valid: write enforce or observe`},
 	{settings.TrustedAccounts, "777788889999, 11112222333", `: "11112222333" is not valid: write 12-digit account ids, with commas between them`},
 	{settings.OwnerAccounts, "777788889999 999999999999", `: "777788889999 999999999999" is not valid: write 12-digit account ids, with commas between them`},
 	{settings.GatewayRegions, "everywhere", `: "everywhere" is not valid: write regions such as us-east-1, with commas between them`},

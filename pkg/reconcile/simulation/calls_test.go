@@ -106,6 +106,7 @@ func (n *run) write(name string, document *policy.Document) error {
 	visible := n.visible // as of the call before this one
 	return n.call(name, writeFaults, func(f fault) error {
 		n.gateway.attempts++
+		n.onlyObserves()
 		n.judge(document, visible)
 		switch f {
 		case none, unanswered:

@@ -43,6 +43,7 @@ type run struct {
 	owed     *written                   // its write that is not in the journal yet; nil for none
 	kept     map[grant.Key]*grant.Grant // of rows that cannot be understood: what their last valid revision gives
 	history  string                     // what its calls have told it, where every schedule is played
+	observes bool                       // it was launched in observe mode
 	others   int                        // effects of others before it began, and its own since
 }
 
@@ -58,6 +59,7 @@ func (w *world) launch(r request) *run {
 			Now: func() time.Time { return w.now }, Log: slog.New(slog.DiscardHandler),
 		}
 		limits := w.limits
+		n.observes = limits.Observe
 		if w.bug != nil {
 			w.bug.plant(n, &d, &limits)
 		}

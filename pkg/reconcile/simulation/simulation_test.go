@@ -70,7 +70,11 @@ func simulate(seed uint64, bug *bug, trace bool) *world {
 	if limits.MaxBytes == plan.MaxPolicyBytes && c.pick(8) == 0 {
 		w.people = append(w.people, w.actTwin(4+c.pick(8)))
 	}
+	if seed%11 == 3 { // not picked: other seeds keep their schedules
+		w.people = append(w.people, w.actMode(1+c.pick(6)))
+	}
 	w.trouble()
+	w.limits.Observe = false
 	if len(w.broken) == 0 {
 		w.settle(c.pick(2) == 0)
 	}
