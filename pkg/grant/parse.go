@@ -17,6 +17,14 @@ import (
 // hold is passed on as it is and refused here.
 type Attributes map[string]any
 
+// What a table can hold beyond what JSON has, as an attribute of a row that is none.
+type (
+	// NumberSet is a set of numbers.
+	NumberSet []json.Number
+	// BinarySet is a set of binary values.
+	BinarySet [][]byte
+)
+
 // reservedPrefix begins the names of attributes that AWS adds to items, such as
 // those of the replication of global tables of version 2017.11.29. They say
 // nothing about access: they are ignored, and an attribute whose name an admin
@@ -145,6 +153,9 @@ var knownAttributes = []string{
 	AttrGateway, AttrGrant, AttrPrincipal, AttrExpires, AttrRole, AttrFollow,
 	AttrExclude, AttrConditions, AttrReason, AttrRequestedBy, AttrSource,
 }
+
+// KnownAttributes are the attributes that a row can have, its key first.
+func KnownAttributes() []string { return slices.Clone(knownAttributes) }
 
 // onlyKnown refuses attributes that are not ours: a misspelt "conditions" must
 // not widen access.

@@ -10,6 +10,7 @@ import (
 const (
 	CodeNoSentinel  grant.Code = "NoSentinel"  // what was read does not prove to be the grants table
 	CodeGrantExists grant.Code = "GrantExists" // a row with this key is there already
+	CodeRowChanged  grant.Code = "RowChanged"  // the row is not what it was when it was shown
 	CodeBadRow      grant.Code = "BadRow"      // the row cannot be written as an item
 	CodeWriteFailed grant.Code = "WriteFailed" // something could not be recorded
 )
@@ -38,5 +39,14 @@ func GrantExists(key grant.Key) error {
 		Code: CodeGrantExists,
 		Op:   "put grant " + key.String(),
 		Hint: "there is such a row already: choose another id, or replace it knowingly",
+	}
+}
+
+// RowChanged refuses to write over a row that is not what was shown.
+func RowChanged(key grant.Key) error {
+	return &grant.Error{
+		Code: CodeRowChanged,
+		Op:   "change grant " + key.String(),
+		Hint: "the row was changed since it was read, and stays as it is now: look at it, and repeat the command",
 	}
 }

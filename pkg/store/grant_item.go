@@ -33,23 +33,45 @@ func Sentinel() Item {
 // why it lets nobody in. It fails with CodeNoSentinel where the sentinel is not
 // among them.
 func Rows(table string, items []Item) ([]grant.Row, error) {
-	rows := make([]grant.Row, 0, len(items))
-	proven := false
-	for _, item := range items {
-		key := GrantsLayout.Of(item)
-		if key == SentinelKey() {
-			proven = true
-			continue
-		}
-		rows = append(rows, grant.Parse(PlainMap(item)))
+	written, err := WrittenRows(table, items)
+	if err != nil {
+		return nil, err
 	}
-	if !proven {
+	rows := make([]grant.Row, len(written))
+	for i, attributes := range written {
+		rows[i] = grant.Parse(attributes)
+	}
+	return rows, nil
+}
+
+// WrittenRows is Rows, without a judgement of what was written.
+func WrittenRows(table string, items []Item) ([]grant.Attributes, error) {
+	rows := make([]Item, 0, len(items))
+	for _, item := range items {
+		if GrantsLayout.Of(item) != SentinelKey() {
+			rows = append(rows, item)
+		}
+	}
+	if len(rows) == len(items) {
 		return nil, NoSentinel(table)
 	}
-	slices.SortFunc(rows, func(a, b grant.Row) int {
-		return cmp.Or(strings.Compare(a.Gateway, b.Gateway), strings.Compare(a.ID, b.ID))
+	slices.SortFunc(rows, func(a, b Item) int {
+		one, other := GrantsLayout.Of(a), GrantsLayout.Of(b)
+		return cmp.Or(strings.Compare(one.Partition, other.Partition), strings.Compare(one.Sort, other.Sort))
 	})
-	return rows, nil
+	written := make([]grant.Attributes, len(rows))
+	for i, item := range rows {
+		written[i] = PlainMap(item)
+	}
+	return written, nil
+}
+
+// RevisionOf is the revision of the row that an item holds; "" for a nil item.
+func RevisionOf(item Item) string {
+	if item == nil {
+		return ""
+	}
+	return grant.Parse(PlainMap(item)).Revision
 }
 
 // partitions are those in which an account may have been written as a root ARN.

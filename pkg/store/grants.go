@@ -2,7 +2,9 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -55,6 +57,15 @@ func (g *Grants) All(ctx context.Context) ([]grant.Row, error) {
 		return nil, unread(g.table, "read every grant", err)
 	}
 	return Rows(g.table, items)
+}
+
+// Written reads every row as it was written, sorted by key, or fails as ForGateway does.
+func (g *Grants) Written(ctx context.Context) ([]grant.Attributes, error) {
+	items, err := scan(ctx, g.client, &dynamodb.ScanInput{TableName: aws.String(g.table)})
+	if err != nil {
+		return nil, unread(g.table, "read every grant", err)
+	}
+	return WrittenRows(g.table, items)
 }
 
 // Naming lists the gateway keys, sorted, of the rows whose principal is one of
@@ -122,4 +133,76 @@ func (g *Grants) Delete(ctx context.Context, key grant.Key) (existed bool, err e
 		return false, unwritten(g.table, "delete grant "+key.String(), err)
 	}
 	return len(output.Attributes) > 0, nil
+}
+
+// Swap writes a row, or deletes it where the attributes are nil, on condition that the
+// table has it in the revision that was shown; "" is for no row. It fails with
+// CodeRowChanged where the row is another one by now, and writes nothing then.
+func (g *Grants) Swap(ctx context.Context, key grant.Key, shown string, attributes grant.Attributes) error {
+	op := "change grant " + key.String()
+	at := Key{Partition: key.Gateway, Sort: key.ID}
+	keys := inPartition(GrantsLayout.Partition, at.Partition).and("#sort = :sort", GrantsLayout.Sort, at.Sort)
+	found, err := query(ctx, g.client, g.table, keys)
+	if err != nil {
+		return unread(g.table, op, err)
+	}
+	var item Item
+	if len(found) > 0 {
+		item = found[0]
+	}
+	if RevisionOf(item) != shown {
+		return RowChanged(key)
+	}
+	switch err := g.swap(ctx, at, asRead(item), attributes); {
+	case refused(err):
+		return RowChanged(key)
+	case err != nil && grant.CodeOf(err) == "":
+		return unwritten(g.table, op, err)
+	default:
+		return err
+	}
+}
+
+func (g *Grants) swap(ctx context.Context, at Key, expected condition, attributes grant.Attributes) error {
+	values := expected.values
+	if len(values) == 0 {
+		values = nil // DynamoDB rejects an empty map
+	}
+	if attributes == nil {
+		_, err := g.client.DeleteItem(ctx, &dynamodb.DeleteItemInput{
+			TableName: aws.String(g.table), Key: GrantsLayout.Item(at), ConditionExpression: aws.String(expected.text),
+			ExpressionAttributeNames: expected.names, ExpressionAttributeValues: values,
+		})
+		return err //nolint:wrapcheck // the caller says what was being changed
+	}
+	item, err := GrantItem(attributes)
+	if err != nil {
+		return err
+	}
+	_, err = g.client.PutItem(ctx, &dynamodb.PutItemInput{
+		TableName: aws.String(g.table), Item: item, ConditionExpression: aws.String(expected.text),
+		ExpressionAttributeNames: expected.names, ExpressionAttributeValues: values,
+	})
+	return err //nolint:wrapcheck // the caller says what was being changed
+}
+
+// asRead is the condition that an item is as it was read: each attribute that it had,
+// and none that a grant could have besides. A nil item is none.
+func asRead(item Item) condition {
+	c := condition{names: map[string]string{}, values: Item{}}
+	var tests []string
+	for attribute, value := range item {
+		n := len(tests)
+		c.names[fmt.Sprintf("#a%d", n)], c.values[fmt.Sprintf(":a%d", n)] = attribute, value
+		tests = append(tests, fmt.Sprintf("#a%d = :a%d", n, n))
+	}
+	for _, attribute := range grant.KnownAttributes() {
+		if _, has := item[attribute]; !has {
+			name := fmt.Sprintf("#a%d", len(tests))
+			c.names[name] = attribute
+			tests = append(tests, "attribute_not_exists("+name+")")
+		}
+	}
+	c.text = strings.Join(tests, " AND ")
+	return c
 }

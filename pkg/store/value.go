@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
 )
 
 // What an item can hold beyond what JSON has. A number is a json.Number, which
@@ -14,9 +16,9 @@ type (
 	// StringSet is a set of text.
 	StringSet []string
 	// NumberSet is a set of numbers.
-	NumberSet []json.Number
+	NumberSet = grant.NumberSet
 	// BinarySet is a set of binary values.
-	BinarySet [][]byte
+	BinarySet = grant.BinarySet
 )
 
 // Plain is a value as encoding/json would decode it: text, numbers, booleans,

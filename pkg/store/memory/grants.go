@@ -40,6 +40,15 @@ func (g *Grants) All(ctx context.Context) (rows []grant.Row, err error) {
 	return rows, err
 }
 
+// Written reads every row as it was written, sorted by key, or fails as ForGateway does.
+func (g *Grants) Written(ctx context.Context) (rows []grant.Attributes, err error) {
+	err = g.table.read(ctx, "read every grant", func(v *view) error {
+		rows, err = store.WrittenRows(v.Name, v.where(func(store.Key) bool { return true }))
+		return err
+	})
+	return rows, err
+}
+
 // Naming lists the gateway keys, sorted, of the rows whose principal is one of
 // those given, in whatever form it was written.
 func (g *Grants) Naming(ctx context.Context, principals []grant.Principal) (gateways []string, err error) {
@@ -83,10 +92,36 @@ func (g *Grants) put(ctx context.Context, item store.Item, onlyIfNew bool) error
 		if _, exists := v.get(key); exists && onlyIfNew {
 			return store.GrantExists(grant.Key{Gateway: key.Partition, ID: key.Sort})
 		}
-		if principal, ok := item[grant.AttrPrincipal].(*types.AttributeValueMemberS); item[grant.AttrPrincipal] != nil && (!ok || principal.Value == "") {
-			return &grant.Error{Code: store.CodeWriteFailed, Op: "put a grant in table " + v.Name, Hint: "principal is the key of an index: it must be text, and not empty"}
+		return putGrant(v, item)
+	})
+}
+
+func putGrant(v *view, item store.Item) error {
+	if principal, ok := item[grant.AttrPrincipal].(*types.AttributeValueMemberS); item[grant.AttrPrincipal] != nil && (!ok || principal.Value == "") {
+		return &grant.Error{Code: store.CodeWriteFailed, Op: "put a grant in table " + v.Name, Hint: "principal is the key of an index: it must be text, and not empty"}
+	}
+	return v.put(item)
+}
+
+// Swap writes a row, or deletes it where the attributes are nil, on condition that the
+// table has it in the revision that was shown; "" is for no row. It fails with
+// CodeRowChanged where the row is another one by now, and writes nothing then.
+func (g *Grants) Swap(ctx context.Context, key grant.Key, shown string, attributes grant.Attributes) error {
+	return g.table.write(ctx, "change grant "+key.String(), func(v *view) error {
+		at := store.Key{Partition: key.Gateway, Sort: key.ID}
+		found, _ := v.get(at)
+		if store.RevisionOf(found) != shown {
+			return store.RowChanged(key)
 		}
-		return v.put(item)
+		if attributes == nil {
+			v.delete(at)
+			return nil
+		}
+		item, err := store.GrantItem(attributes)
+		if err != nil {
+			return err
+		}
+		return putGrant(v, item)
 	})
 }
 

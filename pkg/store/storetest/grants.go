@@ -26,6 +26,8 @@ type GrantsTable interface {
 	Naming(ctx context.Context, principals []grant.Principal) ([]string, error)
 	Put(ctx context.Context, attributes grant.Attributes, onlyIfNew bool) error
 	PutSentinel(ctx context.Context) error
+	Written(ctx context.Context) ([]grant.Attributes, error)
+	Swap(ctx context.Context, key grant.Key, shown string, attributes grant.Attributes) error
 	Delete(ctx context.Context, key grant.Key) (existed bool, err error)
 }
 
@@ -43,6 +45,7 @@ func Grants(t *testing.T, open func(t *testing.T) GrantsTable) {
 		"of many who write a new row one succeeds":                   oneWriterOfANewRow,
 		"a row that is put again is replaced whole":                  rowsAreReplaced,
 		"a row is deleted once":                                      rowsAreDeleted,
+		"a row is changed only as it was shown":                      rowsAreSwapped,
 		"what cannot be a row is refused":                            badRowsAreRefused,
 		"more rows than fit on a page are all read":                  rowsOfManyPages,
 		"a principal is found in whatever form it was written":       principalsAreFound,
@@ -385,4 +388,40 @@ func grantsCancelled(t *testing.T, table GrantsTable) {
 	rows, err = table.All(t.Context())
 	must(t, err)
 	same(t, "rows", []string{"one"}, keysOf(rows))
+}
+
+func rowsAreSwapped(t *testing.T, table GrantsTable) {
+	key := grant.Key{Gateway: alpha.ARN(), ID: "one"}
+	first := row(key.Gateway, key.ID, grant.AttrPrincipal, "ou-abcd-11112222", grant.AttrExclude, store.StringSet{"444455556666"})
+	second := row(key.Gateway, key.ID, grant.AttrPrincipal, "444455556666", grant.AttrConditions, map[string]any{"sourceIp": []any{"203.0.113.0/24"}})
+	withSentinel(t, table)
+	revision := func() string {
+		t.Helper()
+		rows, err := table.All(t.Context())
+		must(t, err)
+		if len(rows) == 0 {
+			return ""
+		}
+		return rows[0].Revision
+	}
+	changed := func(what, shown string, attributes grant.Attributes) {
+		t.Helper()
+		before := revision()
+		if err := table.Swap(t.Context(), key, shown, attributes); grant.CodeOf(err) != store.CodeRowChanged || revision() != before {
+			t.Errorf("%s: want code %s and nothing written, got %v", what, store.CodeRowChanged, err)
+		}
+	}
+	changed("a row that is gone", "0123456789abcdef", first)
+	changed("a row that is gone, to be deleted", "0123456789abcdef", nil)
+	must(t, table.Swap(t.Context(), key, "", first))
+	changed("a row that is there by now", "", second)
+	one := revision()
+	must(t, table.Swap(t.Context(), key, one, second))
+	changed("a row that is another one by now", one, first)
+	changed("a row that is another one by now, to be deleted", one, nil)
+	written, err := table.Written(t.Context())
+	must(t, err)
+	same(t, "what was written", []grant.Attributes{second}, written)
+	must(t, table.Swap(t.Context(), key, revision(), nil))
+	same(t, "the revision of no row", "", revision())
 }
