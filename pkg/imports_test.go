@@ -20,6 +20,7 @@ var arrows = map[string][]string{
 	"pkg/policy":    {},
 	"pkg/policy/":   {"pkg/policy"}, // support for tests
 	"pkg/grant":     {},
+	"pkg/grantfile": {"pkg/grant"},
 	"pkg/directory": {"pkg/grant"},
 	"pkg/plan":      {"pkg/directory", "pkg/grant", "pkg/policy"},
 	"pkg/reconcile": {"pkg/plan", "pkg/directory", "pkg/grant", "pkg/policy"},
@@ -55,7 +56,7 @@ var arrows = map[string][]string{
 }
 
 // pure packages decide: no AWS, no network, no context, no clock.
-var pure = []string{"pkg/policy", "pkg/grant", "pkg/directory", "pkg/event", "pkg/plan"}
+var pure = []string{"pkg/policy", "pkg/grant", "pkg/grantfile", "pkg/directory", "pkg/event", "pkg/plan"}
 
 func goList(t *testing.T, arguments ...string) []string {
 	t.Helper()

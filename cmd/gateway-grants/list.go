@@ -27,9 +27,13 @@ STATUS is Admitted (in the policy; with ForeignDeny where a Deny of others refus
 calls all the same, ForeignDenyPartly where some of them), LeftOut, Invalid, Expired,
 or Pending while nothing is recorded yet about the row as it is now. An Invalid row
 keeps what its last valid revision gave, until its expiry or until it is corrected or
-deleted.`,
+deleted.
+
+As YAML the rows are printed as they were written, in the form of a file that apply
+takes.`,
 		Example: `  gateway-grants list
-  gateway-grants list tools-abcdefghij --output json`,
+  gateway-grants list tools-abcdefghij --output json
+  gateway-grants list --output yaml > grants.yaml`,
 		Args: between(0, 1, "an optional GATEWAY"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return p.list(cmd.Context(), strings.Join(args, ""))
@@ -56,6 +60,9 @@ func (p *program) list(ctx context.Context, name string) error {
 	}
 	if err != nil {
 		return err
+	}
+	if p.settings.output == outputYAML {
+		return p.listFile(ctx, stored.grants, listed)
 	}
 	return p.sayListed(listed, known)
 }

@@ -21,6 +21,8 @@ var errChanges = errors.New("a reconcile would change something")
 
 func (p *program) planCommand() *cobra.Command {
 	var detailed bool
+	var flags fileFlags
+	var out string
 	cmd := &cobra.Command{
 		Use:   "plan [GATEWAY...]",
 		Short: "Show what a reconcile would change, without doing it",
@@ -29,21 +31,36 @@ and removes, how many it keeps, those that are left out and why, and how much of
 AWS's limits the policy uses. A row that cannot be understood is shown as Invalid,
 with what it keeps of its last valid revision and until when.
 
+With --file: what apply would do with a file of grants, as rows and as principals
+gained and lost on each gateway. --out saves that for apply.
+
 Exit codes: 0 done, 1 for any error. With --detailed-exitcode: 0 nothing to do, 2
 changes, 1 for any error. A gateway that no plan can be made for is named on stderr,
 and every other one is planned all the same.`,
 		Example: `  gateway-grants plan
   gateway-grants plan tools-abcdefghij search-klmnopqrst
-  gateway-grants plan '*' --detailed-exitcode --output json`,
+  gateway-grants plan '*' --detailed-exitcode --output json
+  gateway-grants plan --file grants.yaml --prune --out tonight.plan`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			d, err := readDeployment(cmd)
 			if err != nil {
 				return err
 			}
+			if flags.file != "" && len(args) > 0 {
+				return usage(cmd, "a file names its gateways itself: leave out GATEWAY or --file")
+			}
+			if flags.file == "" && (flags.prune || out != "") {
+				return usage(cmd, "--prune and --out go with --file")
+			}
+			if flags.file != "" {
+				return p.planFile(cmd.Context(), flags, out, d, detailed)
+			}
 			return p.plan(cmd.Context(), args, d, detailed)
 		},
 	}
+	flags.add(cmd)
+	cmd.Flags().StringVar(&out, "out", "", "file to save the plan of --file in, for apply")
 	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "end with exit code 2 if a reconcile would change something")
 	p.deploymentFlags(cmd)
 	return cmd

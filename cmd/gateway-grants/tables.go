@@ -25,6 +25,11 @@ type grantsTable interface {
 	Put(ctx context.Context, attributes grant.Attributes, onlyIfNew bool) error
 	// Delete removes a row, and tells whether there was one.
 	Delete(ctx context.Context, key grant.Key) (existed bool, err error)
+	// Written reads every row as it was written, sorted by key.
+	Written(ctx context.Context) ([]grant.Attributes, error)
+	// Swap writes a row, or deletes it for nil, if the table has it in the revision
+	// that was shown, "" for no row; else it fails with store.CodeRowChanged.
+	Swap(ctx context.Context, key grant.Key, shown string, attributes grant.Attributes) error
 }
 
 // opened are the three tables of a deployment.

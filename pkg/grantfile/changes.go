@@ -3,6 +3,7 @@ package grantfile
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -80,9 +81,7 @@ func (f File) Changes(table []grant.Attributes, prune bool, by string) ([]Step, 
 
 func (f File) step(row Row, before grant.Attributes, by string) (step Step, differs bool) {
 	after := make(grant.Attributes, len(row.Attributes)+1)
-	for name, value := range row.Attributes {
-		after[name] = value
-	}
+	maps.Copy(after, row.Attributes)
 	_, named := after[grant.AttrRequestedBy]
 	if requested, has := before[grant.AttrRequestedBy]; has && !named {
 		after[grant.AttrRequestedBy] = requested

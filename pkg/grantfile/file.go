@@ -87,7 +87,10 @@ func Parse(name string, text []byte) (File, error) {
 		return File{}, p.fail(root.Line, "no grants: write %s: and the list of rows below it, or %s: [] for none", keyGrants, keyGrants)
 	}
 	file.Rows = grants
-	return file, file.settle()
+	if err := file.settle(); err != nil {
+		return File{}, err
+	}
+	return file, nil
 }
 
 // settle gives rows the file's source and holds them against each other.

@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -77,7 +79,7 @@ func nodeOf(value any) (*yaml.Node, error) {
 	case json.Number:
 		return tagged("!!float", v.String()), nil
 	case bool:
-		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!bool", Value: fmt.Sprint(v)}, nil
+		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!bool", Value: strconv.FormatBool(v)}, nil
 	case nil:
 		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null", Value: "null"}, nil
 	case []byte:
@@ -113,11 +115,15 @@ func listOf[E any](tag string, list []E) (*yaml.Node, error) {
 // text is quoted where it might be read as something else, or not be read at all.
 func text(value string) *yaml.Node {
 	node := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: value}
-	if value == "<<" || strings.TrimSpace(value) != value || strings.ContainsFunc(value, isOdd) {
+	if value == "<<" || strings.TrimSpace(value) != value || strings.ContainsFunc(value, isOdd) || oldYAML.MatchString(value) {
 		node.Style = yaml.DoubleQuotedStyle
 	}
 	return node
 }
+
+// oldYAML is text that readers of YAML 1.1, such as PyYAML, take for a bool or for a
+// number to the base of 60.
+var oldYAML = regexp.MustCompile(`^(?:(?i:y|n|yes|no|on|off)|[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?)$`)
 
 // isOdd tells whether a character is written as an escape, at least where it begins
 // or breaks a line of YAML.

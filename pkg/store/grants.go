@@ -173,7 +173,7 @@ func (g *Grants) swap(ctx context.Context, at Key, expected condition, attribute
 			TableName: aws.String(g.table), Key: GrantsLayout.Item(at), ConditionExpression: aws.String(expected.text),
 			ExpressionAttributeNames: expected.names, ExpressionAttributeValues: values,
 		})
-		return err //nolint:wrapcheck // the caller says what was being changed
+		return err
 	}
 	item, err := GrantItem(attributes)
 	if err != nil {
@@ -183,7 +183,7 @@ func (g *Grants) swap(ctx context.Context, at Key, expected condition, attribute
 		TableName: aws.String(g.table), Item: item, ConditionExpression: aws.String(expected.text),
 		ExpressionAttributeNames: expected.names, ExpressionAttributeValues: values,
 	})
-	return err //nolint:wrapcheck // the caller says what was being changed
+	return err
 }
 
 // asRead is the condition that an item is as it was read: each attribute that it had,
