@@ -32,8 +32,8 @@ func (p *program) deploymentFlags(cmd *cobra.Command) {
 }
 
 // readDeployment reads the settings that a command was given.
-func readDeployment(cmd *cobra.Command) (deployment, error) {
-	reader := settingsOf(cmd)
+func (p *program) readDeployment(cmd *cobra.Command) (deployment, error) {
+	reader := p.settingsOf(cmd)
 	d := deployment{limits: reader.Limits(), reach: reader.Reach(), bus: reader.Bus(), trustGiven: reader.TrustGiven()}
 	return d, reader.Err()
 }

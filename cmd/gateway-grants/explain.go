@@ -97,5 +97,5 @@ func (p *program) explainTable(err error) string {
 	if failure, ok := errors.AsType[*grant.Error](err); ok {
 		what = failure.Op + ": there is no such table"
 	}
-	return what + " in region " + p.region + " of this account: deploy first, or name the right --profile, --region or table"
+	return what + " in region " + p.region + " of this account: deploy first, or name the right --profile, --region, --stack or table"
 }

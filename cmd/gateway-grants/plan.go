@@ -43,7 +43,7 @@ and every other one is planned all the same.`,
   gateway-grants plan --file grants.yaml --prune --out tonight.plan`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			d, err := readDeployment(cmd)
+			d, err := p.readDeployment(cmd)
 			if err != nil {
 				return err
 			}

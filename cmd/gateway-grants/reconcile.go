@@ -21,13 +21,12 @@ func (p *program) reconcileCommand() *cobra.Command {
 		Long: `Make a gateway's policy what its grants say: now, from here.
 
 This does what the deployed functions do by themselves, with your own rights, and
-prints what changed. Give it the settings of the deployment, by flag or variable.
-With '*' every managed gateway is reconciled, one after the other.`,
+prints what changed. With '*' every managed gateway is reconciled, one after the other.`,
 		Example: `  gateway-grants reconcile
   gateway-grants reconcile tools-abcdefghij --output json`,
 		Args: between(0, 1, "an optional GATEWAY"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			d, err := readDeployment(cmd)
+			d, err := p.readDeployment(cmd)
 			if err != nil {
 				return err
 			}

@@ -163,6 +163,7 @@ func TestAGatewayThatCannotBeReconciledKeepsNoOtherFromIt(t *testing.T) {
 
 func TestNobodyLosesAccessBecauseTheCommandLineWasNotToldWhomTheDeploymentTrusts(t *testing.T) {
 	w := newWorld(t)
+	w.stacks = stackServer{} // a deployment's stack says who is trusted
 	config := w.created()
 	w.must(w.accounts.MarkSynced(t.Context(), w.now()))
 	w.done("grant", accountB)

@@ -37,7 +37,7 @@ With --dry-run nothing changes, and the exit code is 1 if anybody is let in. Wit
 			if !r.all {
 				return usage(cmd, "release takes --all: to end single grants, revoke them")
 			}
-			d, err := readDeployment(cmd)
+			d, err := p.readDeployment(cmd)
 			if err != nil {
 				return err
 			}

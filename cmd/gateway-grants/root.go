@@ -13,6 +13,7 @@ import (
 // options are what flags and the environment say, for any command.
 type options struct {
 	profile, region string
+	stack           string
 	output          string
 	noColor         bool
 	config          string // the file that gateway create writes
@@ -38,6 +39,10 @@ PRINCIPAL is an account (444455556666), a role or user ARN, a role pattern
 ou-abcd-11112222/direct without the OUs below it), the organization
 (o-exampleorgid), or accounts with a tag (tag:Key=Value).
 
+The settings of the deployment, such as the names of its tables, are read from its
+stack in your account and Region; --stack names it where there are several. Flags and
+variables go before the stack, and do without the right to read it.
+
 Credentials, region and endpoint are found as by the AWS CLI: --profile,
 AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL and the shared configuration files.
 
@@ -53,12 +58,16 @@ Exit codes: 0 done, 1 for any error; 2 for changes with plan --detailed-exitcode
 			if err := p.checkOutput(cmd); err != nil {
 				return err
 			}
+			if err := p.findStack(cmd.Context(), cmd); err != nil {
+				return err
+			}
 			return p.readTables(cmd)
 		},
 	}
 	flags := root.PersistentFlags()
 	flags.StringVar(&p.settings.profile, "profile", "", "profile of the AWS configuration to act with")
 	flags.StringVar(&p.settings.region, "region", "", "AWS region of the tables, and of a gateway named by its id")
+	flags.StringVar(&p.settings.stack, "stack", "", "stack of the deployment, which has the settings that neither flag nor variable gives; needed where there are several ($"+stackVariable+")")
 	flags.StringVarP(&p.settings.output, "output", "o", outputTable, "how to print: table, json, yaml or, for rows, csv")
 	flags.BoolVar(&p.settings.noColor, "no-color", false, "print without colour, as on anything but a terminal or with NO_COLOR set")
 	completeWith(root, "output", outputTable, outputJSON, outputYAML, outputCSV)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gateway-grants/gateway-grants/pkg/agentcore"
+	"github.com/gateway-grants/gateway-grants/pkg/settings"
 )
 
 // What a run ends with.
@@ -25,6 +26,8 @@ type program struct {
 	clock    agentcore.Clock
 	settings options
 	region   string // in use, once it is known
+	opened   *session
+	stack    *settings.Stack // of the deployment; nil for none
 	open     openTables
 	notices  openNotices
 }

@@ -28,8 +28,11 @@ type identity struct {
 	Partition string
 }
 
-// session finds configuration and credentials as the AWS CLI does.
+// session finds configuration and credentials as the AWS CLI does, once.
 func (p *program) session(ctx context.Context) (*session, error) {
+	if p.opened != nil {
+		return p.opened, nil
+	}
 	options := []func(*config.LoadOptions) error{
 		config.WithLogger(logging.Nop{}), // what goes wrong is said once, by the error of the call
 		// A put from here is the product's own when CloudTrail tells of it.
@@ -53,7 +56,8 @@ func (p *program) session(ctx context.Context) (*session, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errNoCredentials, err)
 	}
-	return &session{config: loaded, profile: p.profileName(found.Source)}, nil
+	p.opened = &session{config: loaded, profile: p.profileName(found.Source)}
+	return p.opened, nil
 }
 
 var errNoCredentials = errors.New("find AWS credentials")

@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -31,28 +32,39 @@ func (l *commaList) Set(text string) error {
 	return nil
 }
 
-// settingsOf reads the settings of the deployment as a command was given them.
-func settingsOf(cmd *cobra.Command) *settings.Reader {
-	given := func(name string) (string, bool) {
+// given are the settings that flags of the command give, and otherwise those of
+// another source.
+func given(cmd *cobra.Command, otherwise settings.Source) settings.Source {
+	return settings.Flags(func(name string) (string, bool) {
 		flag := cmd.Flags().Lookup(name)
 		if flag == nil || !flag.Changed {
 			return "", false
 		}
 		return flag.Value.String(), true
+	}, otherwise)
+}
+
+// settingsOf reads the settings of the deployment: flags go before variables, and
+// variables before the stack.
+func (p *program) settingsOf(cmd *cobra.Command) *settings.Reader {
+	otherwise := settings.Variables(os.LookupEnv)
+	if p.stack != nil {
+		otherwise = settings.Otherwise(otherwise, p.stack.Source())
 	}
-	return settings.NewReader(settings.Flags(given, settings.Variables(os.LookupEnv)))
+	return settings.NewReader(given(cmd, otherwise))
 }
 
 // readTables reads the names of the tables, for commands that use any.
 func (p *program) readTables(cmd *cobra.Command) error {
-	used := false
-	for _, s := range []settings.Setting{settings.GrantsTable, settings.AccountsTable, settings.StateTable} {
-		used = used || cmd.Flags().Lookup(s.Flag) != nil
-	}
-	if !used {
+	if !hasSetting(cmd, settings.GrantsTable, settings.AccountsTable, settings.StateTable) {
 		return nil
 	}
-	reader := settingsOf(cmd)
+	reader := p.settingsOf(cmd)
 	p.settings.tables = reader.Tables()
 	return reader.Err()
+}
+
+// hasSetting tells whether the command takes any of the settings.
+func hasSetting(cmd *cobra.Command, which ...settings.Setting) bool {
+	return slices.ContainsFunc(which, func(s settings.Setting) bool { return cmd.Flags().Lookup(s.Flag) != nil })
 }

@@ -57,6 +57,7 @@ type world struct {
 	states    *memory.States
 	accounts  *memory.Accounts
 	bus       *noticetest.Recorder
+	stacks    stackServer
 
 	mu      sync.Mutex
 	ahead   time.Duration // of the machine's clock
@@ -69,6 +70,7 @@ func newWorld(t *testing.T) *world {
 		t: t, directory: iam.NewDirectory(time.Now), bus: &noticetest.Recorder{},
 		grants: memory.NewGrants(memory.Config{}), states: memory.NewStates(memory.Config{}), accounts: memory.NewAccounts(memory.Config{}),
 	}
+	w.stacks.add("gateway-grants", nil)
 	w.must(w.grants.PutSentinel(t.Context()))
 	for _, account := range []string{accountA, accountB} {
 		w.must(w.directory.AddAccount(account))
@@ -109,6 +111,8 @@ func (w *world) serve() {
 		switch {
 		case strings.Contains(r.Header.Get("Authorization"), "/sts/aws4_request"):
 			identity.ServeHTTP(rw, r)
+		case strings.Contains(r.Header.Get("Authorization"), "/cloudformation/aws4_request"):
+			w.stacks.ServeHTTP(rw, r)
 		case strings.HasPrefix(r.URL.Path, gateway.Root):
 			calls.ServeHTTP(rw, r)
 		default:
@@ -173,7 +177,7 @@ func (w *world) environment() {
 	for name, value := range map[string]string{
 		"AWS_CONFIG_FILE": config, "AWS_SHARED_CREDENTIALS_FILE": config + "-none", "AWS_EC2_METADATA_DISABLED": "true",
 		"AWS_ENDPOINT_URL": w.url, "AWS_PROFILE": "account-a", "AWS_MAX_ATTEMPTS": "3",
-		"GRANTS_TABLE": "", "STATE_TABLE": "", "ACCOUNTS_TABLE": "",
+		"GRANTS_TABLE": "", "STATE_TABLE": "", "ACCOUNTS_TABLE": "", stackVariable: "",
 	} {
 		w.t.Setenv(name, value)
 	}
@@ -207,6 +211,8 @@ func (w *world) sleep(ctx context.Context, d time.Duration) error {
 	return ctx.Err()
 }
 
+func (w *world) clock() agentcore.Clock { return agentcore.Clock{Now: w.now, Sleep: w.sleep} }
+
 // said is what a run ended with.
 type said struct {
 	code     int
@@ -227,7 +233,7 @@ func (w *world) with(open openTables, args ...string) said {
 	var out, err bytes.Buffer
 	p := &program{
 		in: strings.NewReader(""), out: &out, err: &err,
-		clock:   agentcore.Clock{Now: w.now, Sleep: w.sleep},
+		clock:   w.clock(),
 		open:    open,
 		notices: func(aws.Config, string) reconcile.Notices { return w.bus },
 	}

@@ -207,3 +207,46 @@ func TestAFlagGoesBeforeItsVariable(t *testing.T) {
 		}
 	}
 }
+
+func TestTheStackSaysWhatItsFunctionsAreTold(t *testing.T) {
+	stack := settings.Stack{
+		Name: "team-b", Account: "111122223333", Region: "eu-west-1",
+		Outputs: map[string]string{
+			"GrantsTableName": "team-b", "AccountsTableName": "team-b-accounts", "StateTableName": "team-b-state",
+			"InstallationId": "b", "EventBusArn": "arn:aws:events:eu-west-1:111122223333:event-bus/team-b",
+		},
+		Parameters: map[string]string{
+			"SizeAccounting": "submitted", "Mode": "observe", "TrustedAccounts": "", "OwnerAccounts": "", "GatewayRegions": "", "OwnerRoleName": "Owner", "OwnerExternalId": "id",
+		},
+	}
+	want := defaults()
+	want.Tables = settings.Tables{Grants: "team-b", Accounts: "team-b-accounts", States: "team-b-state"}
+	want.Bus = "arn:aws:events:eu-west-1:111122223333:event-bus/team-b"
+	want.Limits.Installation, want.Limits.Accounting, want.Limits.Observe = "b", plan.SubmittedSize, true
+	want.Limits.Owners, want.Limits.Regions = []string{"111122223333"}, []string{"eu-west-1"}
+	want.Reach.Owners, want.Reach.Regions, want.Reach.Role, want.Reach.ExternalID = want.Limits.Owners, want.Limits.Regions, "Owner", "id"
+	got, err := read(stack.Source())
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("%v, -want +got\n%s", err, diff)
+	}
+	if r := settings.NewReader(stack.Source()); !r.TrustGiven() {
+		t.Error("the stack says that no account is trusted, and that counts as unknown")
+	}
+	if !stack.IsDeployment() {
+		t.Error("not recognised")
+	}
+	delete(stack.Outputs, "StateTableName")
+	if stack.IsDeployment() {
+		t.Error("a stack without a state table is taken for a deployment")
+	}
+}
+
+func TestABlankVariableLeavesASettingToTheStack(t *testing.T) {
+	stack := settings.Stack{Parameters: map[string]string{"TrustedAccounts": "777788889999"}}
+	for text, want := range map[string]string{"": "777788889999", "999999999999": "999999999999"} {
+		source := settings.Otherwise(settings.Variables(in(map[string]string{"TRUSTED_ACCOUNTS": text})), stack.Source())
+		if got := settings.NewReader(source).Limits().Trusted; !cmp.Equal(got, []string{want}) {
+			t.Errorf("TRUSTED_ACCOUNTS=%q: trusted %v, want %s", text, got, want)
+		}
+	}
+}
