@@ -51,7 +51,7 @@ changes nothing.`,
   gateway-grants apply tonight.plan`,
 		Args: between(0, 1, "--file FILE or a PLAN"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			d, err := readDeployment(cmd)
+			d, err := p.readDeployment(cmd)
 			switch {
 			case err != nil:
 				return err
