@@ -14,11 +14,11 @@ import (
 func (p *program) gatewayCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "gateway",
-		Short: "Set up a gateway with an echo tool, or take it down",
+		Short: "Set up a gateway, take over its policy, hand it back, or take it down",
 		Args:  onlySubcommands,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(p.gatewayCreateCommand(), p.gatewayDeleteCommand())
+	cmd.AddCommand(p.gatewayCreateCommand(), p.gatewayImportCommand(), p.gatewayDetachCommand(), p.gatewayDeleteCommand())
 	return cmd
 }
 

@@ -29,6 +29,7 @@ type gatewayControl interface {
 	DeleteGateway(ctx context.Context, in *control.DeleteGatewayInput, options ...func(*control.Options)) (*control.DeleteGatewayOutput, error)
 	ListTagsForResource(ctx context.Context, in *control.ListTagsForResourceInput, options ...func(*control.Options)) (*control.ListTagsForResourceOutput, error)
 	TagResource(ctx context.Context, in *control.TagResourceInput, options ...func(*control.Options)) (*control.TagResourceOutput, error)
+	UntagResource(ctx context.Context, in *control.UntagResourceInput, options ...func(*control.Options)) (*control.UntagResourceOutput, error)
 	DeleteResourcePolicy(ctx context.Context, in *control.DeleteResourcePolicyInput, options ...func(*control.Options)) (*control.DeleteResourcePolicyOutput, error)
 }
 

@@ -9,10 +9,21 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/bedrockagentcorecontrol/types"
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/plan"
 )
 
 // The steps below remove one thing each, report whether it was there, and
 // return when it is gone.
+
+// Untag takes the tag from the gateway by which it is managed; that it has none is no
+// error.
+func (s Setup) Untag(ctx context.Context, gateway grant.Gateway) error {
+	_, err := s.Control.UntagResource(ctx, &control.UntagResourceInput{ResourceArn: aws.String(gateway.ARN()), TagKeys: []string{plan.ManagedTag}})
+	if err != nil {
+		return fmt.Errorf("take the tag %s from %s: %w", plan.ManagedTag, gateway, err)
+	}
+	return nil
+}
 
 // DeletePolicy removes the gateway's resource policy.
 func (s Setup) DeletePolicy(ctx context.Context, gateway grant.Gateway) (bool, error) {

@@ -77,15 +77,15 @@ func (n Narrowing) places() map[string][]string {
 			continue
 		}
 		for value := range strings.SplitSeq(list, ",") {
-			all[key] = append(all[key], around(value)...)
+			all[key] = append(all[key], Around(value)...)
 		}
 	}
 	return all
 }
 
-// around is the first and the last address of a range and the two beside it; what is
+// Around is the first and the last address of a range and the two beside it; what is
 // no range stands for itself, and has its longer neighbour beside it.
-func around(value string) []string {
+func Around(value string) []string {
 	prefix, err := netip.ParsePrefix(value)
 	if err != nil {
 		if address, err := netip.ParseAddr(value); err == nil {

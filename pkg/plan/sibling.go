@@ -46,7 +46,7 @@ func addNothing(wanted map[Access]int64, standing map[Access]bool, siblings []st
 // belongsTo says why a sibling's gateway gets no new access, and how to hand it over.
 func belongsTo(siblings []string) string {
 	return fmt.Sprintf("the gateway's policy holds statements of installation %s, and a gateway belongs to one installation; "+
-		"to take the gateway over, revoke the grants for it there, or run `gateway-grants release --all --installation-id %s` where that installation is to end",
+		"to take the gateway over, revoke the grants for it there, or run `gateway-grants gateway detach --all --installation-id %s` where that installation is to end",
 		strings.Join(siblings, ", "), siblings[0])
 }
 

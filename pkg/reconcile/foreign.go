@@ -70,7 +70,7 @@ func (i *isolation) wayOut() string {
 			"put the policy without the unique ids, by hand with `aws bedrock-agentcore-control put-resource-policy`"
 	default:
 		return "installation " + sibling + " takes out what a deleted role left when it reconciles the gateway; " +
-			"where it no longer runs, end it by `gateway-grants release --all --installation-id " + sibling + "`"
+			"where it no longer runs, end it by `gateway-grants gateway detach --all --installation-id " + sibling + "`"
 	}
 }
 

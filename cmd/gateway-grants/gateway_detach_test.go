@@ -22,7 +22,7 @@ func (w *world) withForeign(arn string) (foreign string) {
 	return foreign
 }
 
-func TestAReleaseLeavesNoAccessOfOursAndEverythingOfOthers(t *testing.T) {
+func TestDetachingLeavesNoAccessOfOursAndEverythingOfOthers(t *testing.T) {
 	w := newWorld(t)
 	first := w.created()
 	w.done("gateway", "create", "--name", "second", "--role-arn", roleARN, "--lambda-arn", echoARN, "--config", "second.json")
@@ -36,11 +36,11 @@ func TestAReleaseLeavesNoAccessOfOursAndEverythingOfOthers(t *testing.T) {
 	w.must(w.model.UntagResource(inA, untagged, []string{plan.ManagedTag}))
 
 	before := w.policyText(first.GatewayARN)
-	got := w.run("release", "--all", "--dry-run")
+	got := w.run("gateway", "detach", "--all", "--dry-run")
 	if got.code != exitError || !strings.Contains(got.out, first.GatewayARN+"\n  - arn:aws:iam::444455556666:root\n") || !strings.HasSuffix(got.out, "Applied: they are let in at 3 gateways.\n") {
 		t.Errorf("dry run: exit %d\n%s%s", got.code, got.out, got.err)
 	}
-	if got := w.done("release", "--all", "--keep"); !strings.Contains(got.out, "Kept: they stay let in at 3 gateways") {
+	if got := w.done("gateway", "detach", "--all", "--keep"); !strings.Contains(got.out, "Kept: they stay let in at 3 gateways") {
 		t.Errorf("keep:\n%s", got.out)
 	}
 	w.rows() // fails without the sentinel
@@ -48,7 +48,7 @@ func TestAReleaseLeavesNoAccessOfOursAndEverythingOfOthers(t *testing.T) {
 		t.Errorf("what was only looked at changed: -want +got\n%s", diff)
 	}
 
-	if got := w.done("release", "--all"); !strings.HasSuffix(got.out, "Released: 3 gateways. The product stands still until make deploy.\n") {
+	if got := w.done("gateway", "detach", "--all"); !strings.HasSuffix(got.out, "Detached: 3 gateways. The product stands still until make deploy.\n") {
 		t.Errorf("said\n%s", got.out)
 	}
 	if text, want := w.policyText(first.GatewayARN), `{"Version":"2012-10-17","Statement":[`+foreign+`]}`; text != want {
@@ -59,17 +59,17 @@ func TestAReleaseLeavesNoAccessOfOursAndEverythingOfOthers(t *testing.T) {
 			t.Errorf("policy %s on %s, want none", text, gateway.Gateway)
 		}
 	}
-	if got := w.done("release", "--all", "--dry-run"); !strings.HasPrefix(got.out, "Nothing to release:") {
+	if got := w.done("gateway", "detach", "--all", "--dry-run"); !strings.HasPrefix(got.out, "Nothing to detach:") {
 		t.Errorf("afterwards\n%s", got.out)
 	}
 }
 
-func TestWhatWasReleasedIsNotPutBackUntilItIsDeployedAgain(t *testing.T) {
+func TestWhatWasDetachedIsNotPutBackUntilItIsDeployedAgain(t *testing.T) {
 	w := newWorld(t)
 	config := w.created()
 	w.done("grant", accountB)
 	w.done("reconcile")
-	w.done("release", "--all")
+	w.done("gateway", "detach", "--all")
 
 	if got := w.run("reconcile"); got.code == exitDone || w.policyText(config.GatewayARN) != "" {
 		t.Errorf("reconciled: exit %d\n%s\npolicy %s", got.code, got.out, w.policyText(config.GatewayARN))
@@ -84,20 +84,20 @@ func TestWhatWasReleasedIsNotPutBackUntilItIsDeployedAgain(t *testing.T) {
 	}
 }
 
-func TestAnotherInstallationIsNotReleased(t *testing.T) {
+func TestAnotherInstallationIsNotDetached(t *testing.T) {
 	w := newWorld(t)
 	config := w.created()
 	w.done("grant", accountB)
 	w.done("reconcile", "--installation-id", "other")
 	before := w.policyText(config.GatewayARN)
-	var texts []releasedText
-	w.must(json.Unmarshal([]byte(w.done("release", "--all", "-o", "json").out), &texts))
+	var texts []detachedText
+	w.must(json.Unmarshal([]byte(w.done("gateway", "detach", "--all", "-o", "json").out), &texts))
 	if len(texts) != 0 || w.policyText(config.GatewayARN) != before {
-		t.Errorf("released %+v, policy %s", texts, w.policyText(config.GatewayARN))
+		t.Errorf("detached %+v, policy %s", texts, w.policyText(config.GatewayARN))
 	}
 }
 
-func TestOneGatewayThatCannotBeReleasedKeepsNoOtherWaiting(t *testing.T) {
+func TestOneGatewayThatCannotBeDetachedKeepsNoOtherWaiting(t *testing.T) {
 	w := newWorld(t)
 	first := w.created()
 	w.done("gateway", "create", "--name", "second", "--role-arn", roleARN, "--lambda-arn", echoARN, "--config", "second.json")
@@ -106,28 +106,65 @@ func TestOneGatewayThatCannotBeReleasedKeepsNoOtherWaiting(t *testing.T) {
 	w.withForeign(first.GatewayARN)
 	w.must(w.directory.Delete("arn:aws:iam::444455556666:role/AdminRole")) // so what is left is refused
 
-	got := w.run("release", "--all", "-o", "json")
-	var texts []releasedText
+	got := w.run("gateway", "detach", "--all", "-o", "json")
+	var texts []detachedText
 	w.must(json.Unmarshal([]byte(got.out), &texts))
-	if got.code != exitError || len(texts) != 2 || texts[0].Released || !texts[1].Released {
-		t.Errorf("exit %d, released %+v\n%s", got.code, texts, got.err)
+	if got.code != exitError || len(texts) != 2 || texts[0].Detached || !texts[1].Detached {
+		t.Errorf("exit %d, detached %+v\n%s", got.code, texts, got.err)
 	}
 	if text := w.policyText(texts[1].Gateway); text != "" {
 		t.Errorf("policy %s of the other", text)
 	}
 }
 
-func TestAReleaseIsOfEverything(t *testing.T) {
+func TestDetachingNamesAGatewayOrAll(t *testing.T) {
 	w := newWorld(t)
 	for reason, args := range map[string][]string{
-		"not all":            {"release"},
-		"a gateway":          {"release", "--all", gatewayARN},
-		"keep and look":      {"release", "--all", "--keep", "--dry-run"},
-		"another accounting": {"release", "--all", "--size-accounting", "guessed"},
+		"not all":            {"gateway", "detach"},
+		"both":               {"gateway", "detach", "--all", gatewayARN},
+		"keep and look":      {"gateway", "detach", "--all", "--keep", "--dry-run"},
+		"another accounting": {"gateway", "detach", "--all", "--size-accounting", "guessed"},
 	} {
 		if got := w.run(args...); got.code == exitDone {
 			t.Errorf("%s: done\n%s", reason, got.out)
 		}
 		w.rows()
+	}
+}
+
+func TestOneGatewayIsDetachedByItsTag(t *testing.T) {
+	w, first, second := withTwo(t)
+	w.must(w.directory.AddAccount("777788889999"))
+	w.done("reconcile", "*")
+	foreign := w.withForeign(first)
+	other := w.policyText(second)
+
+	if got := w.run("gateway", "detach", first, "--dry-run"); got.code != exitError || !strings.Contains(got.out, "Applied: they are let in at 1 gateway.") {
+		t.Errorf("dry run: %+v", got)
+	}
+	if got := w.done("plan", first); strings.Contains(got.out, "NotManaged") {
+		t.Errorf("the dry run took the tag:\n%s", got.out)
+	}
+	if got := w.done("gateway", "detach", first); !strings.Contains(got.out, "  - arn:aws:iam::444455556666:role/AgentRole\n") || !strings.Contains(got.out, "Detached: the gateway is managed no more") {
+		t.Errorf("said\n%s", got.out)
+	}
+	if text, want := w.policyText(first), `{"Version":"2012-10-17","Statement":[`+foreign+`]}`; text != want {
+		t.Errorf("policy %s, want %s", text, want)
+	}
+	w.run("reconcile", first)
+	if strings.Contains(w.policyText(first), "GatewayGrants") {
+		t.Errorf("put back: %s", w.policyText(first))
+	}
+	w.done("reconcile", "*") // fails without the sentinel
+	if diff := cmp.Diff(other, w.policyText(second)); diff != "" {
+		t.Errorf("the other gateway: -want +got\n%s", diff)
+	}
+	if got := w.done("gateway", "detach", second, "--keep"); !strings.Contains(got.out, "Kept: they stay let in, and no grant changes that") {
+		t.Errorf("said\n%s", got.out)
+	}
+	w.done("revoke", "*", "777788889999")
+	w.run("reconcile", second)
+	if diff := cmp.Diff(other, w.policyText(second)); diff != "" {
+		t.Errorf("kept: -want +got\n%s", diff)
 	}
 }
