@@ -22,6 +22,7 @@ type group struct {
 	Until  int64
 	ByName bool
 	role   string // where one role or pattern of many accounts is shared: "role/…"
+	alone  string // the only principal, where AWS takes no list of principals
 }
 
 // shareFrom is from how many accounts on a role that they have in common gets a
@@ -57,12 +58,15 @@ func layoutOf(accesses map[Access]int64) Layout {
 }
 
 // group is the statement that the access belongs to.
-func (l Layout) group(a Access) group {
+func (e Encoding) group(a Access) group {
 	g := group{Where: a.Where, Until: a.Until, ByName: a.ByName}
 	if a.ByName {
-		if s := (SharedRole{a.Where, a.Who.Resource}); l[s] {
+		if s := (SharedRole{a.Where, a.Who.Resource}); e.Layout[s] {
 			g.role = s.Role
 		}
+	}
+	if e.Single && !e.Listed[a.lasting()] {
+		g.alone = a.principal()
 	}
 	return g
 }
@@ -84,7 +88,7 @@ func (c compiler) compile(accesses []Access) []policy.Statement {
 	var last group
 	var in *members
 	for _, a := range accesses {
-		g := c.Layout.group(a)
+		g := c.group(a)
 		if in == nil || g != last { // most accesses belong to one group
 			if in = groups[g]; in == nil {
 				in = &members{}
@@ -158,6 +162,9 @@ func (c compiler) sid(g group) string {
 		for _, key := range slices.Sorted(maps.Keys(condition[operator])) {
 			parts = append(parts, operator, key, strings.Join(condition[operator][key], ","))
 		}
+	}
+	if g.alone != "" {
+		parts = append(parts, "alone", g.alone)
 	}
 	sum := sha256.Sum256([]byte(strings.Join(parts, "|")))
 	return sidPrefix(c.limits.Installation) + hex.EncodeToString(sum[:6])

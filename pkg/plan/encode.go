@@ -30,6 +30,36 @@ func (p solver) chooseEncoding(wanted map[Access]int64, owned observation) Encod
 	return c.Encoding
 }
 
+// listed are the accesses of our statements that are not written for one principal
+// alone, without ends.
+func (c compiler) listed(owned observation) map[Access]bool {
+	listed := make(map[Access]bool)
+	for _, s := range owned.statements {
+		if c.aloneIn(s) != "" {
+			continue
+		}
+		for _, e := range s.entries {
+			for _, a := range e.accesses {
+				listed[a.lasting()] = true
+			}
+		}
+	}
+	return listed
+}
+
+// aloneIn is the principal that the statement was written for alone; "" if it may
+// hold others of its group.
+func (c compiler) aloneIn(s ownStatement) string {
+	if len(s.entries) != 1 || len(s.entries[0].accesses) == 0 {
+		return ""
+	}
+	g := s.group()
+	if g.alone = s.entries[0].accesses[0].principal(); s.statement.Sid == c.sid(g) {
+		return g.alone
+	}
+	return ""
+}
+
 // holds tells whether there is room for the standing part of what is wanted, as the
 // compiler writes it.
 func (p solver) holds(c compiler, wanted map[Access]int64, owned observation) bool {

@@ -37,7 +37,7 @@ func (p solver) newFitter(c compiler) *fitter {
 // standing one also where the policy is larger than they allow, as long as it
 // becomes no larger. The proof asks for the same.
 func (f *fitter) admit(a Access, standing bool) bool {
-	g, principal := f.compiler.Layout.group(a), f.compiler.principal(a)
+	g, principal := f.compiler.group(a), f.compiler.principal(a)
 	in, size, written := f.groups[g], f.size, f.written
 	if in == nil {
 		in = &contents{principals: map[string]bool{}, names: map[string]bool{}}

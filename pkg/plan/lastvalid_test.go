@@ -194,14 +194,21 @@ func TestAnInvalidRowThatHasNothingLeftToKeepIsRecordedOnce(t *testing.T) {
 		}
 		return members(t, []string{unit}, units)
 	}
-	valid := rowOf("row", "444455556666")
-	w := settled(t, inDirectory(world(t, valid), of("444455556666")))
-	w.Rows, w.Accounts = []grant.Row{misspelt(valid, "444455556666")}, of("777788889999") // and the account has left
-	w = settled(t, w)
-	for key, status := range mustMake(t, w).Status {
-		if recorded := w.Gateway.Recorded.Grants[key]; !status.Same(recorded) {
-			t.Errorf("recorded was %+v, and then %+v", recorded, status)
-		}
+	for name, valid := range map[string]grant.Row{"an account": rowOf("row", "444455556666"), "a selector": rowOf("row", unit)} {
+		t.Run(name, func(t *testing.T) {
+			w := settled(t, inDirectory(world(t, valid), of("444455556666")))
+			w.Rows, w.Accounts = []grant.Row{misspelt(valid, "444455556666")}, of("777788889999") // and the account has left
+			w = settled(t, w)
+			again := mustMake(t, w)
+			for key, status := range again.Status {
+				if recorded := w.Gateway.Recorded.Grants[key]; !status.Same(recorded) {
+					t.Errorf("recorded was %+v, and then %+v", recorded, status)
+				}
+			}
+			if diff := cmp.Diff(w.Gateway.Recorded.Gateway.WriteAhead, again.WriteAhead); diff != "" {
+				t.Errorf("-recorded +then\n%s", diff)
+			}
+		})
 	}
 }
 

@@ -42,6 +42,9 @@ func makeWith(prove prover, world World, limits Limits) (Plan, draft, error) {
 	if world.Gateway.Recorded.Gateway.ExpandedSizeObserved {
 		limits.Accounting, problem.Limits.Accounting = ExpandedSize, ExpandedSize
 	}
+	if world.Gateway.Recorded.Gateway.ListsRefused {
+		problem.Encoding = Encoding{Single: true, Listed: problem.compiler().listed(owned)}
+	}
 	standing, recorded := lasting(owned.accesses), world.Gateway.Recorded
 	r := newResolver(world, limits, owned)
 	claims := r.claims()

@@ -53,7 +53,7 @@ func proveDecisions(c compiler, owned *policy.Document, admitted map[Access]bool
 func (c compiler) representatives(admitted map[Access]bool, within map[string][]Access) map[group]Access {
 	chosen := make(map[group]Access)
 	for a := range admitted {
-		g := c.Layout.group(a)
+		g := c.group(a)
 		known, found := chosen[g]
 		if !found || cmp.Or(cmp.Compare(len(within[a.Who.Account]), len(within[known.Who.Account])), compareAccess(a, known)) < 0 {
 			chosen[g] = a

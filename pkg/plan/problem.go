@@ -22,6 +22,11 @@ type Encoding struct {
 	Layout Layout
 	Short  bool               // accounts are written as 12-digit ids, which means the same
 	Kept   []policy.Statement // not nil: no layout has room, and these stay as they stand
+	// Single gives each principal a statement of its own, for an AWS that refuses a
+	// list of principals, but for the accesses that are Listed: what stands in a list
+	// was accepted once, and stays there. Listed accesses are without ends.
+	Single bool
+	Listed map[Access]bool
 }
 
 // Solution is a document that was proved to do what it was compiled for.
@@ -46,6 +51,16 @@ func (p Problem) Compile(principals []string) (Solution, error) {
 		return Solution{}, err
 	}
 	return Solution{Document: solved.document, Hash: hash(setOf(solved.admitted), nil)}, nil
+}
+
+// CompileSingles is Compile, and the same with a statement for each principal.
+func (p Problem) CompileSingles(principals []string) (lists, singles Solution, err error) {
+	if lists, err = p.Compile(principals); err != nil {
+		return Solution{}, Solution{}, err
+	}
+	p.Encoding = Encoding{Layout: p.Encoding.Layout, Short: p.Encoding.Short, Single: true}
+	singles, err = p.Compile(principals)
+	return lists, singles, err
 }
 
 func (p Problem) solver(prove prover) solver {

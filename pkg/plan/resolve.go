@@ -3,6 +3,7 @@ package plan
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -93,7 +94,20 @@ func (r *resolver) claims() []claim {
 		}
 		claims = append(claims, c)
 	}
+	r.forgetUnused(claims)
 	return claims
+}
+
+// forgetUnused drops what selectors mean that only rows with a fault name of which
+// nothing is kept: the next run has no record of their last valid revisions.
+func (r *resolver) forgetUnused(claims []claim) {
+	used := make(map[string]bool)
+	for _, c := range claims {
+		if c.fault == nil || c.undecided || len(c.accesses)+len(c.barred) > 0 {
+			used[SelectionKey(c.row.Grant)] = true
+		}
+	}
+	maps.DeleteFunc(r.selected, func(key string, _ []string) bool { return !used[key] })
 }
 
 func (r *resolver) claim(row grant.Row) claim {

@@ -37,6 +37,7 @@ func (c compiler) respelled(s ownStatement) (respelled policy.Statement, otherwi
 		}
 	}
 	now := s.group()
+	now.alone = c.aloneIn(s)
 	if joined(written) == now.Where.IP {
 		return s.statement, false
 	}

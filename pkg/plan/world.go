@@ -66,6 +66,9 @@ type GatewayState struct {
 	// ExpandedSizeObserved tells that AWS refused for its size a policy that fits as submitted:
 	// it measures after it has expanded account ids.
 	ExpandedSizeObserved bool
+	// ListsRefused tells that AWS rejected a list of principals and accepted the same
+	// principals in a statement each.
+	ListsRefused bool
 	// Open names the Allow of others that opens the gateway to everyone; "" for none.
 	Open string
 	WriteAhead

@@ -45,6 +45,7 @@ func (e everyone) UniqueID(arn string) (string, error) {
 // gateways has the model answer as AWS would. Its hooks run around the calls.
 type gateways struct {
 	service   *model.Service
+	refuses   func(document *policy.Document) bool // as if a principal were invalid
 	beforePut func() error
 	afterPut  func() error
 	writes    int
@@ -72,6 +73,9 @@ func (g *gateways) Policy(_ context.Context, gateway grant.Gateway) (*policy.Doc
 
 func (g *gateways) PutPolicy(_ context.Context, gateway grant.Gateway, document *policy.Document) error {
 	return g.write(func() error {
+		if g.refuses != nil && g.refuses(document) {
+			return &grant.Error{Code: reconcile.CodePrincipalRejected, Op: "put the resource policy", Err: errors.New("Invalid principal in policy")}
+		}
 		_, err := g.service.PutResourcePolicy(owner, gateway.ARN(), document.String())
 		return refused(err)
 	})
@@ -287,17 +291,14 @@ func (c *cloud) settleFor(hours int) {
 }
 
 // eachQuirk runs with each undocumented answer alone, and with all of them but two,
-// which have tests of their own: an AWS that shows lists and takes none, and one that
-// refuses every list of principals.
+// with which it could not show what it is for: an AWS that shows lists and takes none,
+// and one that refuses every list of principals.
 func eachQuirk(t *testing.T, story func(c *cloud)) {
 	t.Helper()
 	each, all := map[string][]model.Quirk{"none of them": nil}, []model.Quirk{}
 	for _, quirk := range model.AllQuirks() {
-		if quirk.Quirk == model.PrincipalListsRefused {
-			continue
-		}
 		each[string(quirk.Quirk)] = []model.Quirk{quirk.Quirk}
-		if quirk.Quirk != model.ScalarsAsLists {
+		if quirk.Quirk != model.ScalarsAsLists && quirk.Quirk != model.PrincipalListsRefused {
 			all = append(all, quirk.Quirk)
 		}
 	}

@@ -42,6 +42,7 @@ type isolation struct {
 	bad         []string           // suspects without whom AWS did take the others
 	because     map[string]error   // what AWS said of a suspect
 	interrupted []string           // standing principals that were out for a while, unless they are bad
+	listTaken   bool               // AWS accepted a list of principals in this search
 }
 
 // isolate applies as much of a refused plan as AWS takes, and remembers who is to
@@ -82,7 +83,7 @@ func (i *isolation) add(ctx context.Context, group []string) error {
 	if len(group) == 0 {
 		return nil
 	}
-	refusal, err := i.try(ctx, slices.Concat(i.good, group))
+	refusal, err := i.tryLists(ctx, slices.Concat(i.good, group))
 	switch {
 	case err != nil:
 		return err
@@ -155,6 +156,12 @@ func (i *isolation) bisectExisting(ctx context.Context, refusal error) error {
 	standing := i.plan.Standing
 	if len(standing) == 0 { // nothing of ours was in what AWS refused
 		return i.blockedByForeign(refusal)
+	}
+	if again, tried, err := i.tryWithoutLists(ctx, standing); err != nil {
+		return err
+	} else if tried && again == nil {
+		i.good = standing
+		return i.split(ctx, i.plan.Additions)
 	}
 	if i.plan.Revokes() {
 		i.interrupted = standing
@@ -233,12 +240,20 @@ func without(all, some []string) []string {
 // try puts the part of the plan with the given principals and tells whether AWS
 // refuses it. An error ends the isolation: it says nothing about principals.
 func (i *isolation) try(ctx context.Context, principals []string) (refusal, err error) {
-	deadline, bounded := ctx.Deadline()
-	if i.trials++; i.trials > maxTrials || bounded && time.Until(deadline) < toRecord {
-		return nil, &grant.Error{Code: CodeIsolating, Op: "isolate refused principals",
-			Hint: "there are more than one run can find; it goes on in a minute"}
+	if err := i.count(ctx); err != nil {
+		return nil, err
 	}
 	return i.put(ctx, principals)
+}
+
+// count ends the search with CodeIsolating once it has spent its puts or its time.
+func (i *isolation) count(ctx context.Context) error {
+	deadline, bounded := ctx.Deadline()
+	if i.trials++; i.trials > maxTrials || bounded && time.Until(deadline) < toRecord {
+		return &grant.Error{Code: CodeIsolating, Op: "isolate refused principals",
+			Hint: "there are more than one run can find; it goes on in a minute"}
+	}
+	return nil
 }
 
 // put is try without counting: a search that has come to its end may still learn
@@ -248,6 +263,10 @@ func (i *isolation) put(ctx context.Context, principals []string) (refusal, err 
 	if err != nil {
 		return nil, err
 	}
+	return i.putSolution(ctx, solution)
+}
+
+func (i *isolation) putSolution(ctx context.Context, solution plan.Solution) (refusal, err error) {
 	part := solution.Document
 	now, err := i.Gateways.Policy(ctx, i.gateway)
 	if err != nil {
@@ -276,7 +295,7 @@ func (i *isolation) put(ctx context.Context, principals []string) (refusal, err 
 	case !policy.Equal(part, last):
 		i.result.Writes++
 	}
-	i.seen, i.inForce = append(i.seen, part), part
+	i.seen, i.inForce, i.listTaken = append(i.seen, part), part, i.listTaken || i.holdsList(part)
 	i.bad, i.suspects = append(i.bad, i.suspects...), nil
 	return nil, nil
 }

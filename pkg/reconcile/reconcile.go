@@ -125,6 +125,7 @@ type run struct {
 	refused      map[string]plan.Refusal // found in this run, not recorded yet
 	interrupts   []string                // principals that were out for a while
 	expandedSize bool                    // AWS refused for its size what fits as submitted
+	listsRefused bool                    // AWS rejected a list of principals that it accepts one by one
 }
 
 // pass reads everything afresh, decides, and writes if something differs. It is
@@ -210,6 +211,7 @@ func (r *run) observe(ctx context.Context) error {
 	r.world.Accounts, r.marks = snapshot, 0
 	state.Gateway.Refused = merged(state.Gateway.Refused, r.refused)
 	state.Gateway.ExpandedSizeObserved = state.Gateway.ExpandedSizeObserved || r.expandedSize
+	state.Gateway.ListsRefused = state.Gateway.ListsRefused || r.listsRefused
 	observed.Gateway, observed.Recorded = r.gateway, state
 	r.world.Gateway, r.world.Rows, r.inForce = observed, rows, observed.Policy
 	return nil

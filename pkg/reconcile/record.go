@@ -36,6 +36,8 @@ func (r *run) settle(ctx context.Context) (Result, error) {
 		Open:                 p.Outside.Open(),
 		WriteAhead:           p.WriteAhead,
 
+		ListsRefused: recorded.Gateway.ListsRefused,
+
 		Overwritten:   recorded.Gateway.Overwritten,
 		OverwrittenAt: recorded.Gateway.OverwrittenAt,
 	}
@@ -122,6 +124,7 @@ func (r *run) recordFailure(ctx context.Context, cause error, before plan.Gatewa
 	next := recorded.Gateway
 	next.LastError, next.LastMessage = failure.Code, cause.Error()
 	next.Refused, next.ExpandedSizeObserved = merged(next.Refused, r.refused), next.ExpandedSizeObserved || r.expandedSize
+	next.ListsRefused = next.ListsRefused || r.listsRefused
 	next.Failures++
 	next.Due = r.Now().Add(backoff(next.Failures))
 	if failure.Code == CodeIsolating {

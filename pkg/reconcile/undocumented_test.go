@@ -11,32 +11,6 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/model"
 )
 
-// Until a refused list is told from a refused principal, an AWS that takes no list
-// leaves the newer principals out. That is reported, and takes nothing away.
-func TestWhereListsOfPrincipalsAreRefusedWhatIsLeftOutIsReported(t *testing.T) {
-	c := newCloud(t, model.PrincipalListsRefused)
-	c.grant("standing", "444455556666")
-	c.reconcileUntilSettled()
-	c.grant("another", "555566667777")
-	c.grant("third", "777788889999")
-	c.settleFor(3)
-	in := c.principals()
-	if !slices.Contains(in, rootB) {
-		t.Errorf("who stands is out: %v", in)
-	}
-	for id, root := range map[string]string{"another": "arn:aws:iam::555566667777:root", "third": rootC} {
-		status := c.state().Grants[c.key(id)]
-		if admitted := slices.Contains(in, root); admitted != (len(status.Admitted) == 1) || admitted == (status.Reason != "") {
-			t.Errorf("%s: let in %t, recorded %+v", id, admitted, status)
-		}
-	}
-	c.revoke("standing")
-	c.settleFor(1)
-	if in := c.principals(); slices.Contains(in, rootB) {
-		t.Errorf("a revocation waits: %v", in)
-	}
-}
-
 func TestForeignStatementsThatAWSIsSeenToTakeBlockNothing(t *testing.T) {
 	for name, foreign := range map[string]string{
 		"the action of a Runtime, for everyone": `{"Effect":"Allow","Principal":"*","Action":"bedrock-agentcore:InvokeAgentRuntime","Resource":"GATEWAY"}`,

@@ -73,6 +73,7 @@ type gatewayItem struct {
 	Pinned               []string  `dynamodbav:"pinned,omitempty"`
 	HadDirectory         bool      `dynamodbav:"hadDirectory,omitempty"`
 	ExpandedSizeObserved bool      `dynamodbav:"expandedSizeObserved,omitempty"`
+	ListsRefused         bool      `dynamodbav:"listsRefused,omitempty"`
 	Open                 string    `dynamodbav:"open,omitempty"`
 }
 
@@ -124,7 +125,7 @@ func GatewayItem(gateway grant.Gateway, state plan.GatewayState) Item {
 		LastError: state.LastError, LastMessage: state.LastMessage, Failures: state.Failures,
 		Due: state.Due, InFlightUntil: state.InFlightUntil,
 		Overwritten: state.Overwritten, OverwrittenAt: state.OverwrittenAt,
-		Pinned: state.Pinned, HadDirectory: state.HadDirectory, ExpandedSizeObserved: state.ExpandedSizeObserved, Open: state.Open,
+		Pinned: state.Pinned, HadDirectory: state.HadDirectory, ExpandedSizeObserved: state.ExpandedSizeObserved, ListsRefused: state.ListsRefused, Open: state.Open,
 	}
 	if !state.Due.IsZero() {
 		item.DueShard = DueShard
@@ -261,7 +262,7 @@ func parseGateway(state *plan.State, item Item) error {
 		LastError: read.LastError, LastMessage: read.LastMessage, Failures: read.Failures,
 		Due: read.Due, InFlightUntil: read.InFlightUntil,
 		Overwritten: read.Overwritten, OverwrittenAt: read.OverwrittenAt,
-		Pinned: read.Pinned, ExpandedSizeObserved: read.ExpandedSizeObserved, Open: read.Open, Refused: state.Gateway.Refused, WriteAhead: state.Gateway.WriteAhead,
+		Pinned: read.Pinned, ExpandedSizeObserved: read.ExpandedSizeObserved, ListsRefused: read.ListsRefused, Open: read.Open, Refused: state.Gateway.Refused, WriteAhead: state.Gateway.WriteAhead,
 	}
 	state.Gateway.HadDirectory = read.HadDirectory
 	return nil

@@ -23,28 +23,30 @@ type run struct {
 	result  reconcile.Result
 	err     error
 
-	rows     []grant.Row                // as they were when it read them
-	org      *organization              // as it was when it read it
-	state    plan.State                 // as it loaded it
-	read     *policy.Document           // the policy as last read
-	readAt   int                        // after so many effects
-	visible  string                     // the policy as it was when its last call returned
-	stale    bool                       // a read showed it an older policy
-	unknown  bool                       // the directory failed it
-	unmarked bool                       // the directory seemed to be none, although it is one
-	informed bool                       // the directory answered it
-	loaded   bool                       // the pass has read the state
-	looked   bool                       // the pass has looked into the directory
-	refused  *policy.Document           // the first document of this pass that AWS refused
-	sought   int                        // as of how many changes of IAM, and one more, it seeks bad principals; 0 for not
-	known    *plan.State                // what was recorded when the pass read the policy
-	basis    *policy.Document           // the policy as the pass first read it, on which it decides
-	basisAt  int                        // when that was, as readAt
-	owed     *written                   // its write that is not in the journal yet; nil for none
-	kept     map[grant.Key]*grant.Grant // of rows that cannot be understood: what their last valid revision gives
-	history  string                     // what its calls have told it, where every schedule is played
-	observes bool                       // it was launched in observe mode
-	others   int                        // effects of others before it began, and its own since
+	rows       []grant.Row                // as they were when it read them
+	org        *organization              // as it was when it read it
+	state      plan.State                 // as it loaded it
+	read       *policy.Document           // the policy as last read
+	readAt     int                        // after so many effects
+	visible    string                     // the policy as it was when its last call returned
+	stale      bool                       // a read showed it an older policy
+	unknown    bool                       // the directory failed it
+	unmarked   bool                       // the directory seemed to be none, although it is one
+	informed   bool                       // the directory answered it
+	loaded     bool                       // the pass has read the state
+	right      *string                    // of the gateway, when the state was read
+	wroteOther bool                       // of the gateway, when the state was read
+	looked     bool                       // the pass has looked into the directory
+	refused    *policy.Document           // the first document of this pass that AWS refused
+	sought     int                        // as of how many changes of IAM, and one more, it seeks bad principals; 0 for not
+	known      *plan.State                // what was recorded when the pass read the policy
+	basis      *policy.Document           // the policy as the pass first read it, on which it decides
+	basisAt    int                        // when that was, as readAt
+	owed       *written                   // its write that is not in the journal yet; nil for none
+	kept       map[grant.Key]*grant.Grant // of rows that cannot be understood: what their last valid revision gives
+	history    string                     // what its calls have told it, where every schedule is played
+	observes   bool                       // it was launched in observe mode
+	others     int                        // effects of others before it began, and its own since
 }
 
 // launch starts a reconcile. It has the product's own reconciler, wired to calls

@@ -87,21 +87,21 @@ func (n *run) addsNothingBesideASibling(owned *policy.Document) {
 }
 
 // backsOff is invariant 10, too: what others keep changing is not put back again and
-// again. Whoever writes just what was last seen right has nothing to take from
-// anybody but what others added.
+// again. A run that writes just what was last seen right, when it read the state, has
+// nothing to take from anybody but what others added.
 func (n *run) backsOff(owned *policy.Document) {
 	state := n.state.Gateway
 	backsOff := state.Overwritten >= 3 && n.w.now.Before(state.OverwrittenAt.Add(5*time.Minute))
 	// A write whose end is not recorded, and a search most of all, may have let somebody in, too.
 	backsOff = backsOff && (state.PendingHash == "" || state.PendingHash == state.AppliedHash)
-	if n.gateway.right == nil {
+	if n.right == nil {
 		return
 	}
 	said := sayings(owned)
-	if said != *n.gateway.right {
+	if said != *n.right {
 		n.gateway.wroteOther = true // it may have let somebody in who must go again
 	}
-	if backsOff && !n.gateway.wroteOther && n.refused == nil && said != sayings(ownedOnly(n.basis)) {
+	if backsOff && !n.wroteOther && !n.gateway.wroteOther && n.refused == nil && said != sayings(ownedOnly(n.basis)) {
 		n.w.violate(10, "%s puts back what others have changed three times in a row", n.name)
 	}
 }

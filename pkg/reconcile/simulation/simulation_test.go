@@ -40,6 +40,11 @@ func simulate(seed uint64, bug *bug, trace bool) *world {
 			s.quirks = append(s.quirks, quirk)
 		}
 	}
+	// Drawn from the seed itself, so that every other choice is as it was. Where there is
+	// no room for a statement each, lists cannot be told from a bad principal.
+	if seed%16 == 7 && limits.MaxBytes == plan.MaxPolicyBytes && !s.crowded {
+		s.quirks = append(s.quirks, model.PrincipalListsRefused)
+	}
 	w := newWorld(c, s)
 	if c.pick(4) > 0 {
 		w.list(c.pick(4) > 0)

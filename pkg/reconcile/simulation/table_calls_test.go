@@ -68,6 +68,7 @@ func (n *run) Load(_ context.Context, _ grant.Gateway) (state plan.State, err er
 		}
 		state = n.w.state(n.gateway)
 		n.state, n.loaded = state, true
+		n.right, n.wroteOther = n.gateway.right, n.gateway.wroteOther
 		n.kept = n.w.kept(n.gateway, n.rows)
 		return nil
 	})
