@@ -115,7 +115,7 @@ func TestEveryPayloadReachesTheFunctionThatItIsMeantFor(t *testing.T) {
 	elsewhere := maps.Clone(events["cloudtrail-put-resource-policy"])
 	elsewhere["account"] = otherAccount
 	events["cloudtrail-elsewhere"] = elsewhere
-	// Nobody but this account asks for reconciles, and nobody but the management
+	// Only this account asks for reconciles, and only the management
 	// account tells of accounts.
 	for _, name := range []string{"reconcile-requested", "organizations-move-account"} {
 		forged := maps.Clone(events[name])

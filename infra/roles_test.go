@@ -47,7 +47,7 @@ func statements(t *testing.T, s stack) []statement {
 	return all
 }
 
-// nameless are the actions that name no resource, or one that nobody knows before.
+// nameless are the actions that name no resource, or one that is not known before.
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_bedrock-agentcore.html
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsorganizations.html
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html
@@ -99,7 +99,7 @@ func TestNoFunctionMayWriteTheGrantsTable(t *testing.T) {
 		}
 	}
 	if !seen {
-		t.Error("nobody reads the grants table: the test does not see what it should")
+		t.Error("no role reads the grants table: the test does not see what it should")
 	}
 }
 

@@ -149,7 +149,7 @@ func TestEveryClientGetsTheDocumentedErrorForABadPolicy(t *testing.T) {
 				"no statement":        {"the list is empty", document(t), "Policy has no statements"},
 				"no principal":        {"it must be said who", document(t, without(statement(g.arn), "Principal")), "Missing required field Principal"},
 				"a foreign action":    {"only calls of the gateway can be allowed", document(t, with(statement(g.arn), "Action", "s3:GetObject")), "Policy has invalid action"},
-				"a missing principal": {"who does not exist cannot be named", document(t, with(statement(g.arn), "Principal", map[string]any{"AWS": "arn:aws:iam::" + accountB + ":role/Nobody"})), "Invalid principal in policy"},
+				"a missing principal": {"a principal that does not exist cannot be named", document(t, with(statement(g.arn), "Principal", map[string]any{"AWS": "arn:aws:iam::" + accountB + ":role/Nobody"})), "Invalid principal in policy"},
 			}
 			for name, tc := range cases {
 				t.Run(name, func(t *testing.T) {

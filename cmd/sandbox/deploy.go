@@ -56,7 +56,7 @@ func deployProduct(ctx context.Context, moto *cloud.Moto, template, executables 
 	}); err != nil {
 		return err
 	}
-	// As whoever deploys does: no function may write the table.
+	// As a deployment does: no function may write the table.
 	grants := store.NewGrants(dynamodb.NewFromConfig(moto.Config(accountA, region)), store.DefaultNames().Grants)
 	if err := grants.PutSentinel(ctx); err != nil {
 		return fmt.Errorf("putting the sentinel row: %w", err)

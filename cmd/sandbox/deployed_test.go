@@ -110,9 +110,9 @@ func keepsAnothersGateway(t *testing.T, s *sandbox) {
 	}
 	admin := newAWSCLI(t, s, "admin")
 	must(t, admin, "dynamodb", "PutItem", map[string]any{"TableName": "gateway-grants", "Item": row(arn, "management", management)})
-	eventually(t, "its policy lets in whom a row names", names)
+	eventually(t, "its policy lets in the principal that a row names", names)
 	must(t, owner, agentcore, "DeleteResourcePolicy", map[string]any{"resourceArn": arn})
-	eventually(t, "account B's events told of the deleted policy, and it was put back", names)
+	eventually(t, "account B's events reported the deleted policy, and it was put back", names)
 	must(t, admin, "dynamodb", "DeleteItem", map[string]any{"TableName": "gateway-grants", "Key": row(arn, "management", "")})
 	eventually(t, "the end of the row is the end of it", func() bool { return !names() })
 }

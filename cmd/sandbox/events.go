@@ -9,7 +9,7 @@ import (
 )
 
 // eventsListener is where moto hands over the events that rules pick for
-// functions. Nobody else knows where that is.
+// functions. Only they know where that is.
 type eventsListener struct {
 	net.Listener
 	path, url string

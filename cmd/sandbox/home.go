@@ -15,7 +15,7 @@ type home struct {
 	lock *os.File
 }
 
-// claim makes the directory, or takes over one that nobody uses any more. The
+// claim makes the directory, or takes over one that is no longer used. The
 // lock is the kernel's, so that of a stand-in that was killed is gone with it.
 func claim(directory string) (*home, error) {
 	path, err := filepath.Abs(directory)

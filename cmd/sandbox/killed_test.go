@@ -212,7 +212,7 @@ func spared(variables []byte, function string) bool {
 	return slices.Contains(strings.Split(string(variables), "\x00"), "AWS_LAMBDA_FUNCTION_NAME="+function)
 }
 
-// settled waits until every gateway lets in those whom its rows name, and nobody else.
+// settled waits until every gateway admits the accounts that its rows name, and no other.
 func (d *disturbance) settled(when string) {
 	d.t.Helper()
 	want := map[string][]string{}

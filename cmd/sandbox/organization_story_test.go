@@ -21,7 +21,7 @@ var rootARN = regexp.MustCompile(`arn:aws:iam::(\d{12}):root`)
 // tenth of all.
 const departing = 13
 
-// followsTheOrganization does one after the other: when many depart, whoever departs is
+// followsTheOrganization does one after the other: when many depart, each account that departs is
 // held with them.
 func followsTheOrganization(t *testing.T, s *sandbox) {
 	followsTags(t, s)
@@ -75,7 +75,7 @@ func holdsMassDepartures(t *testing.T, s *sandbox) {
 	move(unit, root)
 	cli := commandLine(t, s)
 	within(t, 5*time.Minute, "departures are held", func() bool {
-		output, _ := cli("approve") // nobody answers its question
+		output, _ := cli("approve") // its question is not answered
 		return strings.Contains(output, accounts[len(accounts)-1]) || strings.Contains(output, accounts[0])
 	})
 	if len(accountsIn(t, s, arn)) == 0 {
@@ -139,7 +139,7 @@ func accountsIn(t *testing.T, s *sandbox, arn string) []string {
 func takesThePolicyAwayWithTheLastGrant(t *testing.T, s *sandbox) {
 	admin := newAWSCLI(t, s, "admin")
 	arn := managedGateway(t, s, "left-by-all")
-	// Nobody whom others here look out for: every gateway is to let it in for a moment.
+	// An account that no other test here waits for: every gateway is to let it in for a moment.
 	account := newAccounts(t, organizations.NewFromConfig(sdkConfig(t, s, "management")), "last", 1)[0]
 	for _, scope := range []string{arn, "*"} {
 		must(t, admin, "dynamodb", "PutItem", map[string]any{"TableName": "gateway-grants", "Item": row(scope, "last", account)})

@@ -8,7 +8,7 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/cloud/cloudtest"
 )
 
-// What moto does not have, CloudFormation makes with the credentials of whoever
+// What moto does not have, CloudFormation makes with the credentials of the caller that
 // deploys.
 func TestAStackMakesAGatewayWithItsTarget(t *testing.T) {
 	s := standInFor(t)

@@ -114,7 +114,7 @@ func TestASandboxThatCannotStartSaysWhyInOneLine(t *testing.T) {
 		want      string
 	}{
 		"the port is taken": {
-			"a second one on the same port is told so",
+			"a second one on the same port is refused",
 			[]string{"--port", port}, "port " + port + " is in use: stop what listens there, or choose another with --port",
 		},
 		"the directory is taken": {

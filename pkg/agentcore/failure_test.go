@@ -93,7 +93,7 @@ func TestAWriteThatNeverLeftIsNotInDoubt(t *testing.T) {
 		reason string
 		config func() aws.Config
 	}{
-		{"nobody listens", func() aws.Config { return configFor(nobody.URL) }},
+		{"no server listens", func() aws.Config { return configFor(nobody.URL) }},
 		{"there are no credentials", func() aws.Config {
 			config := configFor(nobody.URL)
 			config.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {

@@ -87,7 +87,7 @@ func New(config aws.Config, d Deployment) *Gateways {
 		assumes: map[string]aws.CredentialsProvider{},
 	}
 	if d.Role == "" {
-		g.owners = []string{""} // nobody else's gateways are in sight
+		g.owners = []string{""} // no other account's gateways are in sight
 	}
 	g.connect = g.dial
 	return g

@@ -36,7 +36,7 @@ func TestPolicyCallsKeepToTheRate(t *testing.T) {
 		want   []time.Duration
 	}{
 		{"the first few at once, the others one by one", 5, "rrrrrr", []time.Duration{0, 0, 0, 0, 200, 400}},
-		{"a write follows its reading at once, and whoever reads next waits for both", 2, "rrwr", []time.Duration{0, 500, 500, 1500}},
+		{"a write follows its reading at once, and the next reading waits for both", 2, "rrwr", []time.Duration{0, 500, 500, 1500}},
 		{"a deletion is a write", 2, "rrdr", []time.Duration{0, 500, 500, 1500}},
 		{"less than one a second", 0.5, "rwr", []time.Duration{0, 0, 4000}},
 	}
@@ -110,7 +110,7 @@ func TestWhoeverIsThrottledSlowsDownForAWhile(t *testing.T) {
 	if clock.slept != 600*time.Millisecond {
 		t.Errorf("read after %v", clock.slept)
 	}
-	// A write is left to whoever reads again, and tells the pace all the same.
+	// The caller reads again and repeats a write, and the pace learns from it all the same.
 	if code := grant.CodeOf(gateways.PutPolicy(t.Context(), gateway, aDocument(t))); code != reconcile.CodeThrottled {
 		t.Errorf("the put failed with %q", code)
 	}

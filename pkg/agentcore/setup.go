@@ -45,7 +45,7 @@ type targetControl interface {
 type Setup struct {
 	Control SetupControl
 	Clock   Clock
-	// Waiting, if set, is told what is waited for and its status, every time that
+	// Waiting, if set, is called with what is waited for and its status, every time that
 	// it is looked at. What is there at once is not waited for.
 	Waiting func(what, status string)
 }

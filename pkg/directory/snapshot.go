@@ -11,10 +11,10 @@ type Availability uint8
 
 const (
 	// Absent says that no complete listing of an organization has ever ended: there is
-	// no directory; selectors mean nobody yet and nobody is known to be outside.
+	// no directory; selectors match no account yet, and no account is known to be outside.
 	Absent Availability = iota
 	// Unreadable says that there may be a directory, but it could not be read now.
-	// Whom selectors let in before stays let in.
+	// Accounts that selectors admitted before stay admitted.
 	Unreadable
 	// Known says that the snapshot is complete for what was asked.
 	Known

@@ -48,7 +48,7 @@ func (r *run) goOn(ctx context.Context) error {
 	return r.readTags(ctx, true)
 }
 
-// recheckDue reads again whom that is due for, the longest first.
+// recheckDue reads again the accounts for which that is due, the longest first.
 func (r *run) recheckDue(ctx context.Context) error {
 	notes, err := r.accounts.Notes(ctx, directory.TopicRecheck)
 	if err != nil {

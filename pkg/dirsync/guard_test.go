@@ -114,7 +114,7 @@ func TestMovesThatNoGrantMindsAreNoDepartures(t *testing.T) {
 		check(t, w.organizations.MoveAccount(id, w.inner))
 		w.read(t, id)
 		if w.recorded(t)[id].Leaving() {
-			t.Fatalf("%s loses something that nobody has", id)
+			t.Fatalf("%s loses something that it does not have", id)
 		}
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/directory"
 )
 
-// The notes of a listing: how far it came, whom it found so far, and whether
+// The notes of a listing: how far it came, the accounts that it found so far, and whether
 // something failed. All bear the time when it began.
 const (
 	listingHead   = "head"
@@ -182,7 +182,7 @@ func (r *run) conclude(ctx context.Context, l *listing, known map[string]directo
 }
 
 // claim takes over a listing that ran out of time, or begins one. Of several
-// only one takes over; the others begin anew.
+// only one takes over; the others begin again.
 func (r *run) claim(ctx context.Context) (*listing, error) {
 	fresh := &listing{began: r.now(), listed: make(map[string]bool)}
 	notes, err := r.accounts.Notes(ctx, directory.TopicListing)
@@ -229,10 +229,10 @@ func resumed(head directory.Note, notes []directory.Note) *listing {
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
 const perNote = 10_000
 
-// save notes how far the listing came, the head last: without it nobody goes on.
+// save notes how far the listing came, the head last: without it no run goes on.
 func (r *run) save(ctx context.Context, l *listing) error {
 	if l.token == "" && !l.asked {
-		return nil // nothing was listed yet: whoever comes next begins
+		return nil // nothing was listed yet: the next run begins
 	}
 	notes := []directory.Note{}
 	if len(l.failed) > 0 {

@@ -233,7 +233,7 @@ func TestANewTagSelectorHasAllTagsReadAndOldOnesNowAndThen(t *testing.T) {
 	w.crowd(t, 10, w.outer)
 	w.pass(t, time.Minute)
 	if w.organizations.tagCalls > 0 {
-		t.Fatalf("tags were read %d times for nobody", w.organizations.tagCalls)
+		t.Fatalf("tags were read %d times for no account", w.organizations.tagCalls)
 	}
 	w.grant(t, "tag:env=prod")
 	w.pass(t, time.Minute)

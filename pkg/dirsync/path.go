@@ -73,7 +73,7 @@ func (s *Syncer) learn(accounts []directory.Account) {
 	}
 }
 
-// anyRoot stands for the root, whose id nobody needs.
+// anyRoot stands for the root, whose id is not needed.
 const anyRoot = "r-"
 
 // parsePath takes the units out of a path such as

@@ -38,7 +38,7 @@ func (r *run) late(ctx context.Context) bool {
 	return limited && deadline.Sub(r.now()) < r.Rules.Reserve
 }
 
-// read reads one account anew and follows what it found.
+// read reads one account again and follows what it found.
 func (r *run) read(ctx context.Context, id string) (directory.Step, error) {
 	reading, err := r.observe(ctx, id)
 	if err != nil {
@@ -62,7 +62,7 @@ func (r *run) observe(ctx context.Context, id string) (directory.Reading, error)
 	return reading, err
 }
 
-// readAround reads one account anew of which the tags were just read.
+// readAround reads one account again of which the tags were just read.
 func (r *run) readAround(ctx context.Context, id string, tags map[string]string) (directory.Step, error) {
 	reading := directory.Reading{ID: id, At: r.now(), Confirm: r.Rules.Confirm}
 	member, found, err := r.organizations.Member(ctx, id)

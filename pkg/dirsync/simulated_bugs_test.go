@@ -38,7 +38,7 @@ func (e endsEarly) Members(ctx context.Context, token string) (dirsync.Page, err
 	return page, err
 }
 
-// Member lies likewise, since a listing alone makes nobody leave.
+// Member lies likewise, since a listing alone makes no account leave.
 func (e endsEarly) Member(ctx context.Context, id string) (dirsync.Member, bool, error) {
 	for token := ""; ; {
 		page, err := e.Members(ctx, token)

@@ -218,7 +218,7 @@ func (l *life) list() {
 	l.say("listing: %+v, %v", summary, err)
 }
 
-// selected is whom each selection lets in, by the directory.
+// selected are the accounts that each selection admits, by the directory.
 func (l *life) selected() map[string]map[string]bool {
 	recorded, err := l.accounts.Recorded(context.Background())
 	must(err)
@@ -258,7 +258,7 @@ func (l *life) check() string {
 	l.before = now
 	l.note()
 	if len(l.lost) > l.guard.Accounts {
-		return fmt.Sprintf("%d accounts lost something, and nobody approved", len(l.lost))
+		return fmt.Sprintf("%d accounts lost something, and no admin approved", len(l.lost))
 	}
 	return ""
 }

@@ -92,12 +92,12 @@ type Summary struct {
 	Removed    []string // forgotten
 	Held       []string // newly held by the departure guard
 	Holding    int      // held altogether, where the run looked
-	Approved   []string // let go because an admin approved
+	Approved   []string // dropped because an admin approved
 	Outdated   []string // approved, but no longer as it was shown: still held
 	Unfinished bool     // out of time; the next Due goes on
 }
 
-// Account reads one account anew, because an event hints at it, and records what
+// Account reads one account again, because an event hints at it, and records what
 // it found. Events come before Organizations itself knows what they tell, so the
 // account is read again a few times by Due, whatever was found: that needs no
 // guess at what the event meant.

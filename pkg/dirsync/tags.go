@@ -65,7 +65,7 @@ func (r *run) readTags(ctx context.Context, urgent bool) error {
 	return r.noteTags(ctx, tagsCovered, pass)
 }
 
-// refreshTags reads the account anew only where its tags are not as recorded, or
+// refreshTags reads the account again only where its tags are not as recorded, or
 // cannot be read: it may have left since it was listed.
 func (r *run) refreshTags(ctx context.Context, account directory.Account) error {
 	tags, err := r.organizations.Tags(ctx, account.ID)

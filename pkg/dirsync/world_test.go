@@ -109,7 +109,7 @@ func (w *world) recorded(t *testing.T) map[string]directory.Account {
 	return recorded
 }
 
-// selected is whom a selector means, as a reconcile would see it.
+// selected are the accounts that a selector matches, as a reconcile would see it.
 func (w *world) selected(t *testing.T, selector string) []string {
 	t.Helper()
 	principal, err := grant.ParsePrincipal(selector)

@@ -66,7 +66,7 @@ const anyType = ""
 
 const cloudTrailCall = "AWS API Call via CloudTrail"
 
-// parsers are the events that are known. Those about accounts are told apart by
+// parsers are the events that are known. Those about accounts are distinguished by
 // the name of their call, because AWS does not document the detail-type of all.
 // https://docs.aws.amazon.com/eventbridge/latest/ref/events-ref-organizations.html
 var parsers = map[kind]func(envelope) (Event, error){

@@ -22,7 +22,7 @@ const (
 )
 
 // Principal is who a grant lets in. ParsePrincipal makes the valid ones and
-// nothing else can; the zero Principal names nobody. Two Principals are equal
+// nothing else can; the zero Principal is none. Two Principals are equal
 // (==) exactly if they name the same.
 type Principal struct {
 	kind      Kind

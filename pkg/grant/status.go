@@ -28,7 +28,7 @@ const (
 	CodePolicyRefused      Code = "PolicyRefused"       // AWS refuses a policy with it, for another reason
 	CodeRecreated          Code = "PrincipalRecreated"  // the role may be another one by now
 	CodeNoDirectory        Code = "NoDirectory"         // no complete listing of the organization yet
-	CodeDirectoryFailed    Code = "DirectoryUnreadable" // whom a selector means cannot be read now
+	CodeDirectoryFailed    Code = "DirectoryUnreadable" // the accounts that a selector matches cannot be read now
 	CodeSelectsNobody      Code = "SelectsNobody"       // the selector means no active account
 	CodeOutsideOrg         Code = "OutsideOrganization" // neither a member nor on the trusted list
 	CodeOtherPartition     Code = "OtherPartition"      // the principal lives in another AWS partition
@@ -53,7 +53,7 @@ type Status struct {
 	Since    time.Time // when phase and reason became so
 	Revision string    // of the row that was judged
 	Admitted []string  // principals in the policy because of this row, sorted
-	Expiring bool      // it ends soon, and whoever should know was told
+	Expiring bool      // it ends soon, and the notice was published
 	// LastValid is the row's last valid revision that a run has seen, as
 	// Row.Canonical writes it; "" where the row has let in no principal.
 	LastValid string

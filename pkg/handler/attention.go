@@ -82,7 +82,7 @@ func isLeftOut(reason grant.Code) bool {
 }
 
 // gauges are what the gateways' Attention comes to, each with its value, 0 included:
-// an alarm ends with the fault only if it is told.
+// an alarm ends with the fault only if it is reported.
 func gauges(all map[string]plan.Attention) map[string]int {
 	values := map[string]int{GaugeHeartbeat: 1, GaugeFailing: 0, GaugeLeftOut: 0, GaugeNearlyFull: 0, GaugeLetsIn: 0}
 	for _, wants := range all {

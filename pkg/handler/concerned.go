@@ -116,7 +116,7 @@ func (b *batch) grantedTo(ctx context.Context, selector grant.Principal) found {
 	return all
 }
 
-// unclear stands for the account of a row with a fault that does not say whom it
+// unclear stands for the account of a row with a fault that does not say which account it
 // lets in: what its last valid revision gave is kept, and may be any account's.
 const unclear = ""
 

@@ -87,7 +87,7 @@ func (a answering) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // BenchmarkGrantEverywhere is a grant for every gateway, from its stream record to
 // the last policy, over a fleet at an AWS that takes five policy calls a second.
-// Two instances share that rate; nobody tells one of the other. Time is the
+// Two instances share that rate; neither knows of the other. Time is the
 // estate's: what is reported is how much longer than the calls have to take it
 // took, and how many were throttled, of which there should be none.
 func BenchmarkGrantEverywhere(b *testing.B) {

@@ -23,7 +23,7 @@ func FuzzPayloads(f *testing.F) {
 		}
 		check(t, w.gatewayEvents().Handle(t.Context(), raw))
 		check(t, w.organizationEvents().Handle(t.Context(), raw))
-		// A schedule's input is our own and a tool answers whoever calls it, so that
+		// A schedule's input is our own and a tool answers any caller, so that
 		// these two may refuse; they must say why in a bearable length.
 		for name, refusal := range map[string]error{
 			"sweep": w.sweep().Handle(t.Context(), raw),

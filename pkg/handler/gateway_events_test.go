@@ -112,7 +112,7 @@ func TestEventsThatConcernNoGatewayAreCountedAndDropped(t *testing.T) {
 	}
 }
 
-// An owner may send events about its own gateways only, and nobody but the hub
+// An owner may send events about its own gateways only, and only the hub
 // requests reconciles, whatever the policy of the bus lets through.
 func TestAnEventFromTheWrongAccountIsDropped(t *testing.T) {
 	const hub, owner, stranger = "111122223333", "444455556666", "999900001111"

@@ -53,7 +53,7 @@ func TestAMalformedEventChangesNothingInTheDirectory(t *testing.T) {
 	}
 }
 
-// AWS may have changed how it tells: whoever it was about is found by listing.
+// AWS may have changed the event: the account that it was about is found by listing.
 func TestAnEventThatIsNotUnderstoodHasEveryAccountListed(t *testing.T) {
 	raw := strings.ReplaceAll(string(eventtest.Payload(t, "organizations-move-account")), `"accountId": "444455556666"`, `"accountId": 444455556666`)
 	for sender, want := range map[string][]string{management: {management, member}, "999999999999": {management}} {
@@ -123,7 +123,7 @@ func TestAReadingThatFailsIsTriedAgain(t *testing.T) {
 			w.metrics.counts = nil
 			organization.Directory = dirsync.New(throttled{w.organization}, w.accounts, w.grants, func() time.Time { return at })
 			if _, err := invoke(t.Context(), organization.Handle, eventtest.Payload(t, name)); err == nil {
-				t.Error("no error, so nobody would try again")
+				t.Error("no error, so the event would not be tried again")
 			}
 			if got := w.changed(t); len(got) != 1 || w.metrics.counts[handler.CountUnrecorded] != 1 {
 				t.Errorf("the directory holds %v, counts are %v", got, w.metrics.counts)

@@ -72,7 +72,7 @@ var payloads = map[string]struct {
 	"organizations-create-account":               {"there is no account yet", "organization", outcome{}},
 	"organizations-create-account-result-failed": {"there will be no account", "organization", outcome{}},
 	"organizations-move-account-failed":          {"nothing moved", "organization", outcome{}},
-	"organizations-tag-resource-on-unit":         {"units' tags select nobody", "organization", outcome{}},
+	"organizations-tag-resource-on-unit":         {"units' tags select no account", "organization", outcome{}},
 	"schedule-organization":                      {"every account is read", "organization", outcome{Directory: []string{management, member}}},
 
 	"schedule-rechecks": {"there is no directory yet, so every account is read", "organization", outcome{Directory: []string{management, member}}},

@@ -126,7 +126,7 @@ func TestAGatewayThatLosesItsTagWhileWeHoldAccessThereIsAlarmed(t *testing.T) {
 		}
 		e.round()
 		if !alarmed(gateway) || alarmed(empty) {
-			t.Errorf("events lost: %v, after a round alarmed: %v, and of one that lets nobody in: %v", deaf, alarmed(gateway), alarmed(empty))
+			t.Errorf("events lost: %v, after a round alarmed: %v, and of one that admits no principal: %v", deaf, alarmed(gateway), alarmed(empty))
 		}
 	}
 }

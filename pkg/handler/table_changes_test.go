@@ -37,7 +37,7 @@ func TestAChangeConcernsTheGatewaysThatItMayChange(t *testing.T) {
 			batch:  batchOf(recordOf(1, "*", "#meta")),
 		},
 		"a row whose id is reserved": {
-			reason: "its author wants to see why it lets nobody in",
+			reason: "its author wants to see why it admits no principal",
 			batch:  batchOf(recordOf(1, arn(1), "#note")), reconciled: arns(1),
 		},
 		"only attributes of AWS's": {
@@ -74,7 +74,7 @@ func TestAChangeConcernsTheGatewaysThatItMayChange(t *testing.T) {
 			batch: batchOf(accountRecord(1, member, inRoot, inUnit)), reconciled: arns(1, 2, 3),
 		},
 		"an account joined": {
-			reason: "whoever is no member is not let in by name either, so joining concerns grants within the account",
+			reason: "an account that is no member is not admitted by name either, so joining concerns grants within the account",
 			grants: [][3]string{
 				{arn(1), "a", member}, {arn(2), "b", "arn:aws:iam::" + member + ":role/AgentRole"},
 				{arn(3), "c", "arn:aws:iam::" + member + ":root"}, {arn(4), "d", "777788889999"}, {arn(5), "e", unit},
@@ -112,7 +112,7 @@ func TestAChangeConcernsTheGatewaysThatItMayChange(t *testing.T) {
 			batch:  batchOf(accountRecord(1, member, inUnit, strings.Replace(inUnit, "{", `{"tags":{"M":{"env":{"S":"prod"}}},`, 1))), reconciled: arns(1),
 		},
 		"rows that are Invalid": {
-			reason: "a key that is no gateway lets nobody in anywhere",
+			reason: "a key that is no gateway admits no principal anywhere",
 			grants: [][3]string{{"my-gateway", "a", unit}},
 			batch:  batchOf(recordOf(1, "my-gateway", "b"), accountRecord(2, member, inRoot, inUnit)),
 		},
@@ -249,7 +249,7 @@ func TestALookUpThatFailsFailsTheAccountsRecord(t *testing.T) {
 	check(t, err)
 	failed := deliver(t, t.Context(), w.tableChanges(), batchOf(accountRecord(1, member, "", inRoot), recordOf(2, arn(1), "a")))
 	if diff := cmp.Diff([]string{"1"}, failed); diff != "" {
-		t.Errorf("without a sentinel nobody knows what is granted: -want +got\n%s", diff)
+		t.Errorf("without a sentinel it is unknown what is granted: -want +got\n%s", diff)
 	}
 	if diff := cmp.Diff(arns(1), w.reconciler.reconciled()); diff != "" {
 		t.Errorf("the row's gateway is known: -want +got\n%s", diff)

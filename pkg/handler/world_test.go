@@ -208,7 +208,7 @@ func (s *states) Load(_ context.Context, gateway grant.Gateway) (plan.State, err
 	}}, s.err
 }
 
-// requests is a bus that loses what it is told to.
+// requests is a bus that loses the requests in its list.
 type requests struct {
 	published []event.Request
 	loses     map[string]bool

@@ -38,7 +38,7 @@ type Client struct {
 
 // Connect opens a connection, which takes a request or more: a caller who is
 // not let in learns it here. The error wraps a *RefusedError if the gateway
-// answered and an *UnreachableError if nobody did. Close must be called.
+// answered and an *UnreachableError if no server did. Close must be called.
 func Connect(ctx context.Context, gatewayURL string, options Options) (*Client, error) {
 	if options.Credentials == nil {
 		return nil, errors.New("connecting to " + gatewayURL + ": no AWS credentials given")

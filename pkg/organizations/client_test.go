@@ -149,7 +149,7 @@ func TestAnAnswerThatIsNotWholeIsAnError(t *testing.T) {
 			func(c *organizations.Client) error { _, err := everyone(ctx, c); return err },
 		},
 		"account without id": {
-			"nobody can be meant", service{"ListAccounts": {"": `{"Accounts":[{"State":"ACTIVE"}]}`}},
+			"no account can be meant", service{"ListAccounts": {"": `{"Accounts":[{"State":"ACTIVE"}]}`}},
 			func(c *organizations.Client) error { _, err := everyone(ctx, c); return err },
 		},
 		"no account":       {"an empty answer", service{"DescribeAccount": {"": `{}`}}, func(c *organizations.Client) error { _, _, err := c.Member(ctx, "444455556666"); return err }},

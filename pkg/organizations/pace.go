@@ -52,7 +52,7 @@ var rates = [...]struct{ perSecond, burst float64 }{
 	listTags:             {10, 15},
 }
 
-// pace is a token bucket for each operation: whoever keeps to the rates is not
+// pace is a token bucket for each operation: a caller that keeps to the rates is not
 // refused, and leaves others what is theirs.
 type pace struct {
 	clock Clock

@@ -60,7 +60,7 @@ func TestDocumentsThatMeanSomethingElseAreNotEqual(t *testing.T) {
 	for name, tc := range map[string]struct{ reason, a, b string }{
 		"Version":        {"The version decides what ${...} means.", `{"Version":"2012-10-17"}`, `{"Version":"2008-10-17"}`},
 		"ID":             {"Id is kept, so it counts.", `{"Id":"a"}`, `{}`},
-		"Sid":            {"Who owns a statement is told by its Sid.", statement(`,"Sid":"a"`), statement(`,"Sid":"b"`)},
+		"Sid":            {"The Sid says which installation owns a statement.", statement(`,"Sid":"a"`), statement(`,"Sid":"b"`)},
 		"SidCase":        {"Exactly by it.", statement(`,"Sid":"a"`), statement(`,"Sid":"A"`)},
 		"Twice":          {"A second copy counts towards the limits.", statement(``), `{"Version":"2012-10-17","Statement":[{"Effect":"Allow"},{"Effect":"Allow"}]}`},
 		"Effect":         {"Of course.", statement(``), `{"Version":"2012-10-17","Statement":{"Effect":"Deny"}}`},

@@ -56,7 +56,7 @@ func TestWhoMayCall(t *testing.T) {
 		want     policy.Reason
 	}{
 		// One account: either side.
-		{"nobody allows", user(userARN(owner)), nil, nil, nil, nil, policy.NoIdentityAllow},
+		{"no policy allows", user(userARN(owner)), nil, nil, nil, nil, policy.NoIdentityAllow},
 		{"the identity policy allows", user(userARN(owner)), nil, allow, nil, nil, policy.AllowedByIdentity},
 		{"the resource policy allows the user", user(userARN(owner)), document(policy.Allow, userARN(owner)), nil, nil, nil, policy.AllowedByResource},
 		{"the resource policy allows another user", user(userARN(owner)), document(policy.Allow, userARN(owner)+"2"), nil, nil, nil, policy.NoIdentityAllow},
@@ -72,7 +72,7 @@ func TestWhoMayCall(t *testing.T) {
 		{"another session is named", role(roleARN(owner)), document(policy.Allow, sessionARN(owner)+"0"), nil, nil, nil, policy.NoIdentityAllow},
 
 		// Two accounts: both sides.
-		{"nobody allows across accounts", role(roleARN(other)), nil, nil, nil, nil, policy.NoResourceAllow},
+		{"no policy allows across accounts", role(roleARN(other)), nil, nil, nil, nil, policy.NoResourceAllow},
 		{"only the caller's account allows", role(roleARN(other)), nil, allow, nil, nil, policy.NoResourceAllow},
 		{"only the gateway's account allows the role", role(roleARN(other)), document(policy.Allow, roleARN(other)), nil, nil, nil, policy.NoIdentityAllow},
 		{"only the gateway's account allows the session", role(roleARN(other)), document(policy.Allow, sessionARN(other)), silent, nil, nil, policy.NoIdentityAllow},
@@ -110,7 +110,7 @@ func TestWhoMayCall(t *testing.T) {
 		{"a role is not", role(roleARN(owner)), document(policy.Allow, roleARN(owner)), allow, silent, nil, policy.NoBoundaryAllow},
 		{"a role within its boundary", role(roleARN(owner)), document(policy.Allow, roleARN(owner)), nil, allow, nil, policy.AllowedByResource},
 		{"the strongest naming counts", role(roleARN(owner)), both(document(policy.Allow, owner), both(document(policy.Allow, roleARN(owner)), document(policy.Allow, sessionARN(owner)))), nil, silent, nil, policy.AllowedByResource},
-		{"across accounts nobody is past the boundary", user(userARN(other)), document(policy.Allow, userARN(other)), allow, silent, nil, policy.NoBoundaryAllow},
+		{"across accounts the boundary stops every caller", user(userARN(other)), document(policy.Allow, userARN(other)), allow, silent, nil, policy.NoBoundaryAllow},
 		{"not even a session", role(roleARN(other)), document(policy.Allow, sessionARN(other)), allow, silent, nil, policy.NoBoundaryAllow},
 		{"a root user has no boundary", policy.Root(owner), nil, nil, silent, nil, policy.AllowedByIdentity},
 
@@ -118,7 +118,7 @@ func TestWhoMayCall(t *testing.T) {
 		{"every level must allow", user(userARN(owner)), nil, allow, nil, [][]*policy.Document{{allow}, {silent, allow}}, policy.AllowedByIdentity},
 		{"one level does not", user(userARN(owner)), nil, allow, nil, [][]*policy.Document{{allow}, {silent}}, policy.NoSCPAllow},
 		{"a level without any policy does not", user(userARN(owner)), nil, allow, nil, [][]*policy.Document{{}, {allow}}, policy.NoSCPAllow},
-		{"nobody is past them", user(userARN(owner)), document(policy.Allow, userARN(owner)), allow, nil, [][]*policy.Document{{silent}}, policy.NoSCPAllow},
+		{"they stop every caller", user(userARN(owner)), document(policy.Allow, userARN(owner)), allow, nil, [][]*policy.Document{{silent}}, policy.NoSCPAllow},
 		{"not even the root", policy.Root(owner), nil, nil, nil, [][]*policy.Document{{silent}}, policy.NoSCPAllow},
 		{"they allow, and give nothing", user(userARN(owner)), nil, nil, nil, [][]*policy.Document{{allow}}, policy.NoIdentityAllow},
 

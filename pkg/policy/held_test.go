@@ -53,10 +53,10 @@ func TestOddPoliciesMeanWhatAWSReadsInThem(t *testing.T) {
 		"a name twice, the last counts":    {"the last value is false, so that only plain HTTP is denied", "c-name-twice", "555566667777", tls, policy.AllowedByBoth},
 		"a name twice, the first does not": {"the same, of plain HTTP", "c-name-twice", "555566667777", plainHTTP, policy.ExplicitDeny},
 		"mixed principals":                 {"a star among them is everyone", "d-mixed-principals", "555566667777", map[string][]string{"aws:SourceVpce": {"vpce-0aaaaaaaaaaaaaaaa"}}, policy.ExplicitDeny},
-		"an action of a Runtime":           {"it lets nobody call a gateway", "action-of-another-type", "444455556666", tls, policy.NoResourceAllow},
+		"an action of a Runtime":           {"it allows no call of a gateway", "action-of-another-type", "444455556666", tls, policy.NoResourceAllow},
 		"an action with a wildcard":        {"it covers calls of a gateway", "wildcard-action", "555566667777", tls, policy.ExplicitDeny},
 		"the endpoint that it excepts":     {"its condition counts", "wildcard-action", "555566667777", map[string][]string{"aws:SourceVpce": {"vpce-0123456789abcdef0"}}, policy.AllowedByBoth},
-		"containment":                      {"a Deny for everyone stops whom we let in", "contain", "555566667777", tls, policy.ExplicitDeny},
+		"containment":                      {"a Deny for everyone stops those that we admitted", "contain", "555566667777", tls, policy.ExplicitDeny},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, d := held(t, tc.file)

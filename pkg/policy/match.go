@@ -48,7 +48,7 @@ func either(element, negation []string) []string {
 	return negation
 }
 
-// covers reports whether the statement is about the request, whoever makes it.
+// covers reports whether the statement is about the request, from any caller.
 func (m *statementMatcher) covers(r *request) bool {
 	return m.coversAction(r) && m.coversResource(r)
 }

@@ -68,7 +68,7 @@ func TestWhatIsParsedIsPrintedWithoutALoss(t *testing.T) {
 			want:   `{"Statement":[{"Sid":"x","Effect":"Allow"},{"Sid":"x","Effect":"Deny"}]}`,
 		},
 		"NoStatement": {
-			reason: "Whether there must be one is for whoever takes the policy to say.",
+			reason: "Whether there must be one is for the service that takes the policy to say.",
 			text:   `{"Version":"2012-10-17"}`,
 			want:   `{"Version":"2012-10-17"}`,
 		},

@@ -75,7 +75,7 @@ func TestASecondInstallationAddsNothingAndTakesOverOnceTheFirstIsGone(t *testing
 	c.reconcile()
 	dev2.reconcileUntilSettled()
 	if diff := cmp.Diff([]string{rootC}, c.principals()); diff != "" {
-		t.Errorf("after main has let go of it: -want +got\n%s", diff)
+		t.Errorf("after main has detached from it: -want +got\n%s", diff)
 	}
 }
 

@@ -32,7 +32,7 @@ import (
 )
 
 // Who plays: account A provides the tool and runs the product, account B uses
-// the tool, account C is created while the story is told.
+// the tool, account C is created while the story is played.
 const (
 	accountA     = "111122223333"
 	accountB     = "444455556666"
@@ -131,7 +131,7 @@ func (s *stage) product(log *slog.Logger) error {
 		return err
 	}
 	config.AppID = handler.AppID
-	gateways := agentcore.New(config, agentcore.Deployment{PolicyRate: 1000}) // nobody throttles here
+	gateways := agentcore.New(config, agentcore.Deployment{PolicyRate: 1000}) // nothing throttles here
 	reconciler := reconcile.New(reconcile.Dependencies{
 		Gateways: gateways, Grants: s.grants, Directory: s.accounts, States: s.states, Notices: s.deliveries, Now: time.Now, Log: log,
 	}, plan.DefaultLimits())

@@ -101,7 +101,7 @@ func (t *story) deletePolicyByHand(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	t.check(repaired, "CloudTrail told of it, and the policy was put back")
+	t.check(repaired, "CloudTrail recorded it, and the policy was put back")
 	o, err := t.call(ctx, accountB, "AdminRole")
 	t.check(o.in(), "account B is still let in")
 	return err
@@ -186,7 +186,7 @@ func (t *story) grantUnit(ctx context.Context) error {
 	if err := t.stage.organization.MoveAccount(accountC, unit); err != nil {
 		return err
 	}
-	t.say("account %s is created and moved to %s; nobody touches the table", accountC, unit)
+	t.say("account %s is created and moved to %s; the table is not touched", accountC, unit)
 	if _, err := t.settle(plan.PolicyApplied); err != nil {
 		return err
 	}

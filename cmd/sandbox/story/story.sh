@@ -120,7 +120,7 @@ say "$(short "$(policy)")"
 
 step "Somebody deletes the gateway's policy by hand"
 run bedrock-agentcore-control delete-resource-policy --profile account-a --resource-arn "$arn"
-soon "CloudTrail told of it, and the policy was put back" policy_names "$account_b"
+soon "CloudTrail recorded it, and the policy was put back" policy_names "$account_b"
 check "account B is still let in" is_in account-b
 
 step "Somebody else adds a statement of their own to the same policy"
@@ -167,7 +167,7 @@ run organizations move-account --profile management --account-id "$account_c" --
 as account-c "arn:aws:iam::$account_c:role/OrganizationAccountAccessRole" management
 caller_role account-c "$account_c" AgentRole
 as agent-of-c "arn:aws:iam::$account_c:role/AgentRole" account-c
-soon "the new account is let in by itself: nobody touched the table" is_in agent-of-c
+soon "the new account is let in by itself: the table was not touched" is_in agent-of-c
 revoke agents-unit
 soon "the end of the grant is the end of it" is_refused agent-of-c
 

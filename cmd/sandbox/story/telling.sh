@@ -7,11 +7,11 @@ if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then
 fi
 
 steps=0 checks=0 title='before the first step'
-said=''      # by whoever was called last
+said=''      # by the command called last
 shortened='' # variables whose values are long, and shown by their names
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-exec 3>&1 # what is told, also by a command whose output is taken
+exec 3>&1 # what is printed, also by a command whose output is taken
 
 # step begins a part of the story.
 step() {

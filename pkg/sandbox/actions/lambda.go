@@ -37,7 +37,7 @@ var lambdaRoutes = []route{
 
 var apiVersion = regexp.MustCompile(`^/[0-9]{4}-[0-9]{2}-[0-9]{2}/`)
 
-// lambda asks for all but Invoke, which whoever runs the functions decides.
+// lambda asks for all but Invoke, which the runner of the functions decides.
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html
 func lambda(c *call) ([]Permission, error) {
 	version := apiVersion.FindString(c.HTTP.URL.Path)

@@ -94,7 +94,7 @@ func (u *Upstream) decide(r *http.Request, identity sigv4.Identity, asked action
 }
 
 // knowsConditions refuses to decide by a condition key whose value is not known
-// here: whatever it were taken for would let in, or keep out, whom AWS does not.
+// here: whatever it were taken for would admit, or keep out, callers that AWS does not.
 func (u *Upstream) knowsConditions(ctx context.Context, identity sigv4.Identity, call policy.Call) error {
 	documents, err := u.identities.IdentityPolicies(ctx, identity.Caller)
 	if err != nil {

@@ -110,7 +110,7 @@ func (m *Moto) Code(ctx context.Context, function string) ([]byte, error) {
 	return code, nil
 }
 
-// ask gets what serve.py tells nobody but us.
+// ask gets what serve.py answers to the sandbox alone.
 func (m *Moto) ask(ctx context.Context, about string, with url.Values) ([]byte, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, m.endpoint+"/_sandbox/"+about+"?"+with.Encode(), http.NoBody)
 	if err != nil {

@@ -219,7 +219,7 @@ func TestWhoIsMadeThroughTheEndpointExistsAtOnce(t *testing.T) {
 	const agent = "arn:aws:iam::444455556666:role/Agent"
 
 	if id, err := w.identities.UniqueID(agent); err != nil || id != "" {
-		t.Fatalf("before it is made: want nobody, got %q, %v", id, err)
+		t.Fatalf("before it is made: want none, got %q, %v", id, err)
 	}
 	w.createRole(t, asB, "Agent", accountB)
 	first, err := w.identities.UniqueID(agent)
@@ -235,7 +235,7 @@ func TestWhoIsMadeThroughTheEndpointExistsAtOnce(t *testing.T) {
 	w.createRole(t, asB, "Agent", accountB)
 	second, err := w.identities.UniqueID(agent)
 	if err != nil || second == "" || second == first {
-		t.Errorf("made anew: want another id than %q, got %q, %v", first, second, err)
+		t.Errorf("created again: want another id than %q, got %q, %v", first, second, err)
 	}
 	for arn, want := range map[string]string{
 		"arn:aws:iam::444455556666:root": accountB,

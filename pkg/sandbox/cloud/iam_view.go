@@ -22,7 +22,7 @@ type iamViews struct {
 	changing int // changes that have begun and not ended
 	changes  int // that have begun
 	accounts map[string]*account
-	managed  map[string]*policy.Document // AWS's own, which nobody can change, by ARN
+	managed  map[string]*policy.Document // AWS's own, which cannot be changed, by ARN
 }
 
 // begin tells of a request that may change IAM. What it returns is to be called

@@ -104,7 +104,7 @@ func (i *Identities) Record(account, user, id, secret string) {
 }
 
 // UniqueID is what identifies the principal with that ARN for good: an account's
-// root by its account id, a user or role by its unique id. It is "" when nobody
+// root by its account id, a user or role by its unique id. It is "" when no principal
 // has the ARN.
 func (i *Identities) UniqueID(arn string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), lookUpWithin)
@@ -204,7 +204,7 @@ func (i *Identities) readManaged(ctx context.Context, account, arn string) (*pol
 }
 
 // holder is the user or role that the caller is, as long as it is the same one:
-// whoever was made anew under its name is somebody else.
+// a principal created again under its name is another one.
 func (i *Identities) holder(ctx context.Context, caller iam.Caller) (principal, error) {
 	_, found, err := i.lookUp(ctx, caller)
 	return found, err

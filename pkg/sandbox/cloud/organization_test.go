@@ -132,6 +132,6 @@ func TestANewMemberOfTheOrganizationExists(t *testing.T) {
 		t.Errorf("the new account's root: want %s, got %q, %v", id, got, err)
 	}
 	if got, err := w.identities.UniqueID("arn:aws:iam::" + stranger + ":root"); err != nil || got != "" {
-		t.Errorf("an account that nobody made: want nobody, got %q, %v", got, err)
+		t.Errorf("an account that does not exist: want none, got %q, %v", got, err)
 	}
 }

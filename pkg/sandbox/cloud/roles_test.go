@@ -194,7 +194,7 @@ func TestAFaultInTheTemplatesRoleIsFound(t *testing.T) {
 			},
 		},
 		"an action has a wildcard": {
-			"nobody could say what of it is used",
+			"it cannot be seen what of it is used",
 			func(s map[string]map[string]any) { s["ReadGrants"]["Action"] = "dynamodb:*" },
 			[]string{"OrganizationRole: statement ReadGrants allows dynamodb:*: a wildcard hides what is never used"},
 		},

@@ -32,7 +32,7 @@ func cloudformation(t *testing.T, moto *cloud.Moto, action, template string, cap
 	return said
 }
 
-// raw sends a request to moto for account A, whose signature nobody checks.
+// raw sends a request to moto for account A, whose signature is not checked.
 func raw(t *testing.T, moto *cloud.Moto, method, path, service string, header http.Header, body string) (status int, said string) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), method, moto.Endpoint()+path, strings.NewReader(body))

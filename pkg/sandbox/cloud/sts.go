@@ -19,7 +19,7 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/sigv4"
 )
 
-// STS issues role sessions to those whom the role's trust policy lets in, which
+// STS issues role sessions to the callers that the role's trust policy lets in, which
 // moto would give to anybody. Other operations are refused, rather than answered
 // with moto's credentials, which no verifier knows.
 type STS struct {
@@ -173,7 +173,7 @@ func sessionLifetime(seconds string) (time.Duration, error) {
 	return lifetime, nil
 }
 
-// trust is the role's trust policy, or iam.ErrNotFound for a role that nobody
+// trust is the role's trust policy, or iam.ErrNotFound for a role that does not exist
 // has made.
 func (i *Identities) trust(ctx context.Context, roleARN string) (*policy.Document, error) {
 	role, err := i.role(ctx, roleARN)

@@ -25,7 +25,7 @@ const maxBody = 70 << 20
 // Upstream serves what moto serves, to callers who sign well and whose policies let
 // them, each in the account that the key belongs to. Moto itself checks neither.
 type Upstream struct {
-	// Decider decides every request. Without one, whoever signs well may do
+	// Decider decides every request. Without one, a caller with a valid signature may do
 	// anything.
 	Decider *iam.Decider
 	// TableWritten, if set, is called after every call that changes items in
@@ -34,7 +34,7 @@ type Upstream struct {
 	// Redeployed, if set, is called after every call that may have changed what is
 	// deployed, before its caller has the answer. It must not block.
 	Redeployed func()
-	// OrganizationCalled, if set, is told of every call to Organizations that moto
+	// OrganizationCalled, if set, is called for every call to Organizations that moto
 	// has answered, before its caller has the answer.
 	OrganizationCalled func(context.Context, OrganizationCall)
 

@@ -15,7 +15,7 @@ func everything(*request) string { return "*" }
 func arnInPath(r *request) string { return r.PathValue("arn") }
 
 // gatewayInPath is the ARN of the caller's own gateway with the id in the path,
-// whether it exists or not: who may not look is not told.
+// whether it exists or not: a caller that may not look does not learn it.
 func (h *Handler) gatewayInPath(r *request) string {
 	return h.model.GatewayARN(r.Caller.Account, r.PathValue("gateway"))
 }

@@ -51,7 +51,7 @@ type Handler struct {
 	mux      *http.ServeMux
 }
 
-// New serves the model to callers whom the verifier knows, for calls that the
+// New serves the model to callers that the verifier knows, for calls that the
 // decider allows. The clock fills aws:CurrentTime; time.Now if nil.
 func New(service *model.Service, verifier Verifier, decider Decider, now func() time.Time) *Handler {
 	if now == nil {

@@ -121,7 +121,7 @@ func TestOddRequestsAreAnsweredAsAWSDoes(t *testing.T) {
 		"NoSlash":        {"a path without its last slash", "GET", "/gateways/" + *g.GatewayId, "", 200, ""},
 		"PlainARN":       {"an ARN whose slash is not escaped", "GET", "/tags/" + *g.GatewayArn, "", 200, ""},
 		"EscapedARN":     {"an ARN escaped as botocore does", "GET", "/tags/" + strings.NewReplacer(":", "%3A", "/", "%2F").Replace(*g.GatewayArn), "", 200, ""},
-		"UnknownMembers": {"members that nobody knows", "POST", "/gateways/", `{"name":"new","roleArn":"arn:aws:iam::111122223333:role/G","authorizerType":"AWS_IAM","x":[1]}`, 202, ""},
+		"UnknownMembers": {"unknown members", "POST", "/gateways/", `{"name":"new","roleArn":"arn:aws:iam::111122223333:role/G","authorizerType":"AWS_IAM","x":[1]}`, 202, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			response, text := s.send(key, test.method, test.path, test.text)

@@ -117,7 +117,7 @@ func TestWhoIsLetIn(t *testing.T) {
 			[]string{allowAccount, `{"Effect":"Deny","Principal":{"AWS":"` + agentB + `"}}`}, agentB, policy.ExplicitDeny,
 		},
 		"ExplicitDenyOfAnother": {
-			"and meets only whom it names",
+			"and meets only the callers that it names",
 			[]string{allowAccount, `{"Effect":"Deny","Principal":{"AWS":"` + agentB + `"}}`}, adminB, "",
 		},
 		"SameAccountDenied": {
@@ -244,7 +244,7 @@ func TestOnlyASignedRequestIsHeard(t *testing.T) {
 		})
 	}
 	if len(w.decisions) != 0 {
-		t.Errorf("decided %+v for nobody", w.decisions)
+		t.Errorf("decided %+v without a caller", w.decisions)
 	}
 }
 
@@ -283,7 +283,7 @@ func TestOtherAuthorizers(t *testing.T) {
 	}{
 		"NoneUnsigned":             {"anybody", model.NoAuthorizer, "", 200, "echo-tools___echo_message"},
 		"AuthenticateOnlySilent":   {"anybody who signs, whatever his policies say", model.AuthenticateOnly, silent, 200, "echo-tools___echo_message"},
-		"AuthenticateOnlyUnsigned": {"but nobody else", model.AuthenticateOnly, "", 401, "Missing Authentication Token"},
+		"AuthenticateOnlyUnsigned": {"but no unsigned one", model.AuthenticateOnly, "", 401, "Missing Authentication Token"},
 		"JWTUnsigned": {
 			"as documented", model.CustomJWT, "", 401,
 			`{"error":{"code":-32001,"message":"Missing Bearer token"},"id":0,"jsonrpc":"2.0"}`,

@@ -1,5 +1,5 @@
 // Package gateway is the data plane of Amazon Bedrock AgentCore Gateway: an MCP
-// server for each gateway that lets in whom AWS would let in, and calls the
+// server for each gateway that admits the callers that AWS would admit, and calls the
 // Lambda functions behind the gateway's tools.
 package gateway
 

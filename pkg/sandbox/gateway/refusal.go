@@ -92,7 +92,7 @@ func unsigned(e *sigv4.Error) *refusal {
 }
 
 // invalidBearer is the answer to anybody at a CUSTOM_JWT gateway: no token can be
-// valid here, where there is nobody who issues any.
+// valid here, where no issuer exists.
 // https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/gateway-using-auth.html
 func invalidBearer(r *http.Request, gateway model.Gateway) *refusal {
 	message := "Invalid Bearer token"

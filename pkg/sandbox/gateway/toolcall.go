@@ -135,7 +135,7 @@ func (c toolCall) success(payload []byte) (*mcp.CallToolResult, error) {
 	return result, nil
 }
 
-// failure is how a fault behind the gateway is told: by a result, which to MCP
+// failure is how a fault behind the gateway is reported: by a result, which to MCP
 // is a success.
 func (c toolCall) failure(err error) (*mcp.CallToolResult, error) {
 	if c.gateway.ExceptionLevel != "DEBUG" {

@@ -176,7 +176,7 @@ func TestAFaultBehindTheGatewayIsAResult(t *testing.T) {
 					t.Errorf("%s: %q is a success", tc.reason, text)
 				}
 				if level == "" && (text != hidden || result.Meta["debug"] != nil) {
-					t.Errorf("%s: %q, %v; want nothing told", tc.reason, text, result.Meta)
+					t.Errorf("%s: %q, %v; want no detail", tc.reason, text, result.Meta)
 				}
 				if level != "" {
 					debug, _ := result.Meta["debug"].(map[string]any)

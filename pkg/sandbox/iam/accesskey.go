@@ -9,7 +9,7 @@ import (
 // error of a lookup means that the answer is not known.
 var ErrNotFound = errors.New("not found")
 
-// AccessKey is a credential and whom it speaks for.
+// AccessKey is a credential and the principal that it is for.
 type AccessKey struct {
 	// ID begins with AKIA for a long-term key and with ASIA for a session's.
 	// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-prefixes

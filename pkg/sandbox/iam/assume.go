@@ -7,7 +7,7 @@ import (
 )
 
 // AssumeRole decides sts:AssumeRole of the role with this ARN and trust policy, nil
-// if nobody has made it. The context holds the request's condition keys. Unlike
+// if it does not exist. The context holds the request's condition keys. Unlike
 // other resource policies, a trust policy has to let the caller in within its own
 // account, too.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic_policy-eval-basics.html

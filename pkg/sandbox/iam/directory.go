@@ -142,7 +142,7 @@ func (d *Directory) change(arn string, how func(*principal)) error {
 }
 
 // UniqueID is what identifies a principal for good: a user or role by its unique
-// id, an account's root by its account id. It is "" when nobody has the ARN.
+// id, an account's root by its account id. It is "" when no principal has the ARN.
 func (d *Directory) UniqueID(arn string) (string, error) {
 	d.mu.RLock()
 	defer d.mu.RUnlock()

@@ -124,7 +124,7 @@ func TestUniqueIDSaysWhoExists(t *testing.T) {
 		ada.ARN:                                ada.UniqueID,
 		"arn:aws:iam::111122223333:root":       accountA,
 		"arn:aws:iam::999999999999:root":       "",
-		"arn:aws:iam::444455556666:role/Agent": "", // without its path it is nobody
+		"arn:aws:iam::444455556666:role/Agent": "", // without its path it is no role
 		"arn:aws:iam::444455556666:role/x/":    "",
 		"":                                     "",
 	}
@@ -195,7 +195,7 @@ func TestAssumeRoleAsksBothSides(t *testing.T) {
 		"AccountTrusted":            {"the account is trusted and its user may", accountA, trusting(`"arn:aws:iam::111122223333:root"`), assumeAll, true},
 		"AccountTrustedUserMayNot":  {"trusting an account leaves the choice to it", accountA, trusting(`"arn:aws:iam::111122223333:root"`), trustNobody, false},
 		"UserTrusted":               {"naming a user of the same account is enough", accountA, trusting(`"arn:aws:iam::111122223333:user/ada"`), trustNobody, true},
-		"NotTrusted":                {"nobody assumes a role that does not trust him", accountA, trusting(`"arn:aws:iam::444455556666:root"`), allowAll, false},
+		"NotTrusted":                {"a role is assumed only by a principal that it trusts", accountA, trusting(`"arn:aws:iam::444455556666:root"`), allowAll, false},
 		"OtherAccount":              {"across accounts", accountB, trusting(`"arn:aws:iam::444455556666:root"`), assumeAll, true},
 		"OtherAccountNamedMayNot":   {"across accounts both must allow", accountB, trusting(`"arn:aws:iam::444455556666:user/ada"`), trustNobody, false},
 		"OtherAccountNotTrusted":    {"across accounts both must allow", accountB, trusting(`"arn:aws:iam::111122223333:root"`), assumeAll, false},

@@ -130,7 +130,7 @@ func TestWhatIsMissingAndWhatIsSpareIsFound(t *testing.T) {
 			[]string{"WorkerRole: statement Tell allows events:PutEvents: an exception that nothing needs: it was used, or is not allowed any more"},
 		},
 		"an exception without a reason": {
-			"nobody could judge it", workerPolicy, ordinary[1:5],
+			"it cannot be judged", workerPolicy, ordinary[1:5],
 			[]iam.Exception{{Role: "WorkerRole", Statement: "Work", Action: "dynamodb:GetItem"}},
 			[]string{"WorkerRole: statement Work allows dynamodb:GetItem: an exception without a reason"},
 		},

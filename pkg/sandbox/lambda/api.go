@@ -84,7 +84,7 @@ func (a *API) invoke(w http.ResponseWriter, r *http.Request) error {
 	if missing != nil && !errors.Is(missing, ErrNotFound) {
 		return missing
 	}
-	// Who may not invoke it is not told whether it exists.
+	// A caller that may not invoke it does not learn whether it exists.
 	if err := a.authorize(r, identity, arn, function); err != nil {
 		return err
 	}

@@ -120,7 +120,7 @@ func TestInvokeRefusesWhatLambdaRefuses(t *testing.T) {
 			"ResourceNotFoundException", "Function not found: arn:aws:lambda:us-east-1:111122223333:function:nobody",
 		},
 		"UnknownAlias": {
-			"an alias that nobody made", awslambda.InvokeInput{FunctionName: aws.String("example"), Qualifier: aws.String("dev")},
+			"an alias that does not exist", awslambda.InvokeInput{FunctionName: aws.String("example"), Qualifier: aws.String("dev")},
 			"ResourceNotFoundException", "function:example:dev",
 		},
 		"TwoQualifiers": {

@@ -26,7 +26,7 @@ type environment struct {
 	server    *http.Server
 	session   Session
 	stream    string         // the name of its log stream
-	record    io.WriteCloser // the log stream; nil if nobody keeps one
+	record    io.WriteCloser // the log stream; nil if none is kept
 	log       *logFile
 	work      chan *invocation
 	exited    chan struct{} // closed when the process is gone and reaped
@@ -215,5 +215,5 @@ func (e *environment) close() {
 }
 
 func (e *environment) signalGroup() {
-	_ = syscall.Kill(-e.command.Process.Pid, syscall.SIGKILL) // nobody may be left
+	_ = syscall.Kill(-e.command.Process.Pid, syscall.SIGKILL) // no child may be left
 }

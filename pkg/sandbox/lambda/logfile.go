@@ -22,7 +22,7 @@ func newLogFile(to io.Writer) (*logFile, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making a file for the log: %w", err)
 	}
-	// An open file outlives its name; nobody has to clean up.
+	// An open file outlives its name; no cleanup is needed.
 	if err := os.Remove(file.Name()); err != nil {
 		_ = file.Close()
 		return nil, fmt.Errorf("hiding the file for the log: %w", err)

@@ -24,7 +24,7 @@ type Bootstrap struct {
 	Runtime      string // as AWS names it; "" is provided.al2023
 	Handler      string // "" is bootstrap
 	Architecture string // x86_64 or arm64; "" is whatever the executable is for
-	Memory       int    // MB, for the function to know; 0 is 128. Nobody enforces it
+	Memory       int    // MB, for the function to know; 0 is 128. It is not enforced
 	LogGroup     string // "" is /aws/lambda/ and the function's name
 	LogFormat    string // Text or JSON; "" is Text
 
@@ -192,7 +192,7 @@ func (p *Process) restart(s *slot) (refused, err error) {
 	p.end(s)
 	var session Session
 	if p.bootstrap.Session != nil {
-		// Whoever asked for the call may be gone before the session starts.
+		// The caller may be gone before the session starts.
 		if session, err = p.bootstrap.Session(context.Background()); err != nil {
 			return nil, err
 		}
@@ -245,7 +245,7 @@ func (p *Process) Retire() {
 	p.retire.Do(func() {
 		close(p.closed)
 		go func() {
-			// Whoever holds a slot gives it back.
+			// The holder of a slot gives it back.
 			for range cap(p.cold) {
 				select {
 				case s := <-p.warm:

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// AuthorizerType says whom a gateway lets in.
+// AuthorizerType says which callers a gateway admits.
 // https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/gateway-inbound-auth.html
 type AuthorizerType string
 
@@ -315,7 +315,7 @@ func (s *Service) deleteGateway(by Caller, id string) (string, error) {
 	return g.ARN, nil
 }
 
-// Lookup is the gateway with that id, whoever owns it: the data plane's view.
+// Lookup is the gateway with that id, in any account: the data plane's view.
 func (s *Service) Lookup(id string) (Gateway, bool) {
 	s.lock()
 	defer s.mu.Unlock()

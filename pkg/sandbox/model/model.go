@@ -36,7 +36,7 @@ type Caller struct {
 type Principals interface {
 	// UniqueID is what identifies the principal with that ARN for good: the
 	// unique id (AROA…, AIDA…) of a role or user, the account's id for its
-	// root. It is "" when nobody has the ARN. An error fails the call that asks
+	// root. It is "" when no principal has the ARN. An error fails the call that asks
 	// with InternalServerException.
 	UniqueID(arn string) (string, error)
 }
@@ -69,7 +69,7 @@ type Options struct {
 	Rates map[RateGroup]int
 	// Quirks are the answers to what AWS does not document.
 	Quirks Quirks
-	// Changed, if not nil, is told of every call that changes something, after
+	// Changed, if not nil, is called for every call that changes something, after
 	// it is done and outside the lock, failed calls included.
 	Changed func(Change)
 }

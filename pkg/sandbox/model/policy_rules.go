@@ -26,7 +26,7 @@ const invokeGateway = "bedrock-agentcore:InvokeGateway"
 
 // The sentences of PutResourcePolicy's refusals, as third parties have reported
 // them: https://github.com/badmintoncryer/cdk-preflight. The last was seen on a
-// Runtime. Where nobody has reported one, the sentence is ours.
+// Runtime. Where no report has one, the sentence is ours.
 const (
 	invalidJSON      = "This policy contains invalid Json"
 	noStatements     = "Policy has no statements"

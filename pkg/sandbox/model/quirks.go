@@ -62,7 +62,7 @@ const (
 	// policies. Other services allow more. Default: anything.
 	PlainSidsOnly Quirk = "plain-sids-only"
 
-	// EmptyStatementAccepted: "Statement": [] is accepted and allows nobody.
+	// EmptyStatementAccepted: "Statement": [] is accepted and allows no call.
 	// Default: refused with "Policy has no statements", as one report says
 	// (https://github.com/badmintoncryer/cdk-preflight).
 	EmptyStatementAccepted Quirk = "empty-statement-accepted"
@@ -116,7 +116,7 @@ const (
 	// PrincipalsNotPinned: a role or user in a policy is kept by name, so that
 	// one created again under the same name has the access of the old one.
 	// Default: by unique id, which is shown once the principal is gone, as IAM
-	// documents for principals in general and nobody has shown for AgentCore
+	// documents for principals in general and no report has shown for AgentCore
 	// (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html).
 	PrincipalsNotPinned Quirk = "principals-not-pinned"
 

@@ -99,7 +99,7 @@ func (s *Service) ListTagsForResource(by Caller, arn string) (map[string]string,
 	return maps.Clone(g.tags), nil
 }
 
-// Tags are those of the gateway with that ARN, whoever owns it, for whoever
+// Tags are those of the gateway with that ARN, in any account, for the caller that
 // fills in aws:ResourceTag; nil if there is no such gateway.
 func (s *Service) Tags(gatewayARN string) map[string]string {
 	s.lock()

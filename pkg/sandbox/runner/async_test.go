@@ -59,7 +59,7 @@ func TestAnAsynchronousCallIsTriedAsItsFunctionSays(t *testing.T) {
 			func(int) (lambda.Result, error) { return lambda.Result{}, errors.New("no role") }, 6, []string{"EventAgeExceeded 0"},
 		},
 		"it may not run": {
-			"nobody waits for a function that is switched off", cloud.AsyncSettings{OnFailure: deadARN}, number(0),
+			"a call does not wait for a function that is switched off", cloud.AsyncSettings{OnFailure: deadARN}, number(0),
 			func(int) (lambda.Result, error) { return fine, nil }, 0, []string{"ZeroReservedConcurrency 0"},
 		},
 	}

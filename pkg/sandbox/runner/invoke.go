@@ -10,7 +10,7 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/lambda"
 )
 
-// ResourcePolicy says who may invoke the function besides whom identity policies
+// ResourcePolicy says who may invoke the function besides the callers that identity policies
 // let.
 func (f *function) ResourcePolicy() *policy.Document {
 	f.mu.RLock()

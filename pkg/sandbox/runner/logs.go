@@ -30,7 +30,7 @@ const (
 
 // logStream sends what an environment prints to CloudWatch Logs, line by line, as
 // Lambda does: in the function's role, after the fact, and without anybody being
-// told when it fails but the sandbox's own log.
+// reported when it fails but in the sandbox's own log.
 type logStream struct {
 	runner      *Runner
 	config      aws.Config

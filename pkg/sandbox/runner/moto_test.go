@@ -220,7 +220,7 @@ func TestDeployedFunctionsOnMoto(t *testing.T) {
 		}
 		eventually(t, "its log", func() bool { return strings.Contains(w.logged(t, "talking"), "hello from talking") })
 		if !w.did("assumed-role/talking/talking logs:PutLogEvents", "true") {
-			t.Error("nobody decided on logs:PutLogEvents of the function's role")
+			t.Error("no policy decided on logs:PutLogEvents of the function's role")
 		}
 	})
 	t.Run("without permissions its log is lost and the call is not", func(t *testing.T) {
@@ -243,7 +243,7 @@ func TestDeployedFunctionsOnMoto(t *testing.T) {
 			t.Errorf("message %s", body)
 		}
 		if !w.did("assumed-role/failing/failing sqs:SendMessage "+lost, "true") {
-			t.Error("nobody decided on sqs:SendMessage of the function's role")
+			t.Error("no policy decided on sqs:SendMessage of the function's role")
 		}
 	})
 	t.Run("a mapping reads its stream in the function's role", func(t *testing.T) { readsItsStream(t, w) })
@@ -305,7 +305,7 @@ func readsItsStream(t *testing.T, w *town) {
 	eventually(t, "the records", func() bool { return strings.Contains(w.logged(t, "reading"), "keys ['ACCOUNT#1', 'ACCOUNT#3']") })
 	for _, action := range []string{"ListStreams", "DescribeStream", "GetShardIterator", "GetRecords"} {
 		if !w.did("assumed-role/reading/reading dynamodb:"+action, "true") {
-			t.Errorf("nobody decided on dynamodb:%s of the function's role", action)
+			t.Errorf("no policy decided on dynamodb:%s of the function's role", action)
 		}
 	}
 }
@@ -414,6 +414,6 @@ func callsBySchedule(t *testing.T, w *town) {
 	w.Redeployed()
 	eventually(t, "the call", func() bool { return strings.Contains(w.logged(t, "scheduled"), "due at 20") })
 	if !w.did("assumed-role/schedules/", "lambda:InvokeFunction "+arn+" true") {
-		t.Error("nobody decided on lambda:InvokeFunction of the schedule's role")
+		t.Error("no policy decided on lambda:InvokeFunction of the schedule's role")
 	}
 }

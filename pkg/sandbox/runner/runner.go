@@ -24,7 +24,7 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/lambda"
 )
 
-// readEvery is how often what is deployed is read although nobody told of a
+// readEvery is how often what is deployed is read although no event told of a
 // change.
 const readEvery = 3 * time.Second
 

@@ -160,7 +160,7 @@ func TestWhatRunsFollowsWhatIsDeployed(t *testing.T) {
 	w.source.deploy(permitted, theFunction(t))
 	w.Redeployed()
 	if again := w.pid(t); again != first {
-		t.Error("a new policy has the function start anew")
+		t.Error("a new policy restarts the function")
 	}
 
 	changed := permitted
@@ -214,7 +214,7 @@ func TestAFailedReadingChangesNothing(t *testing.T) {
 		t.Error("a failed reading is no error")
 	}
 	if again := w.pid(t); again != pid {
-		t.Error("the function was started anew")
+		t.Error("the function was restarted")
 	}
 }
 
@@ -254,7 +254,7 @@ func TestACrashIsAFailedCall(t *testing.T) {
 		t.Errorf("the call ends with %q %s", result.FunctionError, result.Payload)
 	}
 	if n := w.Crash("arn:aws:lambda:us-east-1:111122223333:function:nobody"); n != 0 {
-		t.Errorf("%d environments of nobody crashed", n)
+		t.Errorf("%d environments of no function crashed", n)
 	}
 }
 

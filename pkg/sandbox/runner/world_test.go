@@ -101,7 +101,7 @@ func (s *source) deploy(d cloud.DeployedFunction, code []byte) {
 	s.deployed.Functions = kept
 }
 
-// sessions trusts every service with every role but those that it is told not to.
+// sessions trusts every service with every role but those in its list.
 type sessions struct {
 	mu        sync.Mutex
 	untrusted map[string]bool
@@ -230,7 +230,7 @@ func theFunction(t *testing.T) []byte {
 	return archive(t, entry{"bootstrap", 0o755, bootstrap})
 }
 
-// scripted is a process that answers as told.
+// scripted is a process that gives the answers in its script.
 type scripted struct {
 	mu      sync.Mutex
 	calls   int

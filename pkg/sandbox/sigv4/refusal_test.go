@@ -32,7 +32,7 @@ func TestASpoiltRequestIsRefused(t *testing.T) {
 	}
 	cases := map[string]spoil{
 		"WrongSecret": {
-			reason: "whoever signs must know the secret",
+			reason: "the signer must know the secret",
 			before: func(c *call) { c.key.Secret = "guess" },
 			code:   sigv4.SignatureDoesNotMatch, message: "does not match the signature you provided",
 		},
@@ -177,7 +177,7 @@ func TestASpoiltRequestIsRefused(t *testing.T) {
 			code:   sigv4.ExpiredToken, message: "expired",
 		},
 		"UnknownKey": {
-			reason: "nobody holds the key",
+			reason: "no principal holds the key",
 			before: func(c *call) { c.key.ID = "AKIANOBODY" },
 			code:   sigv4.InvalidClientTokenID, message: "The security token included in the request is invalid.",
 		},

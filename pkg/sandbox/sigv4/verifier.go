@@ -97,7 +97,7 @@ func (v *Verifier) Verify(r *http.Request, want Expect) (Identity, error) {
 }
 
 // checkSignedHeaders requires that the host and every x-amz-* header is under
-// the signature, or whoever carries the request could change them.
+// the signature, or a proxy on the way could change them.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html#create-canonical-request
 func checkSignedHeaders(r *http.Request, auth authorization) error {
 	if !auth.signs("host") {

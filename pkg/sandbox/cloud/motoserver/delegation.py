@@ -1,5 +1,5 @@
 """The delegation policy of an organization, of which there is one at most, and which moto
-does not know. It is kept here; whom it lets read the organization is decided elsewhere.
+does not know. It is kept here; which account it lets read the organization is decided elsewhere.
 https://docs.aws.amazon.com/organizations/latest/APIReference/API_PutResourcePolicy.html
 """
 

@@ -38,7 +38,7 @@ def serve(environ: dict[str, Any], start_response: Any) -> list[bytes]:
             event = json.loads(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])))
             status, kind, body = ("200 OK" if rules.put(bus, event) else "404 Not Found"), "text/plain", b""
         case other:
-            status, kind, body = "404 Not Found", "text/plain", f"nothing is told about {other}".encode()
+            status, kind, body = "404 Not Found", "text/plain", f"there is no report about {other}".encode()
     start_response(status, [("Content-Type", kind), ("Content-Length", str(len(body)))])
     return [body]
 

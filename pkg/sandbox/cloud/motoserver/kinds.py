@@ -21,7 +21,7 @@ class Made:
 
 
 class Kind:
-    """A type of resource. By default a change makes it anew, as what it is then."""
+    """A type of resource. By default a change replaces it."""
 
     name = ""  # the property that names it; "" if it has none
     longest = 255  # characters of a name that is made up

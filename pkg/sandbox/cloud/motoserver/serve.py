@@ -8,7 +8,7 @@ back what all tables held before it, and so loses what others wrote meanwhile. H
 calls to DynamoDB are served one at a time, and so are those that read its streams: what
 is undone was never there.
 
-What is below /_sandbox/ is for whoever started this, and for nobody else.
+What is below /_sandbox/ is for the process that started this alone.
 """
 
 import sys

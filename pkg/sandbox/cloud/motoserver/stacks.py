@@ -206,7 +206,7 @@ class Resources:
         else:
             refused = set() if what.changeable is None else changed(have.properties, p) - set(what.changeable)
             if refused:
-                raise ValueError(f"{', '.join(sorted(refused))} cannot change here: make the resource anew")
+                raise ValueError(f"{', '.join(sorted(refused))} cannot change here: delete the resource and create it again")
             made = what.update(self.aws, have.made, have.properties, p)
         return made
 
@@ -234,7 +234,7 @@ class Resources:
 
 
 class Step:
-    """One resource's turn, told in the stack's events. Whatever fails becomes Failed."""
+    """One resource's turn, recorded in the stack's events. Whatever fails becomes Failed."""
 
     def __init__(self, stack: Any, name: str, of: str, have: Resource | None, verb: str = ""):
         self.stack, self.name, self.of, self.have = stack, name, of, have
