@@ -24,6 +24,7 @@ var arrows = map[string][]string{
 	"pkg/directory": {"pkg/grant"},
 	"pkg/plan":      {"pkg/directory", "pkg/grant", "pkg/policy"},
 	"pkg/foreign":   {"pkg/plan", "pkg/grant", "pkg/policy"},
+	"pkg/report":    {"pkg/plan", "pkg/grant", "pkg/policy"},
 	"pkg/reconcile": {"pkg/plan", "pkg/directory", "pkg/grant", "pkg/policy"},
 	"pkg/dirsync":   {"pkg/directory", "pkg/grant"},
 	"pkg/event":     {"pkg/directory", "pkg/grant"},
@@ -57,7 +58,7 @@ var arrows = map[string][]string{
 }
 
 // pure packages decide: no AWS, no network, no context, no clock.
-var pure = []string{"pkg/policy", "pkg/grant", "pkg/grantfile", "pkg/directory", "pkg/event", "pkg/plan", "pkg/foreign"}
+var pure = []string{"pkg/policy", "pkg/grant", "pkg/grantfile", "pkg/directory", "pkg/event", "pkg/plan", "pkg/foreign", "pkg/report"}
 
 func goList(t *testing.T, arguments ...string) []string {
 	t.Helper()

@@ -191,7 +191,7 @@ func (failingGrants) All(context.Context) ([]grant.Row, error) {
 }
 
 // failingStates is a table that cannot be read.
-type failingStates struct{ reconcile.States }
+type failingStates struct{ statesTable }
 
 func (failingStates) Load(context.Context, grant.Gateway) (plan.State, error) {
 	return plan.State{}, errors.New("no luck")

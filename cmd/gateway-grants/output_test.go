@@ -12,6 +12,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/jsonschema-go/jsonschema"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/gateway-grants/gateway-grants/pkg/report"
 )
 
 var update = flag.Bool("update", false, "write the schemas of docs/output from the types that are printed")
@@ -21,6 +23,7 @@ var schemas = map[string]func() (*jsonschema.Schema, error){
 	"list":      schemaOf[[]listedRow],
 	"plan":      schemaOf[[]planned],
 	"apply":     schemaOf[applied],
+	"report":    schemaOf[report.Report],
 	"reconcile": schemaOf[[]reconciled],
 	"invoke":    schemaOf[invocation],
 	"version":   schemaOf[build],

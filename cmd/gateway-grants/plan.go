@@ -96,11 +96,15 @@ func (p *program) plan(ctx context.Context, names []string, d deployment, detail
 		return err
 	}
 	run := planning{program: p, reconciler: p.reconciler(s.config, gateways, d), limits: d.limits, texts: []planned{}, detailed: detailed}
+	progress := p.steps("Planning gateways", len(concerned))
 	for _, gateway := range concerned {
 		if ctx.Err() == nil {
+			progress.clear()
 			run.one(ctx, gateway)
+			progress.done()
 		}
 	}
+	progress.clear()
 	return run.end(ctx)
 }
 

@@ -115,7 +115,7 @@ func withTwo(t *testing.T) (w *world, first, second string) {
 
 // statesBut is the state table, in which some gateways cannot be read.
 type statesBut struct {
-	reconcile.States
+	statesTable
 	failing map[string]error // by ARN
 	before  func()           // called at each reading
 }
@@ -127,13 +127,13 @@ func (s statesBut) Load(ctx context.Context, gateway grant.Gateway) (plan.State,
 	if err := s.failing[gateway.ARN()]; err != nil {
 		return plan.State{}, err
 	}
-	return s.States.Load(ctx, gateway)
+	return s.statesTable.Load(ctx, gateway)
 }
 
 func (w *world) failing(failing map[string]error, args ...string) said {
 	w.t.Helper()
 	return w.with(func(aws.Config, settings.Tables) opened {
-		return opened{grants: w.grants, states: statesBut{States: w.states, failing: failing}, directory: w.accounts}
+		return opened{grants: w.grants, states: statesBut{statesTable: w.states, failing: failing}, directory: w.accounts}
 	}, args...)
 }
 
@@ -187,7 +187,7 @@ func TestAnInterruptedPlanSaysSoOnceAndShowsWhatItHas(t *testing.T) {
 		in: strings.NewReader(""), out: &out, err: &err, clock: agentcore.SystemClock(),
 		notices: func(aws.Config, string) reconcile.Notices { return w.bus },
 		open: func(aws.Config, settings.Tables) opened {
-			return opened{grants: w.grants, directory: w.accounts, states: statesBut{States: w.states, before: func() {
+			return opened{grants: w.grants, directory: w.accounts, states: statesBut{statesTable: w.states, before: func() {
 				if readings++; readings == 3 { // the first gateway's is read twice, because there is no directory
 					interrupt()
 				}

@@ -100,12 +100,15 @@ func (r *proposing) of(ctx context.Context, steps []grantfile.Step) (proposal, e
 	reconciler := r.reconciler(r.session.config, r.gateways, r.deployment)
 	reconciler.Grants = rows
 	made := proposal{steps: steps}
+	progress := r.steps("Planning gateways", len(concerned))
+	defer progress.clear()
 	for _, gateway := range concerned {
 		decided, err := reconciler.Plan(ctx, gateway)
 		if ctx.Err() != nil {
 			return proposal{}, ctx.Err()
 		}
 		made.gateways = append(made.gateways, proposedGateway{gateway, rows[gateway.ARN()], decided, err})
+		progress.done()
 	}
 	return made, nil
 }

@@ -32,10 +32,17 @@ type grantsTable interface {
 	Swap(ctx context.Context, key grant.Key, shown string, attributes grant.Attributes) error
 }
 
+// statesTable is the state table as an admin uses it.
+type statesTable interface {
+	reconcile.States
+	// History reads a gateway's journal, the newest entry first.
+	History(ctx context.Context, gateway grant.Gateway, limit int) ([]reconcile.Entry, error)
+}
+
 // opened are the three tables of a deployment.
 type opened struct {
 	grants    grantsTable
-	states    reconcile.States
+	states    statesTable
 	directory directoryTable
 }
 
