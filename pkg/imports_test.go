@@ -25,6 +25,7 @@ var arrows = map[string][]string{
 	"pkg/plan":      {"pkg/directory", "pkg/grant", "pkg/policy"},
 	"pkg/foreign":   {"pkg/plan", "pkg/grant", "pkg/policy"},
 	"pkg/report":    {"pkg/plan", "pkg/grant", "pkg/policy"},
+	"pkg/doctor":    {},
 	"pkg/reconcile": {"pkg/plan", "pkg/directory", "pkg/grant", "pkg/policy"},
 	"pkg/dirsync":   {"pkg/directory", "pkg/grant"},
 	"pkg/event":     {"pkg/directory", "pkg/grant"},
@@ -42,23 +43,26 @@ var arrows = map[string][]string{
 	"pkg/organizations":   {"pkg/dirsync", "pkg/directory", "pkg/grant"},
 	"pkg/bus":             {"pkg/event", "pkg/reconcile", "pkg/handler", "pkg/plan", "pkg/grant"},
 	"pkg/mcpclient":       {},
+	"pkg/inspect":         {"pkg/doctor", "pkg/agentcore", "pkg/grant"},
+	"pkg/selftest":        {"pkg/agentcore", "pkg/grant"},
 
 	// The stand-in must not agree with the product by sharing its code.
 	"pkg/sandbox/": {"pkg/policy", "pkg/sandbox/"},
 
 	"pkg/settings": {"pkg/plan", "pkg/grant"}, // parses what mains are given
 
-	"infra": {}, // tests only
+	"infra":             {}, // tests only
+	"infra/permissions": {}, // policy documents
 
 	"functions/":          {"functions/internal/boot", "pkg/"},
-	"cmd/gateway-grants":  {"cmd/gateway-grants/", "pkg/"},
+	"cmd/gateway-grants":  {"cmd/gateway-grants/", "pkg/", "infra/permissions"},
 	"cmd/gateway-grants/": {"cmd/gateway-grants/", "pkg/"},
-	"cmd/sandbox":         {"cmd/sandbox/", "pkg/"},
+	"cmd/sandbox":         {"cmd/sandbox/", "pkg/", "infra/permissions"},
 	"cmd/sandbox/":        {"cmd/sandbox/", "pkg/"},
 }
 
 // pure packages decide: no AWS, no network, no context, no clock.
-var pure = []string{"pkg/policy", "pkg/grant", "pkg/grantfile", "pkg/directory", "pkg/event", "pkg/plan", "pkg/foreign", "pkg/report"}
+var pure = []string{"pkg/policy", "pkg/grant", "pkg/grantfile", "pkg/directory", "pkg/event", "pkg/plan", "pkg/foreign", "pkg/report", "pkg/doctor"}
 
 func goList(t *testing.T, arguments ...string) []string {
 	t.Helper()

@@ -14,6 +14,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/gateway-grants/gateway-grants/pkg/report"
+	"github.com/gateway-grants/gateway-grants/pkg/selftest"
 )
 
 var update = flag.Bool("update", false, "write the schemas of docs/output from the types that are printed")
@@ -26,6 +27,8 @@ var schemas = map[string]func() (*jsonschema.Schema, error){
 	"report":    schemaOf[report.Report],
 	"reconcile": schemaOf[[]reconciled],
 	"invoke":    schemaOf[invocation],
+	"doctor":    schemaOf[examined],
+	"selftest":  schemaOf[selftest.Report],
 	"version":   schemaOf[build],
 }
 

@@ -76,6 +76,7 @@ Exit codes: 0 done, 1 for any error; 2 for changes with plan --detailed-exitcode
 	root.AddCommand(
 		p.gatewayCommand(), p.grantCommand(), p.revokeCommand(), p.listCommand(), p.approveCommand(),
 		p.planCommand(), p.reportCommand(), p.applyCommand(), p.reconcileCommand(), p.confirmCommand(), p.invokeCommand(), p.callerPolicyCommand(), p.versionCommand(),
+		p.doctorCommand(), p.selftestCommand(),
 	)
 	return root
 }

@@ -30,12 +30,13 @@ type program struct {
 	stack    *settings.Stack // of the deployment; nil for none
 	open     openTables
 	notices  openNotices
+	beyond   beyond
 }
 
 // Run runs the command line and returns its exit code: 0 for done, 1 for any
 // error, 2 for changes with plan --detailed-exitcode.
 func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	p := &program{in: stdin, out: stdout, err: stderr, clock: agentcore.SystemClock(), open: openDynamo, notices: openBus}
+	p := &program{in: stdin, out: stdout, err: stderr, clock: agentcore.SystemClock(), open: openDynamo, notices: openBus, beyond: onAWS()}
 	return p.run(ctx, args)
 }
 

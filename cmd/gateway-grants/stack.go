@@ -54,12 +54,16 @@ func (p *program) findStack(ctx context.Context, cmd *cobra.Command) error {
 		p.note("there is no stack of Gateway Grants in " + p.region + ", so the settings are those of flags, variables and defaults")
 		return nil
 	default:
-		names := make([]string, len(deployments))
-		for i, d := range deployments {
-			names[i] = d.Name
-		}
-		return refuse("%s has more than one deployment of Gateway Grants (%s): name one with --stack or %s", p.region, strings.Join(names, ", "), stackVariable)
+		return severalStacks(p.region, deployments)
 	}
+}
+
+func severalStacks(region string, deployments []settings.Stack) error {
+	names := make([]string, len(deployments))
+	for i, d := range deployments {
+		names[i] = d.Name
+	}
+	return refuse("%s has more than one deployment of Gateway Grants (%s): name one with --stack or %s", region, strings.Join(names, ", "), stackVariable)
 }
 
 // needsStack tells whether the command has a setting that it was not given.

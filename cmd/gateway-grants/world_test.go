@@ -60,11 +60,12 @@ type world struct {
 	stacks    stackServer
 
 	mu      sync.Mutex
-	ahead   time.Duration // of the machine's clock
-	written []string      // method and path of every change asked of the control plane
+	ahead   time.Duration                       // of the machine's clock
+	written []string                            // method and path of every change asked of the control plane
+	asked   func(r *http.Request) (denied bool) // sees every request first; nil for none
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T, quirks ...model.Quirk) *world {
 	t.Helper()
 	w := &world{
 		t: t, directory: iam.NewDirectory(time.Now), bus: &noticetest.Recorder{},
@@ -83,20 +84,20 @@ func newWorld(t *testing.T) *world {
 		w.must(err)
 		w.must(w.directory.PutPolicy(made.ARN, "identity", w.parse(role.identity)))
 	}
-	w.serve()
+	w.serve(quirks)
 	w.environment()
 	return w
 }
 
 // serve puts everything behind one endpoint, told apart by the service that a
 // request was signed for.
-func (w *world) serve() {
+func (w *world) serve(quirks model.Quirks) {
 	var route http.Handler
 	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { route.ServeHTTP(rw, r) }))
 	w.t.Cleanup(server.Close)
 	w.url = server.URL
 	w.model = model.New(model.Options{
-		Now: w.now, Region: region, Principals: w.directory, SettleAfter: 3 * time.Second,
+		Now: w.now, Region: region, Principals: w.directory, SettleAfter: 3 * time.Second, Quirks: quirks,
 		GatewayURL: func(id string) string { return server.URL + gateway.Path(id) },
 	})
 	functions := &lambda.Registry{}
@@ -109,6 +110,9 @@ func (w *world) serve() {
 	identity := control.Identity(verifier, http.NotFoundHandler())
 	route = http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		switch {
+		case w.asked != nil && w.asked(r):
+			rw.Header().Set("X-Amzn-Errortype", "AccessDeniedException")
+			http.Error(rw, `{"message":"planted"}`, http.StatusForbidden)
 		case strings.Contains(r.Header.Get("Authorization"), "/sts/aws4_request"):
 			identity.ServeHTTP(rw, r)
 		case strings.Contains(r.Header.Get("Authorization"), "/cloudformation/aws4_request"):

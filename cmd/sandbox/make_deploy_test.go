@@ -52,7 +52,10 @@ func TestMakeDeployFromZero(t *testing.T) {
 			"AttributeDefinitions": []map[string]string{{"AttributeName": "id", "AttributeType": "S"}},
 			"KeySchema":            []map[string]string{{"AttributeName": "id", "KeyType": "HASH"}},
 		})
-		if said, err := d.inPipeline(t, "PARAMETERS=Name=taken"); err == nil {
+		if said, err := d.inPipeline(t, "PARAMETERS=Name=taken"); err == nil || !strings.Contains(said, "tables of an earlier deployment are there: taken-state") {
+			t.Fatalf("the preflight let it through: %v\n%s", err, said)
+		}
+		if said, err := d.inPipeline(t, "PARAMETERS=Name=taken", "PREFLIGHT=no"); err == nil {
 			t.Fatalf("it went through, though a table is in the way:\n%s", said)
 		}
 		if got := d.tables(t); !slices.Equal(got, []string{"taken-state"}) {

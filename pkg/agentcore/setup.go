@@ -61,9 +61,10 @@ type GatewaySpec struct {
 	Name        string
 	Description string
 	RoleARN     string // that the gateway acts as when it calls its targets
+	Unmanaged   bool   // it gets no tag, so that no deployment keeps its policy
 }
 
-// SetUp is a gateway that is READY and tagged as managed.
+// SetUp is a gateway that is READY, and tagged as managed unless that was not wanted.
 type SetUp struct {
 	ID, ARN, URL string
 	RoleARN      string // that it has, which may be another one than asked for where it existed
@@ -76,7 +77,7 @@ type SetUp struct {
 // authorizer fails with grant.CodeWrongAuthorizer: it keeps the one that it was
 // created with.
 func (s Setup) Gateway(ctx context.Context, spec GatewaySpec) (SetUp, error) {
-	id, err := s.gatewayNamed(ctx, spec.Name)
+	id, err := s.Named(ctx, spec.Name)
 	if err != nil {
 		return SetUp{}, err
 	}
@@ -96,9 +97,11 @@ func (s Setup) Gateway(ctx context.Context, spec GatewaySpec) (SetUp, error) {
 			Hint: "it authenticates callers with " + string(gateway.AuthorizerType) + " and cannot change that: choose another name, or delete it first",
 		}
 	}
-	tagged, err := s.tag(ctx, aws.ToString(gateway.GatewayArn))
-	if err != nil {
-		return SetUp{}, err
+	tagged := false
+	if !spec.Unmanaged {
+		if tagged, err = s.tag(ctx, aws.ToString(gateway.GatewayArn)); err != nil {
+			return SetUp{}, err
+		}
 	}
 	return SetUp{
 		ID:      id,
@@ -119,10 +122,10 @@ func (s Setup) URL(ctx context.Context, id string) (string, error) {
 	return aws.ToString(answer.GatewayUrl), nil
 }
 
-// gatewayNamed is the id of the caller's gateway of that name, "" for none. A
+// Named is the id of the caller's gateway of that name, "" for none. A
 // name is unique within an account and region.
 // https://docs.aws.amazon.com/bedrock-agentcore-control/latest/APIReference/API_CreateGateway.html
-func (s Setup) gatewayNamed(ctx context.Context, name string) (string, error) {
+func (s Setup) Named(ctx context.Context, name string) (string, error) {
 	pages := control.NewListGatewaysPaginator(s.Control, &control.ListGatewaysInput{MaxResults: aws.Int32(pageSize)})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
@@ -144,7 +147,9 @@ func (s Setup) createGateway(ctx context.Context, spec GatewaySpec) (string, err
 		RoleArn:        aws.String(spec.RoleARN),
 		AuthorizerType: types.AuthorizerTypeAwsIam,
 		ProtocolType:   types.GatewayProtocolTypeMcp,
-		Tags:           map[string]string{plan.ManagedTag: plan.ManagedValue},
+	}
+	if !spec.Unmanaged {
+		in.Tags = map[string]string{plan.ManagedTag: plan.ManagedValue}
 	}
 	if spec.Description != "" {
 		in.Description = aws.String(spec.Description)

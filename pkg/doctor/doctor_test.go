@@ -1,0 +1,182 @@
+package doctor_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gateway-grants/gateway-grants/pkg/doctor"
+)
+
+var now = time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC)
+
+const gateway = "arn:aws:bedrock-agentcore:us-east-1:111122223333:gateway/tools-abcdefghij"
+
+func read[T any](value T) doctor.Reading[T] { return doctor.Reading[T]{Value: value} }
+
+// healthy is a deployment with an organization and an owner, at rest.
+func healthy() doctor.Facts {
+	state := doctor.TableState{Status: "ACTIVE", Protected: true, Recovery: true, Streaming: true}
+	return doctor.Facts{
+		Now: now, Region: "us-east-1", Account: "111122223333", Name: "gateway-grants",
+		Stack: read(doctor.Stack{
+			Name: "gateway-grants", Status: "UPDATE_COMPLETE",
+			Parameters: map[string]string{"Name": "gateway-grants", "ManagementAccountId": "999900001111", "SweepMinutes": "60"},
+		}),
+		Tables: []doctor.Table{
+			{Name: "gateway-grants", Stream: true, Read: read(state)},
+			{Name: "gateway-grants-state", Read: read(doctor.TableState{Status: "ACTIVE", Protected: true, Recovery: true})},
+		},
+		Sentinel: read(true), Synced: read(now.Add(-time.Hour)), Heartbeat: read(true), Organization: read(true), StackSets: read(true),
+		Mappings:   read([]doctor.Mapping{{ID: "1", Source: "gateway-grants", Function: "gateway-grants-table-changes", State: "Enabled"}}),
+		Rules:      read([]doctor.Rule{{Name: "requested", Bus: "gateway-grants", Enabled: true}}),
+		Schedules:  read([]doctor.Schedule{{Name: "gateway-grants-due", Group: "gateway-grants", Enabled: true, Mend: "enable it"}, {Name: "gateway-grants-rechecks", Enabled: true, Directory: true}}),
+		Queues:     []doctor.Queue{{Name: "gateway-grants-lost-requests", Lost: "requests", Mend: "infra/stack redrive", Messages: read(0)}},
+		Alarms:     read([]doctor.Alarm{{Name: "heartbeat"}}),
+		Trails:     read([]doctor.Trail{{Name: "off"}, {Name: "organization", Logging: true, Management: true}}),
+		Owners:     []doctor.Owner{{Account: "444455556666", Assumed: read(true)}},
+		Forwarders: []doctor.Forwarder{{Account: "444455556666", Seen: read(true)}},
+		Attention:  read([]doctor.Gateway{{ARN: gateway}}), Approvals: read([]string(nil)),
+	}
+}
+
+// result is that of one check.
+func result(t *testing.T, f doctor.Facts, check string) doctor.Result {
+	t.Helper()
+	results := doctor.Examine(f)
+	i := slices.IndexFunc(results, func(r doctor.Result) bool { return r.Check == check })
+	if i < 0 {
+		t.Fatalf("there is no check %s", check)
+	}
+	return results[i]
+}
+
+func TestAHealthyDeploymentHasNoFindings(t *testing.T) {
+	results := doctor.Examine(healthy())
+	if !doctor.Healthy(results) {
+		t.Errorf("%+v", results)
+	}
+	for _, r := range results {
+		if r.Status != doctor.OK {
+			t.Errorf("check %s is %s", r.Check, r.Status)
+		}
+	}
+}
+
+func TestEachFaultIsFoundWithWhatMendsIt(t *testing.T) {
+	table := func(change func(*doctor.TableState)) func(*doctor.Facts) {
+		return func(f *doctor.Facts) { change(&f.Tables[0].Read.Value) }
+	}
+	attention := func(g doctor.Gateway) func(*doctor.Facts) {
+		g.ARN = gateway
+		return func(f *doctor.Facts) { f.Attention = read([]doctor.Gateway{g}) }
+	}
+	cases := map[string]struct {
+		check, what, mend string
+		plant             func(*doctor.Facts)
+	}{
+		"a failed update":      {"stack", "UPDATE_ROLLBACK_COMPLETE", "describe-stack-events", func(f *doctor.Facts) { f.Stack.Value.Status = "UPDATE_ROLLBACK_COMPLETE" }},
+		"an update under way":  {"stack", "being changed", "wait stack-update-complete", func(f *doctor.Facts) { f.Stack.Value.Status = "UPDATE_IN_PROGRESS" }},
+		"no stack":             {"stack", "no stack gateway-grants in account 111122223333", "make deploy", func(f *doctor.Facts) { f.Stack.Value.Missing = true }},
+		"no table":             {"tables", "missing", "backup", table(func(s *doctor.TableState) { s.Missing = true })},
+		"a table on its way":   {"tables", "UPDATING", "wait table-exists", table(func(s *doctor.TableState) { s.Status = "UPDATING" })},
+		"no protection":        {"tables", "may be deleted", "--deletion-protection-enabled", table(func(s *doctor.TableState) { s.Protected = false })},
+		"no recovery":          {"tables", "point in time", "update-continuous-backups", table(func(s *doctor.TableState) { s.Recovery = false })},
+		"no stream":            {"tables", "no stream", "--stream-specification", table(func(s *doctor.TableState) { s.Streaming = false })},
+		"no sentinel":          {"sentinel", "no policy changes", "infra/sentinel.json", func(f *doctor.Facts) { f.Sentinel = read(false) }},
+		"a mapping off":        {"mappings", "takes nothing from gateway-grants (Disabled)", "--uuid 1 --enabled", func(f *doctor.Facts) { f.Mappings.Value[0].State = "Disabled" }},
+		"a mapping that fails": {"mappings", "PROBLEM: Function call failed", "logs tail", func(f *doctor.Facts) { f.Mappings.Value[0].Problem = "PROBLEM: Function call failed" }},
+		"a rule off":           {"rules", "requested is off", "enable-rule --name requested --event-bus-name gateway-grants", func(f *doctor.Facts) { f.Rules.Value[0].Enabled = false }},
+		"a rule deleted":       {"rules", "requested is missing", "--deployment-mode REVERT_DRIFT", func(f *doctor.Facts) { f.Rules.Value[0].Missing = true }},
+		"a schedule off":       {"schedules", "gateway-grants-due is off", "enable it", func(f *doctor.Facts) { f.Schedules.Value[0].Enabled = false }},
+		"a schedule deleted":   {"schedules", "missing", "ParameterKey=SweepMinutes,UsePreviousValue=true", func(f *doctor.Facts) { f.Schedules.Value[0].Missing = true }},
+		"lost requests":        {"queues", "holds 3 requests", "infra/stack redrive", func(f *doctor.Facts) { f.Queues[0].Messages = read(3) }},
+		"no heartbeat":         {"heartbeat", "no sweep", "/aws/lambda/gateway-grants-sweep", func(f *doctor.Facts) { f.Heartbeat = read(false) }},
+		"no trail":             {"trail", "no trail logs", "create-trail", func(f *doctor.Facts) { f.Trails = read([]doctor.Trail(nil)) }},
+		"a trail off":          {"trail", "60 minutes later", "start-logging --name off", func(f *doctor.Facts) { f.Trails = read([]doctor.Trail{{Name: "off", Management: true}}) }},
+		"a trail of data":      {"trail", "no trail logs", "put-event-selectors --trail-name data", func(f *doctor.Facts) { f.Trails = read([]doctor.Trail{{Name: "data", Logging: true}}) }},
+		"an owner's role":      {"owners", "account 444455556666 cannot be reached: denied", "infra/owner-account.yaml", func(f *doctor.Facts) { f.Owners[0].Assumed = doctor.Reading[bool]{Err: "denied"} }},
+		"never listed":         {"organization", "never been listed", "infra/organization-events.yaml", func(f *doctor.Facts) { f.Synced = read(time.Time{}) }},
+		"an old listing":       {"organization", "last listed at 2026-11-27T08:00:00Z", "logs tail", func(f *doctor.Facts) { f.Synced = read(now.Add(-4 * time.Hour)) }},
+		"no delegation":        {"organization", "may not read", "Delegate=yes", func(f *doctor.Facts) { f.Organization = read(false) }},
+		"no trusted access":    {"organization", "trusted access", "activate-organizations-access", func(f *doctor.Facts) { f.StackSets = read(false) }},
+		"a lost event":         {"forwarders", "did not arrive", "in account 444455556666 again", func(f *doctor.Facts) { f.Forwarders[0].Seen = read(false) }},
+		"a failing gateway":    {"gateways", "may not be what", "gateway-grants list", attention(doctor.Gateway{Failing: true})},
+		"a grant left out":     {"gateways", "1 grant is left out", "gateway-grants list", attention(doctor.Gateway{LeftOut: 1})},
+		"little room":          {"gateways", "nearly full", "OUs", attention(doctor.Gateway{NearlyFull: true})},
+		"a tag lost":           {"gateways", "is not managed", "tag-resource", attention(doctor.Gateway{LetsIn: true})},
+		"a sibling":            {"gateways", "installation old", "--installation-id old", attention(doctor.Gateway{Siblings: []string{"old"}})},
+		"an approval":          {"approvals", "account 444455556666", "gateway-grants approve", func(f *doctor.Facts) { f.Approvals = read([]string{"account 444455556666 is held"}) }},
+		"an alarm":             {"alarms", "in ALARM", "describe-alarm-history", func(f *doctor.Facts) { f.Alarms.Value[0].Ringing = true }},
+		"an alarm muted":       {"alarms", "actions", "enable-alarm-actions", func(f *doctor.Facts) { f.Alarms.Value[0].Muted = true }},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			f := healthy()
+			c.plant(&f)
+			r := result(t, f, c.check)
+			if r.Status != doctor.Found || len(r.Findings) != 1 {
+				t.Fatalf("want one finding, got %+v", r)
+			}
+			if found := r.Findings[0]; !strings.Contains(found.What, c.what) || !strings.Contains(found.Mend, c.mend) {
+				t.Errorf("got %+v, want %q mended by %q", found, c.what, c.mend)
+			}
+		})
+	}
+}
+
+// What could not be read is not healthy, and the check says why.
+func TestWhatCannotBeReadIsNotHealthy(t *testing.T) {
+	const why = "AWS denies this"
+	cases := map[string]func(*doctor.Facts){
+		"tables":       func(f *doctor.Facts) { f.Tables[1].Read.Err = why },
+		"sentinel":     func(f *doctor.Facts) { f.Sentinel.Err = why },
+		"mappings":     func(f *doctor.Facts) { f.Mappings.Err = why },
+		"rules":        func(f *doctor.Facts) { f.Rules.Err = why },
+		"schedules":    func(f *doctor.Facts) { f.Schedules.Err = why },
+		"queues":       func(f *doctor.Facts) { f.Queues[0].Messages.Err = why },
+		"heartbeat":    func(f *doctor.Facts) { f.Heartbeat.Err = why },
+		"trail":        func(f *doctor.Facts) { f.Trails.Err = why },
+		"organization": func(f *doctor.Facts) { f.Organization.Err = why },
+		"forwarders":   func(f *doctor.Facts) { f.Forwarders[0].Seen.Err = why },
+		"gateways":     func(f *doctor.Facts) { f.Attention.Err = why },
+		"approvals":    func(f *doctor.Facts) { f.Approvals.Err = why },
+		"alarms":       func(f *doctor.Facts) { f.Alarms.Err = why },
+	}
+	for check, plant := range cases {
+		t.Run(check, func(t *testing.T) {
+			f := healthy()
+			plant(&f)
+			if r := result(t, f, check); r.Status != doctor.Unread || !slices.Equal(r.Unread, []string{why}) {
+				t.Errorf("got %+v", r)
+			}
+			if doctor.Healthy(doctor.Examine(f)) {
+				t.Error("it counts as healthy")
+			}
+		})
+	}
+}
+
+func TestWithoutItsStackNothingOfADeploymentIsHealthy(t *testing.T) {
+	for _, r := range doctor.Examine(doctor.Facts{Stack: doctor.Reading[doctor.Stack]{Err: "AWS denies this"}}) {
+		if r.Status != doctor.Unread {
+			t.Errorf("check %s is %s", r.Check, r.Status)
+		}
+	}
+}
+
+func TestWhatADeploymentDoesNotHaveIsSkipped(t *testing.T) {
+	f := healthy()
+	delete(f.Stack.Value.Parameters, "ManagementAccountId")
+	f.Schedules.Value[1].Enabled = false // that of the organization
+	f.Owners, f.Forwarders, f.Synced = nil, nil, read(time.Time{})
+	for check, want := range map[string]doctor.Status{"organization": doctor.Skipped, "owners": doctor.Skipped, "forwarders": doctor.Skipped, "schedules": doctor.OK} {
+		if r := result(t, f, check); r.Status != want {
+			t.Errorf("check %s is %s, want %s", check, r.Status, want)
+		}
+	}
+	if !doctor.Healthy(doctor.Examine(f)) {
+		t.Error("it does not count as healthy")
+	}
+}

@@ -1,0 +1,61 @@
+package inspect
+
+import (
+	"context"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/gateway-grants/gateway-grants/pkg/doctor"
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
+)
+
+func (r *Reader) tables(ctx context.Context, outputs map[string]string) []doctor.Table {
+	tables := []doctor.Table{
+		{Name: outputs["GrantsTableName"], Stream: true}, {Name: outputs["AccountsTableName"], Stream: true}, {Name: outputs["StateTableName"]},
+	}
+	for i, t := range tables {
+		tables[i].Read = read(r, "read table "+t.Name, func() (doctor.TableState, error) { return r.table(ctx, t.Name) })
+	}
+	return tables
+}
+
+func (r *Reader) table(ctx context.Context, name string) (doctor.TableState, error) {
+	client := dynamodb.NewFromConfig(r.Config)
+	described, err := client.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: &name})
+	if hasCode(err, "ResourceNotFoundException") {
+		return doctor.TableState{Missing: true}, nil
+	}
+	if err != nil {
+		return doctor.TableState{}, err
+	}
+	backups, err := client.DescribeContinuousBackups(ctx, &dynamodb.DescribeContinuousBackupsInput{TableName: &name})
+	if err != nil {
+		return doctor.TableState{}, err
+	}
+	table, recovery := described.Table, backups.ContinuousBackupsDescription.PointInTimeRecoveryDescription
+	return doctor.TableState{
+		Status:    string(table.TableStatus),
+		Protected: aws.ToBool(table.DeletionProtectionEnabled),
+		Streaming: table.StreamSpecification != nil && aws.ToBool(table.StreamSpecification.StreamEnabled),
+		Recovery:  recovery != nil && recovery.PointInTimeRecoveryStatus == types.PointInTimeRecoveryStatusEnabled,
+	}, nil
+}
+
+func (r *Reader) sentinel(ctx context.Context, table string) (bool, error) {
+	answer, err := dynamodb.NewFromConfig(r.Config).GetItem(ctx, &dynamodb.GetItemInput{
+		TableName: &table, ConsistentRead: aws.Bool(true),
+		Key: map[string]types.AttributeValue{
+			grant.AttrGateway: &types.AttributeValueMemberS{Value: grant.EveryGateway},
+			grant.AttrGrant:   &types.AttributeValueMemberS{Value: grant.SentinelID},
+		},
+	})
+	if hasCode(err, "ResourceNotFoundException") {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return len(answer.Item) > 0, nil
+}
