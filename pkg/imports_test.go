@@ -26,6 +26,7 @@ var arrows = map[string][]string{
 	"pkg/foreign":   {"pkg/plan", "pkg/grant", "pkg/policy"},
 	"pkg/report":    {"pkg/plan", "pkg/grant", "pkg/policy"},
 	"pkg/doctor":    {},
+	"pkg/access":    {"pkg/plan", "pkg/directory", "pkg/grant", "pkg/policy"},
 	"pkg/reconcile": {"pkg/plan", "pkg/directory", "pkg/grant", "pkg/policy"},
 	"pkg/dirsync":   {"pkg/directory", "pkg/grant"},
 	"pkg/event":     {"pkg/directory", "pkg/grant"},
@@ -45,6 +46,7 @@ var arrows = map[string][]string{
 	"pkg/mcpclient":       {},
 	"pkg/inspect":         {"pkg/doctor", "pkg/agentcore", "pkg/grant"},
 	"pkg/selftest":        {"pkg/agentcore", "pkg/grant"},
+	"pkg/iam":             {"pkg/policy"},
 
 	// The stand-in must not agree with the product by sharing its code.
 	"pkg/sandbox/": {"pkg/policy", "pkg/sandbox/"},
@@ -62,7 +64,7 @@ var arrows = map[string][]string{
 }
 
 // pure packages decide: no AWS, no network, no context, no clock.
-var pure = []string{"pkg/policy", "pkg/grant", "pkg/grantfile", "pkg/directory", "pkg/event", "pkg/plan", "pkg/foreign", "pkg/report", "pkg/doctor"}
+var pure = []string{"pkg/policy", "pkg/grant", "pkg/grantfile", "pkg/directory", "pkg/event", "pkg/plan", "pkg/foreign", "pkg/report", "pkg/doctor", "pkg/access"}
 
 func goList(t *testing.T, arguments ...string) []string {
 	t.Helper()

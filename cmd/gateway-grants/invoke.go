@@ -72,6 +72,7 @@ func (p *program) invoke(ctx context.Context, name string, flags invokeFlags) er
 	err = call.make(ctx, arguments, mcpclient.Options{Credentials: s.config.Credentials, Region: at.Region, Now: p.now})
 	if refused, ok := errors.AsType[*mcpclient.RefusedError](err); ok {
 		call.Refused = &refusedText{Status: refused.Status, Body: refused.Body, Message: refused.Error(), Denied: refused.Denied()}
+		call.gateway, call.Refused.GatewaySide = p.gatewaySide(ctx, name, at.URL, s, *call.Refused)
 		err = nil
 	}
 	if err != nil {
@@ -115,6 +116,8 @@ type invocation struct {
 	Tool    string              `json:"tool,omitempty"`
 	Result  *mcp.CallToolResult `json:"result,omitempty"`
 	Refused *refusedText        `json:"refused,omitempty"`
+
+	gateway string // its ARN; "" for not known
 }
 
 type toolText struct {
@@ -127,6 +130,8 @@ type refusedText struct {
 	Body    string `json:"body"`
 	Message string `json:"message"`
 	Denied  bool   `json:"denied"`
+
+	GatewaySide *partText `json:"gatewaySide,omitempty"` // what the gateway's policy says, where the caller may read it
 }
 
 // make connects and lists or calls.

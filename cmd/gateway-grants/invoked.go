@@ -1,12 +1,15 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/gateway-grants/gateway-grants/pkg/access"
 )
 
 func (p *program) sayCaller(i invocation) {
@@ -59,13 +62,28 @@ func hint(refused refusedText, i invocation) string {
 	case refused.Status == http.StatusUnauthorized:
 		return "Hint: the gateway does not accept the signature: check the credentials, the region of the URL, and that the gateway authenticates with IAM."
 	case refused.Denied:
-		return "Hint: two policies must allow this call: the caller's identity policy (gateway-grants caller-policy GATEWAY prints it) and the gateway's resource policy (its owner runs gateway-grants grant GATEWAY " + i.Account + ")."
+		return "Hint: " + deniedHint(i)
 	case refused.Status == http.StatusBadRequest && i.Tool != "":
 		return "Hint: check the tool's name and arguments: gateway-grants invoke without --tool lists the tools."
 	case refused.Status == http.StatusNotFound:
 		return notFoundHint(i.URL)
 	default:
 		return "Hint: the gateway did not answer the call; try again, and look at the gateway's logs if it stays so."
+	}
+}
+
+// deniedHint says which side denies, where the caller may read the gateway's policy,
+// and otherwise who can find out.
+func deniedHint(i invocation) string {
+	gateway := cmp.Or(i.gateway, "GATEWAY")
+	asks := "gateway-grants access " + gateway + " --principal " + i.Caller + ", run by the gateway's owner, says which side denies."
+	switch side := i.Refused.GatewaySide; {
+	case side == nil:
+		return "two policies must allow this call: the caller's identity policy (gateway-grants caller-policy GATEWAY prints it) and the gateway's resource policy (its owner runs gateway-grants grant GATEWAY " + i.Account + "). " + asks
+	case side.Access == access.Denied:
+		return side.Why + ". " + asks
+	default:
+		return "the gateway's side allows the call as far as its policy tells (" + side.Why + "), so look at the caller's own: gateway-grants caller-policy " + gateway + " prints what it needs. " + asks
 	}
 }
 

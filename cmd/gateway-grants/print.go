@@ -168,7 +168,8 @@ func unquote(node *yaml.Node) {
 }
 
 // printCSV prints a column for each field of the rows, under the names of the
-// JSON. A list is one cell, with a semicolon between its values.
+// JSON. A list of texts is one cell, with a semicolon between its values; anything
+// else with parts is JSON.
 func printCSV[R any](p *program, rows []R) error {
 	kind := reflect.TypeFor[R]()
 	var names []string
@@ -196,13 +197,20 @@ func printCSV[R any](p *program, rows []R) error {
 // https://owasp.org/www-community/attacks/CSV_Injection
 func csvCell(value reflect.Value) string {
 	var text string
-	if value.Kind() == reflect.Slice {
+	switch kind := value.Kind(); {
+	case kind == reflect.Slice && value.Type().Elem().Kind() == reflect.String:
 		parts := make([]string, value.Len())
 		for i := range parts {
 			parts[i] = fmt.Sprint(value.Index(i))
 		}
 		text = strings.Join(parts, "; ")
-	} else {
+	case kind == reflect.Slice, kind == reflect.Struct:
+		encoded, err := json.Marshal(value.Interface())
+		if err != nil {
+			panic("print a cell: " + err.Error()) // rows hold nothing that JSON cannot
+		}
+		text = string(encoded)
+	default:
 		text = fmt.Sprint(value)
 	}
 	if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) {

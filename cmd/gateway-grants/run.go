@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+
 	"github.com/gateway-grants/gateway-grants/pkg/agentcore"
 	"github.com/gateway-grants/gateway-grants/pkg/settings"
 )
@@ -31,12 +33,14 @@ type program struct {
 	open     openTables
 	notices  openNotices
 	beyond   beyond
+	// identities reads IAM with the given configuration.
+	identities func(aws.Config) identities
 }
 
 // Run runs the command line and returns its exit code: 0 for done, 1 for any
 // error, 2 for changes with plan --detailed-exitcode.
 func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	p := &program{in: stdin, out: stdout, err: stderr, clock: agentcore.SystemClock(), open: openDynamo, notices: openBus, beyond: onAWS()}
+	p := &program{in: stdin, out: stdout, err: stderr, clock: agentcore.SystemClock(), open: openDynamo, notices: openBus, beyond: onAWS(), identities: openIAM}
 	return p.run(ctx, args)
 }
 

@@ -60,6 +60,7 @@ type world struct {
 	stacks    stackServer
 
 	mu      sync.Mutex
+	decided policy.Decision                     // of the last call that was decided
 	ahead   time.Duration                       // of the machine's clock
 	written []string                            // method and path of every change asked of the control plane
 	asked   func(r *http.Request) (denied bool) // sees every request first; nil for none
@@ -95,6 +96,7 @@ func (w *world) serve(quirks model.Quirks) {
 	var route http.Handler
 	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { route.ServeHTTP(rw, r) }))
 	w.t.Cleanup(server.Close)
+	server.Config.SetKeepAlivesEnabled(false) // each run has connections of its own
 	w.url = server.URL
 	w.model = model.New(model.Options{
 		Now: w.now, Region: region, Principals: w.directory, SettleAfter: 3 * time.Second, Quirks: quirks,
@@ -102,7 +104,7 @@ func (w *world) serve(quirks model.Quirks) {
 	})
 	functions := &lambda.Registry{}
 	functions.Register(echoARN, lambda.NewInProcess(lambda.Settings{ARN: echoARN}, awslambda.NewHandler(handler.Echo)))
-	verifier, decider := &sigv4.Verifier{Keys: w.directory, Now: w.now}, iam.Decider{Policies: w.directory}
+	verifier, decider := &sigv4.Verifier{Keys: w.directory, Now: w.now}, iam.Decider{Policies: w.directory, Record: w.record}
 	calls := gateway.New(gateway.Config{
 		Gateways: w.model, Verifier: verifier, Decider: decider, Principals: w.directory, Functions: functions, Region: region,
 	})
@@ -124,6 +126,12 @@ func (w *world) serve(quirks model.Quirks) {
 			administration.ServeHTTP(rw, r)
 		}
 	})
+}
+
+func (w *world) record(_ policy.Call, decision policy.Decision) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.decided = decision
 }
 
 func (w *world) note(r *http.Request) {
@@ -237,9 +245,10 @@ func (w *world) with(open openTables, args ...string) said {
 	var out, err bytes.Buffer
 	p := &program{
 		in: strings.NewReader(""), out: &out, err: &err,
-		clock:   w.clock(),
-		open:    open,
-		notices: func(aws.Config, string) reconcile.Notices { return w.bus },
+		clock:      w.clock(),
+		open:       open,
+		notices:    func(aws.Config, string) reconcile.Notices { return w.bus },
+		identities: w.identities,
 	}
 	code := p.run(w.t.Context(), args)
 	return said{code, out.String(), err.String()}

@@ -49,8 +49,13 @@ type Call struct {
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic-cross-account.html
 func Evaluate(call Call) Decision {
 	r := newRequest(&call)
+	return r.decision()
+}
+
+// decision is what is decided, with what it takes to explain it.
+func (r *request) decision() Decision {
 	decision := r.decide()
-	decision.caller, decision.action, decision.resource = call.Caller, call.Action, call.Resource
+	decision.caller, decision.action, decision.resource = r.Caller, r.Action, r.Resource
 	return decision
 }
 

@@ -83,6 +83,10 @@ func (m *statementMatcher) coversResource(r *request) bool {
 }
 
 func (m *statementMatcher) meetsConditions(r *request) bool {
+	if r.partly {
+		reach := m.reach(r)
+		return reach == Always || reach == Sometimes && r.favour == (m.effect == Allow)
+	}
 	for i := range m.conditions {
 		if !m.conditions[i].test(r, m.effect) {
 			return false

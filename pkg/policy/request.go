@@ -7,6 +7,10 @@ type request struct {
 	*Call
 	action  string // folded
 	account string // of the resource
+
+	partly  bool     // not everything is known of the call
+	unknown []string // keys whose values are not, although the call has some
+	favour  bool     // what is not known favours the caller
 }
 
 func newRequest(call *Call) request {

@@ -100,11 +100,20 @@ func (r *Reconciler) Reconcile(ctx context.Context, gateway grant.Gateway, cause
 
 // Plan reads everything and says what a reconcile would do, without doing it.
 func (r *Reconciler) Plan(ctx context.Context, gateway grant.Gateway) (plan.Plan, error) {
-	run := &run{Reconciler: r, gateway: gateway}
-	if err := run.observe(ctx); err != nil {
+	world, err := r.Observe(ctx, gateway)
+	if err != nil {
 		return plan.Plan{}, fmt.Errorf("plan %s: %w", gateway, err)
 	}
-	return plan.Make(run.world, r.limits)
+	return plan.Make(world, r.limits)
+}
+
+// Observe reads everything that a decision on the gateway depends on.
+func (r *Reconciler) Observe(ctx context.Context, gateway grant.Gateway) (plan.World, error) {
+	run := &run{Reconciler: r, gateway: gateway}
+	if err := run.observe(ctx); err != nil {
+		return plan.World{}, err
+	}
+	return run.world, nil
 }
 
 // run is one Reconcile under way.

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gateway-grants/gateway-grants/pkg/access"
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/plan"
+	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
+)
+
+type accessFlags struct {
+	principal, callerProfile string
+	from                     access.Place
+}
+
+func (p *program) accessCommand() *cobra.Command {
+	var flags accessFlags
+	cmd := &cobra.Command{
+		Use:   "access [GATEWAY] [--principal PRINCIPAL]",
+		Short: "Show who may call a gateway, or whether a principal may and why not",
+		Long: `Show who may call a gateway, or whether a principal may and why not.
+
+access GATEWAY lists everyone whom the gateway's policy lets in, by grants or by
+statements of others, and the principals that grants mean and that are not in it.
+access --principal P, without a GATEWAY or with '*', says of each managed gateway
+whether P may call it. access GATEWAY --principal P says whether it is allowed or
+denied, by which side, and what is missing.
+
+PRINCIPAL is an account, the ARN of a role or user, or that of a role's session as
+aws sts get-caller-identity prints it. Its identity policies and permissions boundary
+are read where it is of your account, or with --caller-profile; otherwise they are
+assumed to allow the call. Service control policies, session policies and endpoint
+policies are always assumed to.`,
+		Example: `  gateway-grants access tools-abcdefghij
+  gateway-grants access --principal 444455556666
+  gateway-grants access tools-abcdefghij --principal arn:aws:iam::444455556666:role/AgentRole --caller-profile account-b
+  gateway-grants access tools-abcdefghij --principal arn:aws:sts::444455556666:assumed-role/AgentRole/session --source-vpce vpce-0123456789abcdef0`,
+		Args: between(0, 1, "an optional GATEWAY"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			d, err := p.readDeployment(cmd)
+			if err != nil {
+				return err
+			}
+			name := ""
+			if len(args) > 0 {
+				name = args[0]
+			} else if flags.principal != "" {
+				name = grant.EveryGateway
+			}
+			return p.access(cmd.Context(), name, flags, d)
+		},
+	}
+	set := cmd.Flags()
+	set.StringVar(&flags.principal, "principal", "", "account, role, user or session that would call")
+	set.StringVar(&flags.callerProfile, "caller-profile", "", "profile of the principal's account, to read its own policies with")
+	set.StringVar(&flags.from.IP, "source-ip", "", "address that the call would come from")
+	set.StringVar(&flags.from.VPCE, "source-vpce", "", "VPC endpoint that the call would come through")
+	set.StringVar(&flags.from.VPC, "source-vpc", "", "VPC that the call would come from")
+	p.deploymentFlags(cmd)
+	printsRows(cmd)
+	return cmd
+}
+
+func (p *program) access(ctx context.Context, name string, flags accessFlags, d deployment) error {
+	s, err := p.session(ctx)
+	if err != nil {
+		return err
+	}
+	where, err := p.scopeOf(ctx, name, s)
+	if err != nil {
+		return err
+	}
+	gateways := d.gateways(s.config)
+	run := &accessing{
+		asking:     asking{program: p, session: s, callerProfile: flags.callerProfile},
+		deployment: d, reconciler: p.reconciler(s.config, gateways, d),
+		directory: p.open(s.config, p.settings.tables).directory,
+	}
+	if flags.principal == "" {
+		if flags.from != (access.Place{}) || flags.callerProfile != "" {
+			return refuse("--source-ip, --source-vpce, --source-vpc and --caller-profile are about one caller: name it with --principal")
+		}
+		concerned, err := managed(ctx, where, gateways)
+		if err != nil {
+			return err
+		}
+		return run.list(ctx, concerned)
+	}
+	question, notes, err := run.question(ctx, flags)
+	if err != nil {
+		return err
+	}
+	concerned, err := managed(ctx, where, gateways)
+	if err != nil {
+		return err
+	}
+	return run.answer(ctx, concerned, where, question, notes)
+}
+
+// accessing is one run of the command.
+type accessing struct {
+	asking
+
+	deployment deployment
+	reconciler *reconcile.Reconciler
+	directory  directoryTable
+	failed     bool
+}
+
+// question is the call that the flags describe.
+func (r *accessing) question(ctx context.Context, flags accessFlags) (access.Question, []string, error) {
+	who, err := r.session.identity(ctx)
+	if err != nil {
+		return access.Question{}, nil, err
+	}
+	named, err := parseAsked(flags.principal, who.Partition)
+	if err != nil {
+		return access.Question{}, nil, err
+	}
+	caller, notes, err := r.resolve(ctx, named)
+	if err != nil {
+		return access.Question{}, nil, err
+	}
+	question := access.Question{Caller: caller, From: flags.from}
+	account, found, err := r.directory.Account(ctx, caller.Account)
+	switch {
+	case err != nil:
+		notes = append(notes, "the accounts table cannot be read, so the caller's organization is not known: "+oneLine(r.explain(err)))
+	case found:
+		question.Organization = account.Organization
+	}
+	return question, notes, nil
+}
+
+// observe reads a gateway, and plans it.
+func (r *accessing) observe(ctx context.Context, gateway grant.Gateway) (access.Gateway, error) {
+	world, err := r.reconciler.Observe(ctx, gateway)
+	if err != nil {
+		return access.Gateway{}, err
+	}
+	decided, err := plan.Make(world, r.deployment.limits)
+	if err != nil {
+		return access.Gateway{}, err
+	}
+	if !world.Gateway.Exists {
+		return access.Gateway{}, refuse("there is no gateway %s: gateway-grants list shows the gateways that have grants", gateway)
+	}
+	return access.Gateway{World: world, Plan: decided, Installation: r.deployment.limits.Installation}, nil
+}
+
+// each observes one gateway after the other. One that cannot be read keeps no other
+// from being shown.
+func (r *accessing) each(ctx context.Context, concerned []grant.Gateway, show func(access.Gateway)) error {
+	for _, gateway := range concerned {
+		observed, err := r.observe(ctx, gateway)
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil && len(concerned) == 1:
+			return err
+		case err != nil:
+			r.sayFailed(gateway, err)
+			r.failed = true
+		default:
+			show(observed)
+		}
+	}
+	return nil
+}
+
+func (r *accessing) end() error {
+	if r.failed {
+		return errSaid
+	}
+	return nil
+}
