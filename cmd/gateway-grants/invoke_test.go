@@ -17,7 +17,7 @@ func TestARefusalIsShownWithItsStatusItsBodyAndBothSides(t *testing.T) {
 	want := "Profile: account-b\nAccount: 444455556666\nCaller: arn:aws:sts::444455556666:assumed-role/AdminRole/session\n" +
 		strings.Repeat("-", 60) + "\nFAILED: 403 Forbidden for url '" + config.GatewayURL + "': " +
 		`{"error":{"code":-32002,"message":"Insufficient permissions"},"id":1,"jsonrpc":"2.0"}` +
-		"\nHint: two policies must allow this call: the caller's identity policy (gateway-grants caller-policy GATEWAY prints it) and the gateway's resource policy (its owner runs gateway-grants grant GATEWAY 444455556666).\n"
+		"\nHint: two policies must allow this call: the caller's identity policy (gateway-grants caller-policy GATEWAY prints it) and the gateway's resource policy (its owner runs gateway-grants grant GATEWAY 444455556666). gateway-grants access " + config.GatewayARN + " --principal arn:aws:sts::444455556666:assumed-role/AdminRole/session, run by the gateway's owner, says which side denies.\n"
 	if diff := cmp.Diff(said{code: exitError, out: want}, got, cmp.AllowUnexported(said{})); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
