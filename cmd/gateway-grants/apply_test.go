@@ -311,3 +311,45 @@ func (c changedTable) Written(ctx context.Context) ([]grant.Attributes, error) {
 	c.after()
 	return rows, err
 }
+
+// interruptedTable is the grants table, in whose second change somebody presses Ctrl-C.
+type interruptedTable struct {
+	*memory.Grants
+
+	swaps  int
+	cancel context.CancelFunc
+}
+
+func (i *interruptedTable) Swap(ctx context.Context, key grant.Key, shown string, attributes grant.Attributes) error {
+	if i.swaps++; i.swaps == 2 {
+		i.cancel()
+	}
+	return i.Grants.Swap(ctx, key, shown, attributes)
+}
+
+func TestAnInterruptedApplySaysWhatWasWritten(t *testing.T) {
+	w := newWorld(t)
+	arn := w.created().GatewayARN
+	var rows strings.Builder
+	for _, id := range []string{"a", "b", "c"} {
+		rows.WriteString("- {gateway: " + arn + ", grant: " + id + ", principal: 444455556666}\n")
+	}
+	file := w.file("grants.yaml", "grants:\n"+rows.String())
+	ctx, cancel := context.WithCancel(t.Context())
+	table := &interruptedTable{Grants: w.grants, cancel: cancel}
+	var out, err bytes.Buffer
+	p := &program{
+		in: strings.NewReader(""), out: &out, err: &err, clock: agentcore.Clock{Now: w.now, Sleep: w.sleep},
+		open: func(aws.Config, settings.Tables) opened {
+			return opened{grants: table, states: w.states, directory: w.accounts}
+		},
+		notices: func(aws.Config, string) reconcile.Notices { return w.bus },
+	}
+	code := p.run(ctx, []string{"apply", "-f", file, "--yes"})
+	if code != exitError || !strings.Contains(err.String(), "1 of 3 rows written. What is written stays.\n") || !strings.Contains(err.String(), "interrupted: run the same again to complete it") {
+		t.Errorf("exit %d\n%s%s", code, out.String(), err.String())
+	}
+	if diff := cmp.Diff([]string{"a"}, w.ids()); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}

@@ -19,6 +19,7 @@ type deployment struct {
 	reach      settings.Reach
 	bus        string
 	trustGiven bool // the trusted accounts were named, be it none
+	clock      agentcore.Clock
 }
 
 // deploymentFlags lets a command decide as the deployed functions do.
@@ -34,13 +35,13 @@ func (p *program) deploymentFlags(cmd *cobra.Command) {
 // readDeployment reads the settings that a command was given.
 func (p *program) readDeployment(cmd *cobra.Command) (deployment, error) {
 	reader := p.settingsOf(cmd)
-	d := deployment{limits: reader.Limits(), reach: reader.Reach(), bus: reader.Bus(), trustGiven: reader.TrustGiven()}
+	d := deployment{limits: reader.Limits(), reach: reader.Reach(), bus: reader.Bus(), trustGiven: reader.TrustGiven(), clock: p.clock}
 	return d, reader.Err()
 }
 
 // gateways are those of the deployment, reached as its functions reach them.
 func (d deployment) gateways(config aws.Config) *agentcore.Gateways {
-	return agentcore.New(config, agentcore.Deployment(d.reach))
+	return agentcore.New(config, agentcore.Deployment(d.reach)).On(d.clock)
 }
 
 func (p *program) reconciler(config aws.Config, gateways reconcile.Gateways, d deployment) *reconcile.Reconciler {

@@ -49,7 +49,7 @@ const (
 // tables in memory. It has the profiles account-a, account-b, agent-b (another
 // role of account B) and stranger (whose key nobody knows).
 type world struct {
-	t         *testing.T
+	t         testing.TB
 	url       string
 	model     *model.Service
 	directory *iam.Directory
@@ -59,6 +59,7 @@ type world struct {
 	bus       *noticetest.Recorder
 	stacks    stackServer
 
+	rates   map[model.RateGroup]int // of AWS; nil for none
 	mu      sync.Mutex
 	decided policy.Decision                     // of the last call that was decided
 	ahead   time.Duration                       // of the machine's clock
@@ -68,8 +69,14 @@ type world struct {
 
 func newWorld(t *testing.T, quirks ...model.Quirk) *world {
 	t.Helper()
+	return worldWithin(t, nil, quirks...)
+}
+
+// worldWithin is a world whose AWS takes only so many calls a second.
+func worldWithin(t testing.TB, rates map[model.RateGroup]int, quirks ...model.Quirk) *world {
+	t.Helper()
 	w := &world{
-		t: t, directory: iam.NewDirectory(time.Now), bus: &noticetest.Recorder{},
+		t: t, rates: rates, directory: iam.NewDirectory(time.Now), bus: &noticetest.Recorder{},
 		grants: memory.NewGrants(memory.Config{}), states: memory.NewStates(memory.Config{}), accounts: memory.NewAccounts(memory.Config{}),
 	}
 	w.stacks.add("gateway-grants", nil)
@@ -100,17 +107,21 @@ func (w *world) serve(quirks model.Quirks) {
 	w.url = server.URL
 	w.model = model.New(model.Options{
 		Now: w.now, Region: region, Principals: w.directory, SettleAfter: 3 * time.Second, Quirks: quirks,
+		Rates:      w.rates,
 		GatewayURL: func(id string) string { return server.URL + gateway.Path(id) },
 	})
 	functions := &lambda.Registry{}
 	functions.Register(echoARN, lambda.NewInProcess(lambda.Settings{ARN: echoARN}, awslambda.NewHandler(handler.Echo)))
-	verifier, decider := &sigv4.Verifier{Keys: w.directory, Now: w.now}, iam.Decider{Policies: w.directory, Record: w.record}
+	verifier, decider := &sigv4.Verifier{Keys: w.directory, Now: time.Now}, iam.Decider{Policies: w.directory, Record: w.record}
 	calls := gateway.New(gateway.Config{
 		Gateways: w.model, Verifier: verifier, Decider: decider, Principals: w.directory, Functions: functions, Region: region,
 	})
 	administration := control.New(w.model, verifier, decider, w.now)
 	identity := control.Identity(verifier, http.NotFoundHandler())
 	route = http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if w.rates != nil {
+			_ = w.sleep(r.Context(), 20*time.Millisecond) // what a call takes on AWS
+		}
 		switch {
 		case w.asked != nil && w.asked(r):
 			rw.Header().Set("X-Amzn-Errortype", "AccessDeniedException")
