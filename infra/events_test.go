@@ -275,7 +275,7 @@ func TestEveryMetricThatIsWatchedIsWrittenAndEveryOneWrittenIsWatched(t *testing
 	if len(written) > 0 {
 		t.Errorf("no alarm watches %v", slices.Sorted(maps.Keys(written)))
 	}
-	if len(alarms) > 12 {
+	if len(alarms) > 13 {
 		t.Errorf("%d alarm metrics, of which each costs", len(alarms))
 	}
 }

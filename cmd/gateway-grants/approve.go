@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -71,7 +70,7 @@ func (p *program) approve(ctx context.Context, only []string, yes bool) error {
 	if !p.settings.structured() {
 		p.showHeld(held)
 	}
-	agreed := len(held) > 0 && (yes || p.agrees(held))
+	agreed := len(held) > 0 && (yes || p.asks(fmt.Sprintf("Let %s lose this? [y/N] ", counted(len(held), "account"))))
 	if agreed {
 		for _, h := range held {
 			note := directory.Note{Topic: directory.TopicApproval, ID: h.Account, At: p.now(), Text: h.Departure}
@@ -174,15 +173,6 @@ func shortKey(key string) string {
 		return id + " on every gateway"
 	}
 	return id + " on " + gateway[strings.LastIndex(gateway, "/")+1:]
-}
-
-// agrees asks on a terminal; nobody else can say yes but by --yes.
-func (p *program) agrees(held []heldAccount) bool {
-	file, ok := p.in.(*os.File)
-	if !ok || !isTerminal(file) || p.settings.structured() {
-		return false
-	}
-	return confirmed(p.in, p.err, fmt.Sprintf("Let %s lose this? [y/N] ", counted(len(held), "account")))
 }
 
 func confirmed(in io.Reader, out io.Writer, question string) bool {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -30,6 +31,10 @@ type grantsTable interface {
 	// Swap writes a row, or deletes it for nil, if the table has it in the revision
 	// that was shown, "" for no row; else it fails with store.CodeRowChanged.
 	Swap(ctx context.Context, key grant.Key, shown string, attributes grant.Attributes) error
+	// Texts reads every row as DynamoDB writes it in JSON.
+	Texts(ctx context.Context) (map[grant.Key]string, error)
+	// PutBack makes a row again what it was, where it is as the change left it.
+	PutBack(ctx context.Context, change grant.RowChange) error
 }
 
 // statesTable is the state table as an admin uses it.
@@ -37,6 +42,10 @@ type statesTable interface {
 	reconcile.States
 	// History reads a gateway's journal, the newest entry first.
 	History(ctx context.Context, gateway grant.Gateway, limit int) ([]reconcile.Entry, error)
+	// Journals reads every journal since a time, by ARN, the oldest entry first.
+	Journals(ctx context.Context, since time.Time) (map[string][]reconcile.Entry, error)
+	// RowChanges reads the changes of rows since a time, the oldest first.
+	RowChanges(ctx context.Context, since time.Time) ([]grant.RowChange, error)
 }
 
 // opened are the three tables of a deployment.

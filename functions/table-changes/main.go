@@ -29,7 +29,7 @@ func compose(f boot.Function) any {
 			Directory: store.NewAccounts(client, tables.Accounts), States: states,
 			Notices: events, Now: f.Now, Log: f.Log,
 		}, limits)},
-		Grants: grants, Requests: events,
+		Grants: grants, Requests: events, History: states, Notices: events,
 		GrantsTable: tables.Grants, AccountsTable: tables.Accounts,
 		Now: f.Now, Log: f.Log, Metrics: f.Metrics,
 	}

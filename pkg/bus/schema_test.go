@@ -45,6 +45,7 @@ func TestWhatIsPublishedIsAsItsSchemaSays(t *testing.T) {
 		{Type: plan.DeparturesHeld, Gateway: grant.EveryGateway, Detail: plan.DeparturesDetail{
 			Accounts: []string{"444455556666"}, Held: 120, Since: "2026-11-20T09:05:00Z", Message: "approve them",
 		}},
+		{Type: plan.RowsRemoved, Gateway: grant.EveryGateway, Detail: plan.RowsRemovedDetail{Removed: 12, Rows: 40, Since: "2026-11-20T09:05:00Z", Message: "undo puts them back"}},
 	}
 	if err := w.bus.Publish(t.Context(), notices); err != nil {
 		t.Fatal(err)

@@ -142,7 +142,7 @@ func TestEveryPayloadIsParsed(t *testing.T) {
 var alike = []cmp.Option{
 	cmpopts.IgnoreFields(event.GatewayCall{}, "ID", "UserAgent"),
 	cmpopts.IgnoreFields(event.AccountsChanged{}, "ID"),
-	cmpopts.IgnoreFields(event.Record{}, "Sequence", "At"),
+	cmpopts.IgnoreFields(event.Record{}, "Sequence", "At", "Row"),
 	cmp.Comparer(func(a, b grant.Gateway) bool { return a == b }),
 	cmp.Comparer(func(a, b *directory.Account) bool { return (a == nil) == (b == nil) }),
 }
@@ -244,6 +244,54 @@ func TestARecordOfAnythingButAGrantOrAccountConcernsNoAccess(t *testing.T) {
 		got, err := event.ParseRecord([]byte(raw), tables)
 		if err != nil || got.Grant != nil || got.Account != nil || got.Sequence != "1" {
 			t.Errorf("%s: got %+v, %v", name, got, err)
+		}
+	}
+}
+
+func TestARecordKeepsWhatTheRowWas(t *testing.T) {
+	for name, test := range map[string]struct {
+		reason   string
+		verb, by string
+		was, is  string // part of it
+	}{
+		"dynamodb-stream-grant-inserted":          {"there was none", "added", "", "", `"principal":{"S":"444455556666"}`},
+		"dynamodb-stream-grant-modified":          {"both are kept", "changed", "", `"principal":{"S":"444455556666"}`, `"principal":{"S":"444455556666"}`},
+		"dynamodb-stream-grant-removed":           {"it can be put back", "removed", "", `"role":{"S":"AgentRole"}`, ""},
+		"dynamodb-stream-grant-for-every-gateway": {"* is a key as any other", "added", "", "", `"gateway":{"S":"*"}`},
+	} {
+		raw, err := event.Records(eventtest.Payload(t, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := event.ParseRecord(raw[0], tables)
+		if err != nil || got.Row == nil || got.Row.Verb() != test.verb || got.Row.By != test.by || got.Row.Sequence != got.Sequence || !got.Row.At.Equal(got.At) {
+			t.Fatalf("%s: %s: %+v, %v", name, test.reason, got.Row, err)
+		}
+		if (got.Row.Was == "") != (test.was == "") || !strings.Contains(got.Row.Was, test.was) || (got.Row.Is == "") != (test.is == "") || !strings.Contains(got.Row.Is, test.is) {
+			t.Errorf("%s: %s: was %s, is %s", name, test.reason, got.Row.Was, got.Row.Is)
+		}
+	}
+	// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/time-to-live-ttl-streams.html
+	expired := strings.Replace(string(eventtest.Payload(t, "dynamodb-stream-grant-removed")), `"eventName": "REMOVE",`,
+		`"eventName": "REMOVE", "userIdentity": {"type": "Service", "principalId": "dynamodb.amazonaws.com"},`, 1)
+	raw, err := event.Records([]byte(expired))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := event.ParseRecord(raw[0], tables); err != nil || got.Row == nil || got.Row.By != "dynamodb.amazonaws.com" {
+		t.Errorf("a row that DynamoDB deleted: %+v, %v", got.Row, err)
+	}
+}
+
+func TestTheSentinelAndWhatOnlyAWSChangedAreNoChangesOfRows(t *testing.T) {
+	sentinel := `{"eventName":"REMOVE","eventSourceARN":"arn:aws:dynamodb:us-east-1:111122223333:table/gateway-grants/stream/x","dynamodb":{"SequenceNumber":"1","Keys":{"gateway":{"S":"*"},"grant":{"S":"` + grant.SentinelID + `"}}}}`
+	replicated, err := event.Records(eventtest.Payload(t, "dynamodb-stream-grant-replicated"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, raw := range [][]byte{[]byte(sentinel), replicated[0]} {
+		if got, err := event.ParseRecord(raw, tables); err != nil || got.Row != nil {
+			t.Errorf("got %+v, %v", got.Row, err)
 		}
 	}
 }

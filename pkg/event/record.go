@@ -21,6 +21,7 @@ type Record struct {
 	At       time.Time // when the item changed; zero where the record does not say
 	Grant    *GrantChange
 	Account  *AccountChange
+	Row      *grant.RowChange // of any row but the sentinel, one for a gateway that is none included; nil where an admin's words are the same
 }
 
 // GrantChange is a change of a row for one gateway or, if Every, for all managed
@@ -64,7 +65,9 @@ func ParseRecord(raw []byte, tables Tables) (Record, error) {
 	var err error
 	switch r.table() {
 	case tables.Grants:
-		parsed.Grant, err = r.grant()
+		if parsed.Row, err = r.row(); parsed.Row != nil {
+			parsed.Grant, err = r.grant()
+		}
 	case tables.Accounts:
 		parsed.Account, err = r.account()
 	default:
@@ -78,8 +81,11 @@ func ParseRecord(raw []byte, tables Tables) (Record, error) {
 // https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html
 type record struct {
 	EventName string `json:"eventName"`
-	Stream    string `json:"eventSourceARN"`
-	Change    struct {
+	Identity  struct {
+		Principal string `json:"principalId"` // only of what DynamoDB did by itself
+	} `json:"userIdentity"`
+	Stream string `json:"eventSourceARN"`
+	Change struct {
 		Sequence string `json:"SequenceNumber"`
 		Created  any    `json:"ApproximateCreationDateTime"` // seconds since 1970; only measured by
 		Keys     image  `json:"Keys"`
@@ -115,11 +121,37 @@ func (r record) table() string {
 // sentinel is the row that proves a read. It is no grant.
 var sentinel = grant.Key{Gateway: grant.EveryGateway, ID: grant.SentinelID}
 
-// grant is the change of a row; nil where what an admin wrote is the same. A row
-// for a gateway that is no ARN is malformed: it is Invalid and gives no access.
-func (r record) grant() (*GrantChange, error) {
+// row is the change of a row; nil where what an admin wrote is the same, and of the
+// sentinel.
+func (r record) row() (*grant.RowChange, error) {
 	key, err := r.grantKey()
 	if err != nil || key == sentinel || r.sameGrant() {
+		return nil, err
+	}
+	change := &grant.RowChange{Key: key, At: r.created(), Sequence: r.Change.Sequence, By: r.Identity.Principal}
+	if change.Was, err = r.Change.Old.text(); err != nil {
+		return nil, r.malformed("its old image is no item", err)
+	}
+	if change.Is, err = r.Change.New.text(); err != nil {
+		return nil, r.malformed("its new image is no item", err)
+	}
+	return change, nil
+}
+
+// text is the image as it is, in JSON; "" for none.
+func (i image) text() (string, error) {
+	if len(i) == 0 {
+		return "", nil
+	}
+	text, err := json.Marshal(i)
+	return string(text), err
+}
+
+// grant is what the change of a row concerns. A row for a gateway that is no ARN is
+// malformed: it is Invalid and gives no access.
+func (r record) grant() (*GrantChange, error) {
+	key, err := r.grantKey()
+	if err != nil {
 		return nil, err
 	}
 	change := &GrantChange{ID: key.ID, Verb: r.verb()}

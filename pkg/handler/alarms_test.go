@@ -225,6 +225,15 @@ func TestEachFaultRingsItsAlarmOnceAndItsMendingEndsIt(t *testing.T) {
 			w.settle()
 		}, permit},
 		{"GrantsAreLeftOut", func() { w.grant(managed.ARN(), "left-out", "123123123123"); w.settle() }, remove("left-out")},
+		{"RowsAreRemoved", func() {
+			for i := range 12 {
+				w.grant(managed.ARN(), fmt.Sprintf("of-many-%d", i), member)
+			}
+			w.settle()
+			for i := range 12 {
+				remove(fmt.Sprintf("of-many-%d", i))()
+			}
+		}, func() {}},
 		{"UnmanagedLetsIn", func() {
 			check(t, w.service.UntagResource(owner, managed.ARN(), []string{plan.ManagedTag}))
 			w.settle()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/gateway-grants/gateway-grants/pkg/event"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
@@ -96,12 +97,24 @@ func gauges(all map[string]plan.Attention) map[string]int {
 	return values
 }
 
+// removalRings is for how long a mass removal is worth an alarm: that it was meant is
+// not known otherwise.
+const removalRings = time.Hour
+
 // publish writes the gauges of the gateways.
 func (s *Sweep) publish(ctx context.Context) error {
 	all, err := s.States.Attention(ctx)
 	if err != nil {
 		return fmt.Errorf("read what wants a person: %w", err)
 	}
-	s.Metrics.Emit(ctx, "", gauges(all))
+	removal, err := s.States.Removal(ctx)
+	if err != nil {
+		return fmt.Errorf("read the last mass removal: %w", err)
+	}
+	values := gauges(all)
+	if values[GaugeRemoved] = 0; s.Now().Sub(removal.At) < removalRings {
+		values[GaugeRemoved] = removal.Removed
+	}
+	s.Metrics.Emit(ctx, "", values)
 	return nil
 }

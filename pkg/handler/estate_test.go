@@ -169,7 +169,7 @@ func (e *estate) gatewayEvents(gateways *agentcore.Gateways) *handler.GatewayEve
 
 func (e *estate) tableChanges() *handler.TableChanges {
 	return &handler.TableChanges{
-		Reconciler: e.watching(e.reconciler(e.gateways(plenty))), Grants: e.grants, Requests: e,
+		Reconciler: e.watching(e.reconciler(e.gateways(plenty))), Grants: e.grants, Requests: e, History: e.states, Notices: &e.notices,
 		GrantsTable: "gateway-grants", AccountsTable: "gateway-grants-accounts", Now: e.clock.Now, Log: e.log(), Metrics: &e.metrics,
 	}
 }

@@ -25,12 +25,13 @@ const (
 	GaugeLetsIn     = "UnmanagedWithAccess" // gateways that are managed no more and still hold statements of ours
 	GaugeUnlisted   = "ListingsFailed"      // 1 where some owner or region could not be walked through
 	GaugeHeld       = "DeparturesHeld"      // accounts that lose nothing until an admin approves
+	GaugeRemoved    = "RowsRemoved"         // rows that were removed at once, within the last hour, where they are so many that it may be an accident
 	GaugeUnreadOrg  = "OrganizationUnread"  // 1 where the organization cannot be listed, and could be before
 )
 
 var isGauge = map[string]bool{
 	GaugeHeartbeat: true, GaugeFailing: true, GaugeLeftOut: true, GaugeNearlyFull: true,
-	GaugeLetsIn: true, GaugeUnlisted: true, GaugeHeld: true, GaugeUnreadOrg: true,
+	GaugeLetsIn: true, GaugeUnlisted: true, GaugeHeld: true, GaugeRemoved: true, GaugeUnreadOrg: true,
 }
 
 // IsGauge tells whether CloudWatch is to make a metric of the value of that name.

@@ -24,6 +24,8 @@ type States interface {
 	Asked(ctx context.Context, gateway grant.Gateway, at time.Time) error
 	// Attention reads what of each gateway wants a person, by ARN.
 	Attention(ctx context.Context) (map[string]plan.Attention, error)
+	// Removal reads the last mass removal; the zero MassRemoval is none.
+	Removal(ctx context.Context) (grant.MassRemoval, error)
 	// Load reads everything recorded about the gateway.
 	Load(ctx context.Context, gateway grant.Gateway) (plan.State, error)
 }

@@ -135,7 +135,7 @@ func TestASweepOfNothingSaysOnlyThatAllIsWell(t *testing.T) {
 	w := newWorld(t)
 	_, err := invoke(t.Context(), w.sweep().Handle, []byte(`{"sweep":"due"}`))
 	check(t, err)
-	want := map[string]int{"Heartbeat": 1, "GatewaysFailing": 0, "GrantsLeftOut": 0, "PoliciesNearlyFull": 0, "UnmanagedWithAccess": 0}
+	want := map[string]int{"Heartbeat": 1, "GatewaysFailing": 0, "GrantsLeftOut": 0, "PoliciesNearlyFull": 0, "UnmanagedWithAccess": 0, "RowsRemoved": 0}
 	if diff := cmp.Diff(want, w.metrics.counts); diff != "" || w.log.Len() > 0 {
 		t.Errorf("log %s, -want +got\n%s", w.log.String(), diff)
 	}

@@ -32,6 +32,8 @@ type TableChanges struct {
 	Reconciler    Reconciler
 	Grants        Grants
 	Requests      Requests
+	History       RowHistory
+	Notices       Notices
 	GrantsTable   string // names of the tables whose streams it reads
 	AccountsTable string
 	Now           func() time.Time
@@ -60,6 +62,7 @@ const (
 func (t *TableChanges) Handle(ctx context.Context, payload json.RawMessage) (events.DynamoDBEventResponse, error) {
 	b := newBatch(ctx, t)
 	b.read(ctx, payload)
+	b.recordRows(ctx)
 	// Rows for one gateway go first: no urgent change waits for the look-up of the
 	// gateways that a wide one concerns.
 	direct := b.pending(change.direct)
@@ -69,7 +72,7 @@ func (t *TableChanges) Handle(ctx context.Context, payload json.RawMessage) (eve
 	wide := b.pending(change.wide)
 	b.settle(ctx, wide, allOrNone(len(wide), b.atOnce))
 
-	response := b.response()
+	response := b.response(b.rowsRecorded(ctx))
 	b.counts.add(CountUnrecorded, len(response.BatchItemFailures))
 	t.Metrics.Emit(ctx, "", b.counts)
 	return response, nil
@@ -79,6 +82,7 @@ func (t *TableChanges) Handle(ctx context.Context, payload json.RawMessage) (eve
 type batch struct {
 	*TableChanges
 	changes  []change
+	rows     rowRecords
 	atOnce   int                     // how many more gateways may be reconciled on the spot
 	until    time.Time               // when the reserve begins; zero for never
 	outcomes map[grant.Gateway]error // nil: recorded or requested
@@ -116,6 +120,11 @@ func (b *batch) read(ctx context.Context, payload json.RawMessage) {
 	}
 	for _, raw := range records {
 		record, err := event.ParseRecord(raw, event.Tables{Grants: b.GrantsTable, Accounts: b.AccountsTable})
+		if record.Row != nil {
+			row := *record.Row
+			row.At = cmp.Or(row.At, b.Now())
+			b.rows.changes = append(b.rows.changes, row)
+		}
 		if err != nil {
 			b.Log.ErrorContext(ctx, "stream record dropped", "error", event.OneLine(err.Error()))
 			b.counts.add(CountMalformed, 1)
@@ -241,9 +250,13 @@ func (b *batch) requestEvery(ctx context.Context) {
 	b.counts.add(CountRequested, 1)
 }
 
-// response names the records whose outcome is lost.
-func (b *batch) response() events.DynamoDBEventResponse {
+// response names the records whose outcome is lost, beside those of which a change of
+// a row is.
+func (b *batch) response(rows []string) events.DynamoDBEventResponse {
 	failures := []events.DynamoDBBatchItemFailure{}
+	for _, sequence := range rows {
+		failures = append(failures, events.DynamoDBBatchItemFailure{ItemIdentifier: sequence})
+	}
 	for _, c := range b.changes {
 		lost := c.err
 		if c.every {
@@ -252,7 +265,7 @@ func (b *batch) response() events.DynamoDBEventResponse {
 		for _, gateway := range c.gateways {
 			lost = errors.Join(lost, b.outcomes[gateway])
 		}
-		if lost != nil {
+		if lost != nil && !slices.Contains(rows, c.sequence) {
 			failures = append(failures, events.DynamoDBBatchItemFailure{ItemIdentifier: c.sequence})
 		}
 	}

@@ -42,6 +42,7 @@ var at = time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC)
 type world struct {
 	grants       *memory.Grants
 	states       states
+	rows         *memory.States // the changes of rows
 	gateways     gateways
 	reconciler   reconciler
 	requests     requests
@@ -60,6 +61,7 @@ func newWorld(t *testing.T) *world {
 	clock := func() time.Time { return at }
 	w := &world{
 		grants:       memory.NewGrants(memory.Config{Now: clock}),
+		rows:         memory.NewStates(memory.Config{Now: clock}),
 		accounts:     memory.NewAccounts(memory.Config{Now: clock}),
 		organization: memory.NewOrganization("o-exampleorgid", management, clock),
 		gateways:     gateways{managed: []grant.Gateway{gateway(t, 1), gateway(t, 2)}},
@@ -79,7 +81,7 @@ func (w *world) grant(t *testing.T, gateway, id, principal string) {
 
 func (w *world) tableChanges() *handler.TableChanges {
 	return &handler.TableChanges{
-		Reconciler: &w.reconciler, Grants: w.grants, Requests: &w.requests,
+		Reconciler: &w.reconciler, Grants: w.grants, Requests: &w.requests, History: w.rows, Notices: &w.notices,
 		GrantsTable: "gateway-grants", AccountsTable: "gateway-grants-accounts",
 		Now: func() time.Time { return at }, Log: w.logger(), Metrics: &w.metrics,
 	}
@@ -183,6 +185,7 @@ type states struct {
 	at       time.Time
 	asked    []string
 	unmarked error // why nothing can be marked as asked for
+	removal  grant.MassRemoval
 	applied  map[string]string
 	pending  map[string]string
 }
@@ -199,6 +202,8 @@ func (s *states) Asked(_ context.Context, gateway grant.Gateway, at time.Time) e
 	s.asked = append(s.asked, gateway.ARN()+" "+at.Format(time.RFC3339))
 	return nil
 }
+
+func (s *states) Removal(context.Context) (grant.MassRemoval, error) { return s.removal, s.err }
 
 func (s *states) Attention(context.Context) (map[string]plan.Attention, error) { return nil, s.err }
 

@@ -24,6 +24,7 @@ const (
 	OverwrittenByOther NoticeType = "Overwritten By Other"
 	GatewayOpen        NoticeType = "Gateway Open"
 	DeparturesHeld     NoticeType = "Departures Held" // of the directory, which concerns every gateway
+	RowsRemoved        NoticeType = "Rows Removed"    // of the grants table, which concerns every gateway
 )
 
 // Notice is an event for people and their tools: something changed or wants
@@ -106,6 +107,16 @@ type DeparturesDetail struct {
 	Held     int      `json:"held"`     // how many these are altogether
 	Since    string   `json:"since"`    // RFC 3339
 	Message  string   `json:"message"`
+}
+
+// RowsRemovedDetail is the detail of Rows Removed: so many rows were removed within
+// minutes that it may be an accident.
+type RowsRemovedDetail struct {
+	Gateway string `json:"gateway"` // "*"
+	Removed int    `json:"removed"`
+	Rows    int    `json:"rows"`  // that there were before
+	Since   string `json:"since"` // RFC 3339
+	Message string `json:"message"`
 }
 
 // noticed is which notice tells of a status; those without one only stand in the

@@ -81,7 +81,7 @@ var occasions = map[plan.NoticeType]func(*cloud){
 }
 
 func TestEveryNoticeIsAsItsSchemaSays(t *testing.T) {
-	published := map[plan.NoticeType]bool{plan.DeparturesHeld: true} // pkg/handler publishes it, pkg/bus holds it to its schema
+	published := map[plan.NoticeType]bool{plan.DeparturesHeld: true, plan.RowsRemoved: true} // pkg/handler publishes them, pkg/bus holds them to their schemas
 	for wanted, occasion := range occasions {
 		c := newCloud(t)
 		occasion(c)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -171,21 +170,7 @@ func unchanged(read Item) condition {
 			names: map[string]string{"#key": AccountsLayout.Partition},
 		}
 	}
-	is := condition{names: make(map[string]string), values: make(Item)}
-	var texts []string
-	for i, name := range slices.Sorted(maps.Keys(read)) {
-		texts = append(texts, fmt.Sprintf("#a%d = :a%d", i, i))
-		is.names[fmt.Sprintf("#a%d", i)] = name
-		is.values[fmt.Sprintf(":a%d", i)] = read[name]
-	}
-	for i, name := range optional {
-		if _, present := read[name]; !present {
-			texts = append(texts, fmt.Sprintf("attribute_not_exists(#o%d)", i))
-			is.names[fmt.Sprintf("#o%d", i)] = name
-		}
-	}
-	is.text = strings.Join(texts, " AND ")
-	return is
+	return equal(read, optional)
 }
 
 // MarkSynced is dirsync.Accounts's. An earlier time never replaces a later one.

@@ -74,6 +74,24 @@ func RevisionOf(item Item) string {
 	return grant.Parse(PlainMap(item)).Revision
 }
 
+// Texts are the rows among items of the grants table, each as RowText has it. It
+// fails as Rows does.
+func Texts(table string, items []Item) (map[grant.Key]string, error) {
+	texts, proven := make(map[grant.Key]string, len(items)), false
+	for _, item := range items {
+		key := GrantsLayout.Of(item)
+		if key == SentinelKey() {
+			proven = true
+			continue
+		}
+		texts[grant.Key{Gateway: key.Partition, ID: key.Sort}] = RowText(item)
+	}
+	if !proven {
+		return nil, NoSentinel(table)
+	}
+	return texts, nil
+}
+
 // partitions are those in which an account may have been written as a root ARN.
 var partitions = []string{"aws", "aws-cn", "aws-us-gov"}
 

@@ -2,9 +2,7 @@ package store
 
 import (
 	"context"
-	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -164,10 +162,7 @@ func (g *Grants) Swap(ctx context.Context, key grant.Key, shown string, attribut
 }
 
 func (g *Grants) swap(ctx context.Context, at Key, expected condition, attributes grant.Attributes) error {
-	values := expected.values
-	if len(values) == 0 {
-		values = nil // DynamoDB rejects an empty map
-	}
+	values := expected.given()
 	if attributes == nil {
 		_, err := g.client.DeleteItem(ctx, &dynamodb.DeleteItemInput{
 			TableName: aws.String(g.table), Key: GrantsLayout.Item(at), ConditionExpression: aws.String(expected.text),
@@ -188,21 +183,4 @@ func (g *Grants) swap(ctx context.Context, at Key, expected condition, attribute
 
 // asRead is the condition that an item is as it was read: each attribute that it had,
 // and none that a grant could have besides. A nil item is none.
-func asRead(item Item) condition {
-	c := condition{names: map[string]string{}, values: Item{}}
-	var tests []string
-	for attribute, value := range item {
-		n := len(tests)
-		c.names[fmt.Sprintf("#a%d", n)], c.values[fmt.Sprintf(":a%d", n)] = attribute, value
-		tests = append(tests, fmt.Sprintf("#a%d = :a%d", n, n))
-	}
-	for _, attribute := range grant.KnownAttributes() {
-		if _, has := item[attribute]; !has {
-			name := fmt.Sprintf("#a%d", len(tests))
-			c.names[name] = attribute
-			tests = append(tests, "attribute_not_exists("+name+")")
-		}
-	}
-	c.text = strings.Join(tests, " AND ")
-	return c
-}
+func asRead(item Item) condition { return equal(item, grant.KnownAttributes()) }

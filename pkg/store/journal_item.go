@@ -2,7 +2,9 @@ package store
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
@@ -50,4 +52,20 @@ func ParseEntry(item Item) (reconcile.Entry, error) {
 		At: read.At, Cause: read.Cause, By: read.By, PlanHash: read.PlanHash,
 		Observed: read.Observed, Written: read.Written, Outcome: read.Outcome,
 	}, nil
+}
+
+// ParseJournals reads entries of many journals, by the gateway's ARN, each the oldest
+// entry first.
+func ParseJournals(items []Item) (map[string][]reconcile.Entry, error) {
+	slices.SortFunc(items, func(a, b Item) int { return strings.Compare(StatesLayout.Of(a).Sort, StatesLayout.Of(b).Sort) })
+	journals := make(map[string][]reconcile.Entry)
+	for _, item := range items {
+		entry, err := ParseEntry(item)
+		if err != nil {
+			return nil, err
+		}
+		arn := StatesLayout.Of(item).Partition
+		journals[arn] = append(journals[arn], entry)
+	}
+	return journals, nil
 }

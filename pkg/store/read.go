@@ -2,7 +2,11 @@ package store
 
 import (
 	"context"
+	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -33,6 +37,34 @@ func (c condition) and(text, attribute, value string) condition {
 	c.names["#sort"] = attribute
 	c.values[":sort"] = S(value)
 	return c
+}
+
+// equal matches an item of which each attribute is as given, and that has none of
+// those named which the given one lacks.
+func equal(read Item, absent []string) condition {
+	is := condition{names: make(map[string]string), values: make(Item)}
+	var texts []string
+	for i, name := range slices.Sorted(maps.Keys(read)) {
+		texts = append(texts, fmt.Sprintf("#a%d = :a%d", i, i))
+		is.names[fmt.Sprintf("#a%d", i)] = name
+		is.values[fmt.Sprintf(":a%d", i)] = read[name]
+	}
+	for i, name := range absent {
+		if _, present := read[name]; !present {
+			texts = append(texts, fmt.Sprintf("attribute_not_exists(#o%d)", i))
+			is.names[fmt.Sprintf("#o%d", i)] = name
+		}
+	}
+	is.text = strings.Join(texts, " AND ")
+	return is
+}
+
+// given are the condition's values; nil for none, because DynamoDB rejects an empty map.
+func (c condition) given() Item {
+	if len(c.values) == 0 {
+		return nil
+	}
+	return c.values
 }
 
 // query reads every page of what matches, consistently.

@@ -17,6 +17,7 @@ import (
 // StatesClient is what the state table asks of DynamoDB.
 type StatesClient interface {
 	dynamodb.QueryAPIClient
+	dynamodb.ScanAPIClient // of the command line alone
 	PutItem(ctx context.Context, input *dynamodb.PutItemInput, options ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
 	DeleteItem(ctx context.Context, input *dynamodb.DeleteItemInput, options ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error)
 	UpdateItem(ctx context.Context, input *dynamodb.UpdateItemInput, options ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error)

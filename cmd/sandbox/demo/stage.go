@@ -146,7 +146,7 @@ func (s *stage) product(log *slog.Logger) error {
 			States: s.states, Gateways: gateways, Requests: s.deliveries, Now: time.Now, Log: log, Metrics: metrics,
 		}).Handle),
 		tableChanges: function("table-changes", (&handler.TableChanges{
-			Reconciler: reconciler, Grants: s.grants, Requests: s.deliveries,
+			Reconciler: reconciler, Grants: s.grants, Requests: s.deliveries, History: s.states, Notices: s.deliveries,
 			GrantsTable: grantsTable, AccountsTable: accountsTable, Now: time.Now, Log: log, Metrics: metrics,
 		}).Handle),
 	}

@@ -61,9 +61,12 @@ func (oneGateway) Walk(_ context.Context, _ func(grant.Gateway) bool, found func
 	found(gateway, true)
 	return errors.Join(err, errors.New("another owner's role cannot be assumed"))
 }
-func (oneGateway) Due(context.Context, time.Time) ([]string, error)             { return nil, nil }
-func (oneGateway) Asked(context.Context, grant.Gateway, time.Time) error        { return nil }
-func (oneGateway) Load(context.Context, grant.Gateway) (plan.State, error)      { return plan.State{}, nil }
+func (oneGateway) Due(context.Context, time.Time) ([]string, error)        { return nil, nil }
+func (oneGateway) Asked(context.Context, grant.Gateway, time.Time) error   { return nil }
+func (oneGateway) Load(context.Context, grant.Gateway) (plan.State, error) { return plan.State{}, nil }
+func (oneGateway) Removal(context.Context) (grant.MassRemoval, error) {
+	return grant.MassRemoval{}, nil
+}
 func (oneGateway) Attention(context.Context) (map[string]plan.Attention, error) { return nil, nil }
 func (oneGateway) Request(context.Context, []event.Request) error               { return nil }
 

@@ -29,6 +29,8 @@ type GrantsTable interface {
 	Written(ctx context.Context) ([]grant.Attributes, error)
 	Swap(ctx context.Context, key grant.Key, shown string, attributes grant.Attributes) error
 	Delete(ctx context.Context, key grant.Key) (existed bool, err error)
+	Texts(ctx context.Context) (map[grant.Key]string, error)
+	PutBack(ctx context.Context, change grant.RowChange) error
 }
 
 // Grants holds a grants table to its contract. Each table that open returns is
@@ -47,6 +49,8 @@ func Grants(t *testing.T, open func(t *testing.T) GrantsTable) {
 		"a row is deleted once":                                      rowsAreDeleted,
 		"a row is changed only as it was shown":                      rowsAreSwapped,
 		"what cannot be a row is refused":                            badRowsAreRefused,
+		"a row is put back as it was, whatever it held":              rowsArePutBack,
+		"a row that was changed again is not put back":               changedRowsStay,
 		"more rows than fit on a page are all read":                  rowsOfManyPages,
 		"a principal is found in whatever form it was written":       principalsAreFound,
 		"a call that was cancelled is an error, and nothing besides": grantsCancelled,

@@ -26,6 +26,11 @@ type StatesTable interface {
 	Attention(ctx context.Context) (map[string]plan.Attention, error)
 	SetAttention(ctx context.Context, gateway grant.Gateway, wants plan.Attention) error
 	History(ctx context.Context, gateway grant.Gateway, limit int) ([]reconcile.Entry, error)
+	Journals(ctx context.Context, since time.Time) (map[string][]reconcile.Entry, error)
+	RecordRow(ctx context.Context, change grant.RowChange) error
+	RowChanges(ctx context.Context, since time.Time) ([]grant.RowChange, error)
+	Removal(ctx context.Context) (grant.MassRemoval, error)
+	SetRemoval(ctx context.Context, removal grant.MassRemoval) error
 }
 
 // States holds a state table to its contract. Each table that open returns is
@@ -50,6 +55,10 @@ func States(t *testing.T, open func(t *testing.T) StatesTable) {
 		"a gateway asked for is left out for a while":                askedForRests,
 		"what a request led to ends its being asked for":             askedForEnds,
 		"the journal keeps every entry, the newest first":            journalKeeps,
+		"changes of rows are kept once, in their order":              rowChangesKept,
+		"a row that is too large is not kept, and its change is":     largeRowsNamed,
+		"the journals are read together":                             journalsTogether,
+		"a mass removal is kept":                                     removalKept,
 		"what wants a person is kept until it is mended":             attentionEnds,
 		"a call that was cancelled is an error, and nothing besides": statesCancelled,
 	} {
