@@ -1,13 +1,18 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/model"
+	"github.com/gateway-grants/gateway-grants/pkg/settings"
+	"github.com/gateway-grants/gateway-grants/pkg/store/memory"
 )
 
 // foreignPolicy puts statements of others, which name the gateway as GATEWAY.
@@ -21,7 +26,7 @@ func (w *world) foreignPolicy(arn string, statements ...string) {
 const (
 	theirAccount = `{"Sid":"Accounts","Effect":"Allow","Principal":{"AWS":["arn:aws:iam::444455556666:root"]},"Action":"bedrock-agentcore:InvokeGateway","Resource":"GATEWAY","Condition":{"IpAddress":{"aws:SourceIp":["127.0.0.1"]}}}`
 	theirRole    = `{"Sid":"Role","Effect":"Allow","Principal":{"AWS":"arn:aws:iam::444455556666:role/AgentRole"},"Action":"bedrock-agentcore:InvokeGateway","Resource":"GATEWAY"}`
-	theirDeny    = `{"Sid":"Outside","Effect":"Deny","Principal":"*","Action":"bedrock-agentcore:InvokeGateway","Resource":"GATEWAY","Condition":{"Bool":{"aws:SecureTransport":"false"}}}`
+	theirDeny    = `{"Sid":"Outside","Effect":"Deny","Principal":"*","Action":"bedrock-agentcore:InvokeGateway","Resource":"GATEWAY","Condition":{"StringEquals":{"aws:SourceVpce":"vpce-0fedcba9876543210"}}}`
 )
 
 func TestAPolicyOfOthersIsImportedWithoutAnyoneGainingOrLosingAccess(t *testing.T) {
@@ -32,6 +37,9 @@ func TestAPolicyOfOthersIsImportedWithoutAnyoneGainingOrLosingAccess(t *testing.
 		return []int{w.run("invoke", "--profile", "account-b").code, w.run("invoke", "--profile", "agent-b").code, w.run("invoke", "--profile", "stranger").code}
 	}
 	before := called()
+	if diff := cmp.Diff([]int{exitDone, exitDone, exitError}, before); diff != "" {
+		t.Errorf("calls before: -want +got\n%s", diff)
+	}
 	text := w.policyText(arn)
 
 	unsure := w.run("gateway", "import")
@@ -131,5 +139,68 @@ func TestWhatCannotBeImportedIsRejectedOrStays(t *testing.T) {
 	}
 	if w.policyText(arn) != text || len(w.ids()) > 0 {
 		t.Errorf("changed: %s, %v", w.policyText(arn), w.ids())
+	}
+}
+
+// racingTable is the grants table, after whose changes something else happens at once.
+type racingTable struct {
+	*memory.Grants
+
+	after func()
+}
+
+func (r racingTable) Swap(ctx context.Context, key grant.Key, shown string, attributes grant.Attributes) error {
+	err := r.Grants.Swap(ctx, key, shown, attributes)
+	r.after()
+	return err
+}
+
+func (w *world) racing(after func(), args ...string) said {
+	w.t.Helper()
+	return w.with(func(aws.Config, settings.Tables) opened {
+		return opened{grants: racingTable{w.grants, after}, states: w.states, directory: w.accounts}
+	}, args...)
+}
+
+// The deployed functions see the new rows at once, and put this installation's own
+// statements beside those of others before the import does.
+func TestAnImportEndsRightWhenAFunctionIsFaster(t *testing.T) {
+	w := newWorld(t)
+	arn := w.created().GatewayARN
+	w.foreignPolicy(arn, theirRole, theirDeny)
+	got := w.racing(func() {
+		if got := w.done("reconcile"); !strings.Contains(w.policyText(arn), "GatewayGrantsmain") {
+			t.Errorf("the function wrote nothing:\n%s", got.out)
+		}
+	}, "gateway", "import", "--yes")
+	after := w.policyText(arn)
+	if got.code != exitDone || strings.Contains(after, `"Role"`) || !strings.Contains(after, `"Outside"`) || !strings.Contains(after, "GatewayGrantsmain") {
+		t.Errorf("%+v\n%s", got, after)
+	}
+	if got := w.run("invoke", "--profile", "agent-b"); got.code != exitDone {
+		t.Errorf("the imported role lost access: %+v", got)
+	}
+}
+
+// What is put is held against the policy in force at that moment, not against the one
+// that was shown.
+func TestAnImportPutsNothingThatWouldChangeAccessByNow(t *testing.T) {
+	w := newWorld(t)
+	arn := w.created().GatewayARN
+	w.foreignPolicy(arn, theirRole)
+	narrower := strings.Replace(theirRole, "role/AgentRole", "role/AdminRole", 1)
+	got := w.racing(func() { w.foreignPolicy(arn, theirRole, strings.Replace(narrower, `"Role"`, `"Late"`, 1)) }, "gateway", "import", "--yes")
+	after := w.policyText(arn)
+	if got.code != exitDone || strings.Contains(after, `"Role"`) || !strings.Contains(after, `"Late"`) {
+		t.Errorf("a statement that came meanwhile: %+v\n%s", got, after)
+	}
+
+	w = newWorld(t)
+	arn = w.created().GatewayARN
+	w.foreignPolicy(arn, theirRole)
+	got = w.racing(func() { w.foreignPolicy(arn, narrower) }, "gateway", "import", "--yes")
+	after = w.policyText(arn)
+	if got.code != exitError || !strings.Contains(got.err, "would gain access") || strings.Contains(after, "GatewayGrants") || !strings.Contains(after, "AdminRole") {
+		t.Errorf("a statement that says something else by now: %+v\n%s", got, after)
 	}
 }
