@@ -22,22 +22,23 @@ var arrows = map[string][]string{
 	"pkg/grant":     {},
 	"pkg/grantfile": {"pkg/grant"},
 	"pkg/directory": {"pkg/grant"},
-	"pkg/plan":      {"pkg/directory", "pkg/grant", "pkg/policy"},
+	"pkg/ledger":    {"pkg/grant", "pkg/policy"},
+	"pkg/plan":      {"pkg/ledger", "pkg/directory", "pkg/grant", "pkg/policy"},
 	"pkg/foreign":   {"pkg/plan", "pkg/grant", "pkg/policy"},
 	"pkg/report":    {"pkg/plan", "pkg/grant", "pkg/policy"},
 	"pkg/doctor":    {},
 	"pkg/access":    {"pkg/plan", "pkg/directory", "pkg/grant", "pkg/policy"},
-	"pkg/reconcile": {"pkg/plan", "pkg/directory", "pkg/grant", "pkg/policy"},
+	"pkg/reconcile": {"pkg/plan", "pkg/ledger", "pkg/directory", "pkg/grant", "pkg/policy"},
 	"pkg/dirsync":   {"pkg/directory", "pkg/grant"},
 	"pkg/event":     {"pkg/directory", "pkg/grant"},
-	"pkg/handler":   {"pkg/event", "pkg/reconcile", "pkg/dirsync", "pkg/plan", "pkg/directory", "pkg/grant"},
+	"pkg/handler":   {"pkg/event", "pkg/reconcile", "pkg/dirsync", "pkg/plan", "pkg/ledger", "pkg/directory", "pkg/grant"},
 
 	"pkg/reconcile/simulation": {}, // all of it is in its tests
 
 	// Adapters implement what their consumers declare.
-	"pkg/store":           {"pkg/reconcile", "pkg/plan", "pkg/directory", "pkg/grant"},
-	"pkg/store/memory":    {"pkg/store", "pkg/reconcile", "pkg/dirsync", "pkg/plan", "pkg/directory", "pkg/grant"},
-	"pkg/store/storetest": {"pkg/store", "pkg/reconcile", "pkg/plan", "pkg/directory", "pkg/grant"},
+	"pkg/store":           {"pkg/reconcile", "pkg/plan", "pkg/ledger", "pkg/directory", "pkg/grant"},
+	"pkg/store/memory":    {"pkg/store", "pkg/reconcile", "pkg/dirsync", "pkg/plan", "pkg/ledger", "pkg/directory", "pkg/grant"},
+	"pkg/store/storetest": {"pkg/store", "pkg/reconcile", "pkg/plan", "pkg/ledger", "pkg/directory", "pkg/grant"},
 	"pkg/noticetest":      {"pkg/plan"},
 	"pkg/eventtest":       {},
 	"pkg/agentcore":       {"pkg/reconcile", "pkg/plan", "pkg/grant", "pkg/policy"},
@@ -64,7 +65,7 @@ var arrows = map[string][]string{
 }
 
 // pure packages decide: no AWS, no network, no context, no clock.
-var pure = []string{"pkg/policy", "pkg/grant", "pkg/grantfile", "pkg/directory", "pkg/event", "pkg/plan", "pkg/foreign", "pkg/report", "pkg/doctor", "pkg/access"}
+var pure = []string{"pkg/policy", "pkg/grant", "pkg/grantfile", "pkg/directory", "pkg/event", "pkg/ledger", "pkg/plan", "pkg/foreign", "pkg/report", "pkg/doctor", "pkg/access"}
 
 func goList(t *testing.T, arguments ...string) []string {
 	t.Helper()

@@ -3,14 +3,13 @@ package main
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
-	"github.com/gateway-grants/gateway-grants/pkg/plan"
+	"github.com/gateway-grants/gateway-grants/pkg/ledger"
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
 	"github.com/gateway-grants/gateway-grants/pkg/settings"
 )
@@ -58,7 +57,7 @@ func (p *program) confirm(ctx context.Context, name, text string) error {
 		return refuse("a role is confirmed for one gateway at a time: name the gateway")
 	}
 	arn := principal.ARN(where.gateway.Partition())
-	state, err := p.forget(ctx, p.open(s.config, p.settings.tables).states, where, arn)
+	state, err := p.confirmed(ctx, p.open(s.config, p.settings.tables).states, where, arn)
 	if err != nil {
 		return err
 	}
@@ -67,34 +66,23 @@ func (p *program) confirm(ctx context.Context, name, text string) error {
 	return nil
 }
 
-// forget takes the principal from those that are known as refused, on top of
-// whatever reconciles record at the same time, and asks for another look. It
-// returns what was recorded before.
-func (p *program) forget(ctx context.Context, states reconcile.States, where scope, arn string) (plan.State, error) {
-	for tries := 1; ; tries++ {
-		state, err := states.Load(ctx, where.gateway)
-		if err != nil {
-			return plan.State{}, err
-		}
-		if _, held := state.Gateway.Refused[arn]; !held {
-			return plan.State{}, refuse("%s is not held on %s: gateway-grants list shows what is", arn, where)
-		}
-		next := state.Gateway
-		next.Refused = maps.Clone(next.Refused)
-		delete(next.Refused, arn)
-		next.Due = p.now()
-		err = states.Record(ctx, where.gateway, next, nil, nil)
-		if grant.CodeOf(err) != reconcile.CodeVersionConflict || tries == maxTries {
-			return state, err
-		}
+// confirmed records that the principal may be let in, on top of whatever reconciles
+// record at the same time, and asks for another look. It returns what was recorded
+// before.
+func (p *program) confirmed(ctx context.Context, states reconcile.States, where scope, arn string) (ledger.State, error) {
+	state, err := states.Load(ctx, where.gateway)
+	if err != nil {
+		return ledger.State{}, err
 	}
+	if _, held := state.Gateway.Refused[arn]; !held {
+		return ledger.State{}, refuse("%s is not held on %s: gateway-grants list shows what is", arn, where)
+	}
+	_, err = states.Update(ctx, where.gateway, state, ledger.Confirmed{Principal: arn, At: p.now()})
+	return state, err
 }
 
-// maxTries bounds how often a record is tried on top of others'.
-const maxTries = 5
-
 // grantsOf names the grants that are waiting for the principal.
-func grantsOf(state plan.State, arn string) string {
+func grantsOf(state ledger.State, arn string) string {
 	var ids []string
 	for key, status := range state.Grants {
 		if status.Phase == grant.PhaseLeftOut && strings.Contains(status.Message, arn) {

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/ledger"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
 	"github.com/gateway-grants/gateway-grants/pkg/settings"
 )
@@ -51,7 +52,7 @@ func (p *program) list(ctx context.Context, name string) error {
 		return err
 	}
 	stored := p.open(s.config, p.settings.tables)
-	known := &statuses{load: stored.states.Load, of: map[string]plan.State{}}
+	known := &statuses{load: stored.states.Load, of: map[string]ledger.State{}}
 	var listed []listedRow
 	if name == "" || name == grant.EveryGateway {
 		listed, err = p.listTable(ctx, stored.grants, known, name)

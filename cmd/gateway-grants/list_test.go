@@ -12,10 +12,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
-	"github.com/gateway-grants/gateway-grants/pkg/plan"
+	"github.com/gateway-grants/gateway-grants/pkg/ledger"
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
 	"github.com/gateway-grants/gateway-grants/pkg/settings"
 	"github.com/gateway-grants/gateway-grants/pkg/store"
+	"github.com/gateway-grants/gateway-grants/pkg/store/storetest"
 )
 
 // listed is a world with one row of every kind, judged on gatewayARN where the
@@ -57,7 +58,7 @@ func listed(t *testing.T) *world {
 	unseen.Revision, unseen.Admitted = "of an older row", []string{"arn:aws:iam::999900001111:root"}
 	stale := status(changed, grant.PhaseAdmitted, "", "")
 	stale.Revision = "of an older row"
-	w.must(w.states.Record(t.Context(), gatewayNamed(t), plan.GatewayState{Authorizer: "AWS_IAM"}, map[grant.Key]grant.Status{
+	storetest.Record(t, w.states, gatewayNamed(t), ledger.State{Gateway: ledger.Ledger{Authorizer: "AWS_IAM"}, Grants: map[grant.Key]grant.Status{
 		admitted.Key:   in,
 		kept.Key:       keeps,
 		edited.Key:     unseen,
@@ -65,7 +66,7 @@ func listed(t *testing.T) *world {
 		changed.Key:    stale,
 		ended.Key:      status(ended, grant.PhaseAdmitted, "", ""),
 		everywhere.Key: status(everywhere, grant.PhaseLeftOut, grant.CodeNoDirectory, "no complete listing yet"),
-	}, nil))
+	}})
 	return w
 }
 
@@ -176,7 +177,7 @@ func TestAFailedReconcileIsToldWithTheGrants(t *testing.T) {
 	state, err := w.states.Load(t.Context(), gatewayNamed(t))
 	w.must(err)
 	state.Gateway.LastError, state.Gateway.LastMessage = reconcile.CodeThrottled, "AWS asks\nfor fewer calls"
-	w.must(w.states.Record(t.Context(), gatewayNamed(t), state.Gateway, nil, nil))
+	storetest.Record(t, w.states, gatewayNamed(t), state)
 	got := w.done("list", "tools-abcdefghij")
 	if want := "Note: the last reconcile of tools-abcdefghij failed (Throttled): AWS asks for fewer calls\n"; got.err != want {
 		t.Errorf("said %q, want %q", got.err, want)
@@ -193,6 +194,6 @@ func (failingGrants) All(context.Context) ([]grant.Row, error) {
 // failingStates is a table that cannot be read.
 type failingStates struct{ statesTable }
 
-func (failingStates) Load(context.Context, grant.Gateway) (plan.State, error) {
-	return plan.State{}, errors.New("no luck")
+func (failingStates) Load(context.Context, grant.Gateway) (ledger.State, error) {
+	return ledger.State{}, errors.New("no luck")
 }

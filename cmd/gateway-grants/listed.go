@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
-	"github.com/gateway-grants/gateway-grants/pkg/plan"
+	"github.com/gateway-grants/gateway-grants/pkg/ledger"
 )
 
 // listedRow is a row as it is shown.
@@ -99,8 +99,8 @@ func (l listedRow) whom() string {
 // statuses are what the state table says about the gateways asked for. Rows are
 // worth showing without it, so its failure is kept and told once.
 type statuses struct {
-	load   func(context.Context, grant.Gateway) (plan.State, error)
-	of     map[string]plan.State
+	load   func(context.Context, grant.Gateway) (ledger.State, error)
+	of     map[string]ledger.State
 	failed error
 }
 

@@ -5,10 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gateway-grants/gateway-grants/pkg/store/storetest"
 	"github.com/google/go-cmp/cmp"
-
-	"github.com/gateway-grants/gateway-grants/pkg/grant"
-	"github.com/gateway-grants/gateway-grants/pkg/plan"
 )
 
 func TestADenyOfOthersIsNamedByListAndPlan(t *testing.T) {
@@ -40,7 +38,10 @@ func TestADenyOfOthersIsNamedByListAndPlan(t *testing.T) {
 
 func TestAGatewayThatOthersOpenIsNamedByList(t *testing.T) {
 	w := listed(t)
-	w.must(w.states.Record(t.Context(), gatewayNamed(t), plan.GatewayState{Version: 1, Open: "statement 1"}, map[grant.Key]grant.Status{}, nil))
+	state, err := w.states.Load(t.Context(), gatewayNamed(t))
+	w.must(err)
+	state.Gateway.Open = "statement 1"
+	storetest.Record(t, w.states, gatewayNamed(t), state)
 	if got := w.done("list", gatewayARN); !strings.Contains(got.err, "Note: tools-abcdefghij is open: statement 1 of the policy, which is not this installation's, lets in every caller") {
 		t.Errorf("list:\n%s", got.err)
 	}

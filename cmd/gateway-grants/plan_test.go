@@ -13,6 +13,7 @@ import (
 
 	"github.com/gateway-grants/gateway-grants/pkg/agentcore"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/ledger"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
 	"github.com/gateway-grants/gateway-grants/pkg/settings"
@@ -120,12 +121,12 @@ type statesBut struct {
 	before  func()           // called at each reading
 }
 
-func (s statesBut) Load(ctx context.Context, gateway grant.Gateway) (plan.State, error) {
+func (s statesBut) Load(ctx context.Context, gateway grant.Gateway) (ledger.State, error) {
 	if s.before != nil {
 		s.before()
 	}
 	if err := s.failing[gateway.ARN()]; err != nil {
-		return plan.State{}, err
+		return ledger.State{}, err
 	}
 	return s.statesTable.Load(ctx, gateway)
 }

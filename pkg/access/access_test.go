@@ -9,6 +9,7 @@ import (
 
 	"github.com/gateway-grants/gateway-grants/pkg/access"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/ledger"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
 	"github.com/gateway-grants/gateway-grants/pkg/policy"
 )
@@ -46,7 +47,7 @@ type scene struct {
 	rows       []grant.Row
 	foreign    string // statements, with commas between them
 	unapplied  bool   // the plan was not carried out
-	refused    map[string]plan.Refusal
+	refused    map[string]ledger.Refusal
 }
 
 // gateway is the scene once its plan was carried out.
@@ -61,7 +62,7 @@ func (s scene) gateway(t *testing.T) access.Gateway {
 	}
 	world := plan.World{Now: now, Rows: s.rows, Gateway: plan.Observed{
 		Gateway: named, Exists: true, Managed: true, Status: "READY", Authorizer: s.authorizer,
-		Recorded: plan.State{Gateway: plan.GatewayState{Refused: s.refused}},
+		Recorded: ledger.State{Gateway: ledger.Ledger{Refused: s.refused}},
 	}}
 	if s.foreign != "" {
 		world.Gateway.Policy = parsed(t, `{"Version":"2012-10-17","Statement":[`+s.foreign+`]}`)
@@ -113,9 +114,9 @@ func TestAnAnswerNamesTheSideAndWhatDecides(t *testing.T) {
 			[]string{"no grant means this principal", "gateway-grants grant " + gatewayARN + " " + agent}},
 		{"a grant that is not applied yet", scene{rows: []grant.Row{row("b", "444455556666")}, unapplied: true}, willing, access.Place{}, access.Denied, access.GatewaySide,
 			[]string{"grant b is Pending: it is not in the policy yet", "gateway-grants reconcile " + gatewayARN}},
-		{"a role that AWS did not know", scene{rows: []grant.Row{row("b", agent)}, refused: map[string]plan.Refusal{agent: {Code: grant.CodeQuarantined, NextTry: now.Add(time.Hour)}}},
+		{"a role that AWS did not know", scene{rows: []grant.Row{row("b", agent)}, refused: map[string]ledger.Refusal{agent: {Code: grant.CodeQuarantined, NextTry: now.Add(time.Hour)}}},
 			willing, access.Place{}, access.Denied, access.GatewaySide, []string{"grant b is LeftOut (Quarantined): AWS does not know " + agent}},
-		{"a role that was created again", scene{rows: []grant.Row{row("b", agent)}, refused: map[string]plan.Refusal{agent: {Code: grant.CodeRecreated}}},
+		{"a role that was created again", scene{rows: []grant.Row{row("b", agent)}, refused: map[string]ledger.Refusal{agent: {Code: grant.CodeRecreated}}},
 			willing, access.Place{}, access.Denied, access.GatewaySide, []string{"grant b is LeftOut (PrincipalRecreated)"}},
 		{"a grant that ended", scene{rows: []grant.Row{row("b", agent, "expires", "2026-01-31")}}, willing, access.Place{}, access.Denied, access.GatewaySide,
 			[]string{"grant b is Expired: expired at 2026-02-01T00:00:00Z"}},
@@ -175,7 +176,7 @@ func TestCallersAreListedWithWhatLetsThemInAndWhatDoesNot(t *testing.T) {
 			row("b", "444455556666", "expires", "2027-01-31"), row("b2", "444455556666", "expires", "2028-01-31"), row("c", "555566667777"),
 			row("gone", gone), row("pattern", "arn:aws:iam::666677778888:role/Agent*"),
 		},
-		refused: map[string]plan.Refusal{gone: {Code: grant.CodeQuarantined, NextTry: now.Add(time.Hour)}},
+		refused: map[string]ledger.Refusal{gone: {Code: grant.CodeQuarantined, NextTry: now.Add(time.Hour)}},
 	}.gateway(t)
 	type line struct {
 		Principal string

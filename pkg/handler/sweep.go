@@ -11,6 +11,7 @@ import (
 
 	"github.com/gateway-grants/gateway-grants/pkg/event"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/ledger"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
 )
 
@@ -27,7 +28,7 @@ type States interface {
 	// Removal reads the last mass removal; the zero MassRemoval is none.
 	Removal(ctx context.Context) (grant.MassRemoval, error)
 	// Load reads everything recorded about the gateway.
-	Load(ctx context.Context, gateway grant.Gateway) (plan.State, error)
+	Load(ctx context.Context, gateway grant.Gateway) (ledger.State, error)
 }
 
 // Sweep asks for gateways to be reconciled that no event speaks of, and for each

@@ -22,6 +22,7 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/event"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 	"github.com/gateway-grants/gateway-grants/pkg/handler"
+	"github.com/gateway-grants/gateway-grants/pkg/ledger"
 	"github.com/gateway-grants/gateway-grants/pkg/noticetest"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
@@ -207,8 +208,8 @@ func (s *states) Removal(context.Context) (grant.MassRemoval, error) { return s.
 
 func (s *states) Attention(context.Context) (map[string]plan.Attention, error) { return nil, s.err }
 
-func (s *states) Load(_ context.Context, gateway grant.Gateway) (plan.State, error) {
-	return plan.State{Gateway: plan.GatewayState{
+func (s *states) Load(_ context.Context, gateway grant.Gateway) (ledger.State, error) {
+	return ledger.State{Gateway: ledger.Ledger{
 		AppliedHash: s.applied[gateway.ARN()], PendingHash: s.pending[gateway.ARN()],
 	}}, s.err
 }

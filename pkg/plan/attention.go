@@ -1,5 +1,7 @@
 package plan
 
+import "github.com/gateway-grants/gateway-grants/pkg/ledger"
+
 // Attention is what of one gateway wants a person to look. The zero Attention is
 // nothing.
 type Attention struct {
@@ -16,6 +18,6 @@ const (
 )
 
 // NearlyFull tells whether a policy of that size leaves little room.
-func NearlyFull(size Size) bool {
+func NearlyFull(size ledger.Size) bool {
 	return MaxPolicyBytes-size.Bytes < fewBytes || MaxPolicyStatements-size.Statements < fewStatements
 }

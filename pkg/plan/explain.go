@@ -9,15 +9,16 @@ import (
 	"time"
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/ledger"
 )
 
 // verdict is what was decided about accesses, ends aside.
 type verdict struct {
 	admitted map[Access]bool
-	unproved map[Access]error   // why what was compiled for them would not do what the grants say
-	refused  map[string]Refusal // by principal
-	siblings []string           // other installations with statements on the gateway
-	stops    map[Access]stop    // by Denies of others; keys without ends
+	unproved map[Access]error          // why what was compiled for them would not do what the grants say
+	refused  map[string]ledger.Refusal // by principal
+	siblings []string                  // other installations with statements on the gateway
+	stops    map[Access]stop           // by Denies of others; keys without ends
 	now      time.Time
 
 	planned  map[Access]bool // what would be admitted but for the failure, or for what withholds the write
@@ -35,9 +36,9 @@ func (v verdict) against(a Access) (grant.Code, string) {
 		return v.withheld.Code, v.withheld.Hint
 	case v.planned[a]:
 		return v.failure.Code, v.failure.Error()
-	case (!known || !refusal.holds(v.now)) && len(v.siblings) > 0:
+	case (!known || !refusal.Holds(v.now)) && len(v.siblings) > 0:
 		return grant.CodeOtherInstallation, belongsTo(v.siblings)
-	case !known || !refusal.holds(v.now):
+	case !known || !refusal.Holds(v.now):
 		return grant.CodePolicyFull, "the gateway's policy has no room for it"
 	case refusal.Code == grant.CodeRecreated:
 		return refusal.Code, a.Who.String() + " was, or may have been, deleted since it was let in, and may be somebody else's by now; confirm it with `gateway-grants confirm`, or revoke the grant"
@@ -187,7 +188,7 @@ func (c claim) status(v verdict) grant.Status {
 
 // nextDue is when the first of the claims ends or the first refused principal is
 // tried again; zero for never.
-func nextDue(claims []claim, refused map[string]Refusal, now time.Time) time.Time {
+func nextDue(claims []claim, refused map[string]ledger.Refusal, now time.Time) time.Time {
 	var next time.Time
 	soonest := func(t time.Time) {
 		if !t.IsZero() && t.After(now) && (next.IsZero() || t.Before(next)) {

@@ -1,6 +1,10 @@
 package plan
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/gateway-grants/gateway-grants/pkg/ledger"
+)
 
 // maxGuards bounds how many different expiry times a policy carries itself. Each
 // costs up to a statement for every set of conditions; later expiries are ended
@@ -12,8 +16,8 @@ const maxGuards = 20
 type fitter struct {
 	compiler compiler
 	room     room
-	size     Size // as accounted
-	written  int  // bytes as they are sent
+	size     ledger.Size // as accounted
+	written  int         // bytes as they are sent
 	groups   map[group]*contents
 }
 
@@ -75,7 +79,7 @@ func (f *fitter) admit(a Access, standing bool) bool {
 	return true
 }
 
-func (f *fitter) hasRoom(size Size, written int, standing bool) bool {
+func (f *fitter) hasRoom(size ledger.Size, written int, standing bool) bool {
 	limits := f.compiler.limits
 	if standing {
 		return size.Bytes <= f.room.size.Bytes && size.Statements <= f.room.size.Statements && written <= f.room.written

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gateway-grants/gateway-grants/pkg/directory"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/ledger"
 	"github.com/gateway-grants/gateway-grants/pkg/policy"
 )
 
@@ -229,7 +230,7 @@ func genPolicy(t *rapid.T, w World, limits Limits) *policy.Document {
 		return nil
 	}
 	before := w
-	before.Gateway.Recorded = State{}
+	before.Gateway.Recorded = ledger.State{}
 	before.Rows = append(genRows(t, w.Gateway.Gateway), pickSome(t, "still there", w.Rows)...)
 	limits.Accounting = pick(t, "accounting before", []Accounting{ExpandedSize, SubmittedSize})
 	foreign := append(pickSome(t, "foreign", oddStatements), genFiller(t, limits)...)
@@ -281,8 +282,8 @@ func parsed(text string) *policy.Document {
 }
 
 // genRecorded is what may be recorded of earlier runs.
-func genRecorded(t *rapid.T, partition string, rows []grant.Row) State {
-	recorded := State{Gateway: GatewayState{Refused: map[string]Refusal{}}, Grants: map[grant.Key]grant.Status{}}
+func genRecorded(t *rapid.T, partition string, rows []grant.Row) ledger.State {
+	recorded := ledger.State{Gateway: ledger.Ledger{Refused: map[string]ledger.Refusal{}}, Grants: map[grant.Key]grant.Status{}}
 	for _, row := range rows {
 		if row.Fault != nil || row.Grant.Principal.IsSelector() {
 			continue
@@ -290,11 +291,11 @@ func genRecorded(t *rapid.T, partition string, rows []grant.Row) State {
 		principal := row.Grant.Subject().ARN(partition)
 		switch rapid.IntRange(0, 7).Draw(t, "known of it") {
 		case 0:
-			recorded.Gateway.Refused[principal] = Refusal{Code: grant.CodeRecreated, Since: moment}
+			recorded.Gateway.Refused[principal] = ledger.Refusal{Code: grant.CodeRecreated, Since: moment}
 		case 1:
-			recorded.Gateway.Refused[principal] = Refusal{Code: grant.CodeQuarantined, Since: moment, NextTry: moment.Add(time.Hour)}
+			recorded.Gateway.Refused[principal] = ledger.Refusal{Code: grant.CodeQuarantined, Since: moment, NextTry: moment.Add(time.Hour)}
 		case 2:
-			recorded.Gateway.Refused[principal] = Refusal{Code: grant.CodeQuarantined, Since: moment, NextTry: moment.Add(-time.Hour)}
+			recorded.Gateway.Refused[principal] = ledger.Refusal{Code: grant.CodeQuarantined, Since: moment, NextTry: moment.Add(-time.Hour)}
 		case 3:
 			recorded.Grants[row.Key] = grant.Status{Phase: grant.PhaseAdmitted, Admitted: []string{principal}}
 		default:

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/ledger"
 	"github.com/gateway-grants/gateway-grants/pkg/policy"
 )
 
@@ -83,7 +84,7 @@ func (r *resolver) claimStanding(c claim) (_ claim, kept bool) {
 // Consults lists what the rows need of the directory: the selectors, and the
 // accounts whose membership counts. For a row with a fault that is what its last
 // valid revision needs.
-func Consults(rows []grant.Row, recorded State, now time.Time) (selectors []grant.Principal, accounts []string) {
+func Consults(rows []grant.Row, recorded ledger.State, now time.Time) (selectors []grant.Principal, accounts []string) {
 	for _, row := range rows {
 		g := row.Grant
 		if last, kept := standIn(row, recorded.Grants[row.Key], now); kept {

@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/ledger"
 )
 
 // invalidated is the row after an edit that cannot be understood.
@@ -34,7 +35,7 @@ func invalidated(t *rapid.T, row grant.Row) grant.Row {
 func TestAnInvalidRowNeitherWidensNorTakesAccess(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w, limits := genWorld(t)
-		w.Gateway.Recorded, w.Gateway.Policy = State{}, nil
+		w.Gateway.Recorded, w.Gateway.Policy = ledger.State{}, nil
 		limits.MaxBytes, limits.MaxStatements = MaxPolicyBytes, MaxPolicyStatements
 		gave := make(map[grant.Key]map[Access]bool) // by the last valid revision
 		for range rapid.IntRange(2, 8).Draw(t, "edits") {

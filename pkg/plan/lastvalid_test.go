@@ -10,6 +10,7 @@ import (
 
 	"github.com/gateway-grants/gateway-grants/pkg/directory"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/ledger"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
 	"github.com/gateway-grants/gateway-grants/pkg/policy"
 )
@@ -38,8 +39,8 @@ func settled(t *testing.T, w plan.World) plan.World {
 	if p.Want != nil {
 		w.Gateway.Policy = parse(t, p.Want.String())
 	}
-	w.Gateway.Recorded = plan.State{
-		Gateway: plan.GatewayState{AppliedHash: p.Hash, Refused: p.Refused, Pinned: p.Pinned, WriteAhead: p.WriteAhead},
+	w.Gateway.Recorded = ledger.State{
+		Gateway: ledger.Ledger{AppliedHash: p.Hash, Refused: p.Refused, Pinned: p.Pinned, WriteAhead: p.WriteAhead},
 		Grants:  p.Status,
 	}
 	return w
@@ -242,7 +243,7 @@ func TestAccessThatWaitsIsGivenBackToAnInvalidRow(t *testing.T) {
 	for name, trouble := range map[string]func(*plan.World){
 		"the gateway was not managed for a while": func(w *plan.World) { w.Gateway.Managed = false },
 		"AWS refused the principal for a while": func(w *plan.World) {
-			w.Gateway.Recorded.Gateway.Refused = map[string]plan.Refusal{accountB: {Code: grant.CodePolicyRefused, Since: now, Tries: 1, NextTry: now.Add(time.Hour)}}
+			w.Gateway.Recorded.Gateway.Refused = map[string]ledger.Refusal{accountB: {Code: grant.CodePolicyRefused, Since: now, Tries: 1, NextTry: now.Add(time.Hour)}}
 			w.Gateway.Policy = nil
 		},
 	} {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gateway-grants/gateway-grants/pkg/directory"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/ledger"
 	"github.com/gateway-grants/gateway-grants/pkg/policy"
 )
 
@@ -52,7 +53,7 @@ func makeWith(prove prover, world World, limits Limits) (Plan, draft, error) {
 	wanted := ends(claims)
 	maps.DeleteFunc(wanted, func(a Access, _ int64) bool {
 		refusal, known := refused[a.principal()]
-		return known && refusal.holds(world.Now)
+		return known && refusal.Holds(world.Now)
 	})
 	solver := problem.solver(prove)
 	others := siblings(solver.foreign)
@@ -68,7 +69,7 @@ func makeWith(prove prover, world World, limits Limits) (Plan, draft, error) {
 	d.verdict = verdict{admitted: lasting(d.admitted), unproved: solved.unproved, refused: refused, siblings: others, now: world.Now}
 
 	plan := d.plan(world, problem, solved)
-	plan.Selected = r.selected
+	plan.Selected = r.admittedBy(claims, d.verdict.admitted)
 	plan.Drift = plan.Write && len(owned.leftovers) == 0 && drifted(hash(owned.accesses, owned.strange), recorded.Gateway)
 	plan.Changes = changes(claims, standing, d.verdict, owned)
 	plan.Waits = waiting(plan.Changes)
@@ -94,7 +95,7 @@ func (d draft) plan(world World, problem Problem, solved solution) Plan {
 		Size:    d.solver.compiler.meter().measure(want),
 		Refused: d.verdict.refused,
 		Due:     nextDue(d.claims, d.verdict.refused, world.Now),
-		WriteAhead: WriteAhead{
+		WriteAhead: ledger.WriteAhead{
 			InFlight:     inFlight(world, d.admitted, d.observed.leftovers),
 			HadDirectory: world.Accounts.Availability() == directory.Known || world.Gateway.Recorded.Gateway.HadDirectory,
 		},
@@ -158,13 +159,13 @@ const nothing = "none"
 
 // drifted tells whether what was found is neither what was last seen right nor
 // what was last about to be written. A gateway never seen held nothing of ours.
-func drifted(found string, recorded GatewayState) bool {
+func drifted(found string, recorded ledger.Ledger) bool {
 	return recorded.PendingHash != Trials && found != recorded.PendingHash && found != cmp.Or(recorded.AppliedHash, nothing)
 }
 
 // unrecorded tells whether what was found is what was last about to be written, and
 // not what was last seen right: no run has recorded the end of that write.
-func unrecorded(found string, recorded GatewayState) bool {
+func unrecorded(found string, recorded ledger.Ledger) bool {
 	return found == recorded.PendingHash && found != cmp.Or(recorded.AppliedHash, nothing)
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gateway-grants/gateway-grants/pkg/directory"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/ledger"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
 	"github.com/gateway-grants/gateway-grants/pkg/policy"
 )
@@ -351,7 +352,7 @@ func TestDriftIsToldFromWorkInProgress(t *testing.T) {
 		"a new grant":     {"the policy is as last recorded", func(w *plan.World) { w.Rows = append(w.Rows, rowOf("new", "777788889999")) }, false},
 		"deleted by hand": {"it is not as recorded", func(w *plan.World) { w.Gateway.Policy = nil }, true},
 		"crash after a put": {"it is as intended", func(w *plan.World) {
-			w.Gateway.Recorded.Gateway = plan.GatewayState{PendingHash: before.Hash}
+			w.Gateway.Recorded.Gateway = ledger.Ledger{PendingHash: before.Hash}
 			w.Rows = nil
 		}, false},
 		"a foreign neighbor": {"foreign statements are no drift", func(w *plan.World) {

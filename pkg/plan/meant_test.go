@@ -9,6 +9,7 @@ import (
 
 	"github.com/gateway-grants/gateway-grants/pkg/directory"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/ledger"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
 	"github.com/gateway-grants/gateway-grants/pkg/policy"
 )
@@ -52,7 +53,7 @@ func TestAPatternOfAPermissionSetWorksInEveryHomeRegion(t *testing.T) {
 func TestARefusedRoleOfIdentityCenterIsToldItsPath(t *testing.T) {
 	const role = "arn:aws:iam::444455556666:role/AWSReservedSSO_Dev_0123456789abcdef"
 	w := world(t, rowOf("sso", role), rowOf("other", "555566667777"))
-	w.Gateway.Recorded.Gateway.Refused = map[string]plan.Refusal{role: {Code: grant.CodeQuarantined, Since: now, Tries: 1, NextTry: now.AddDate(0, 0, 1)}}
+	w.Gateway.Recorded.Gateway.Refused = map[string]ledger.Refusal{role: {Code: grant.CodeQuarantined, Since: now, Tries: 1, NextTry: now.AddDate(0, 0, 1)}}
 	p := mustMake(t, w)
 	if got := p.Status[key("sso")]; got.Reason != grant.CodeQuarantined || !strings.Contains(got.Message, "aws-reserved/sso.amazonaws.com/") {
 		t.Errorf("%+v", got)

@@ -5,42 +5,13 @@ import (
 	"time"
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/ledger"
 )
-
-const (
-	// backOffFrom is how many overwrites in a row make the product back off.
-	backOffFrom = 3
-	// inARow is how close together they must be.
-	inARow = time.Hour
-	// backOffWait is for how long nothing is put back, doubled each time.
-	backOffWait = 5 * time.Minute
-)
-
-// Overwrite counts one more repair of what somebody else did to our statements,
-// and tells whether the product backs off from now on.
-func (s *GatewayState) Overwrite(now time.Time) (backsOff bool) {
-	if now.Sub(s.OverwrittenAt) > inARow {
-		s.Overwritten = 0
-	}
-	s.Overwritten++
-	s.OverwrittenAt = now
-	return s.Overwritten >= backOffFrom
-}
-
-// BackOffUntil is until when a gateway is left to what keeps overwriting our
-// statements: two automations that undo each other's work without end help
-// no one. Zero for no back-off.
-func (s GatewayState) BackOffUntil() time.Time {
-	if s.Overwritten < backOffFrom {
-		return time.Time{}
-	}
-	return s.OverwrittenAt.Add(backOffWait << min(s.Overwritten-backOffFrom, 3))
-}
 
 // repeats tells whether the plan would only write again what was last seen right: no
 // grant ended since then, so that what it would remove was added by others under our
 // name. A write of ours whose end is not recorded may have added something else.
-func (p *Plan) repeats(recorded GatewayState) bool {
+func (p *Plan) repeats(recorded ledger.Ledger) bool {
 	return p.Hash == cmp.Or(recorded.AppliedHash, nothing) && (recorded.PendingHash == "" || recorded.PendingHash == p.Hash)
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/ledger"
 	"github.com/gateway-grants/gateway-grants/pkg/policy"
 )
 
@@ -31,14 +32,14 @@ func (r observation) naming(accesses []Access, already bool) []string {
 // StatusOnFailure says where every row stands when the plan that was made for the
 // world could not be carried out: who is let in by the policy in force, and why no
 // other principal is.
-func StatusOnFailure(world World, p Plan, inForce *policy.Document, refused map[string]Refusal, failure *grant.Error) map[grant.Key]grant.Status {
+func StatusOnFailure(world World, p Plan, inForce *policy.Document, refused map[string]ledger.Refusal, failure *grant.Error) map[grant.Key]grant.Status {
 	v := verdict{
 		admitted: lasting(p.Problem.owned(inForce).accesses),
 		refused:  refused, siblings: siblings(p.Problem.solver(prove).foreign), now: world.Now,
 		planned: make(map[Access]bool), failure: failure,
 	}
 	for _, a := range p.Problem.Accesses {
-		if refusal, known := refused[a.principal()]; !known || !refusal.holds(v.now) {
+		if refusal, known := refused[a.principal()]; !known || !refusal.Holds(v.now) {
 			v.planned[a.lasting()] = true
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/ledger"
 	"github.com/gateway-grants/gateway-grants/pkg/policy"
 )
 
@@ -15,10 +16,10 @@ type Plan struct {
 	Write   bool                       // Want differs in meaning from what was observed
 	Hash    string                     // of our statements in Want, the same for the same meaning; "none" where there are none
 	Drift   bool                       // our statements are neither as last seen right nor as last written
-	Size    Size                       // of Want, foreign statements included
+	Size    ledger.Size                // of Want, foreign statements included
 	Changes []Change                   // sorted by principal
 	Status  map[grant.Key]grant.Status // of every row
-	Refused map[string]Refusal         // what stays known of principals that AWS would not take
+	Refused map[string]ledger.Refusal  // what stays known of principals that AWS would not take
 	Pinned  []string                   // the roles and users that it lets in by identity, as ARNs, sorted
 	Blocked *grant.Error               // why nothing may be written to this gateway now; nil if nothing is in the way
 	Waits   *grant.Error               // why nothing may be added to this gateway, although removals go through; nil if nothing waits for it
@@ -27,7 +28,7 @@ type Plan struct {
 	// NotApplied is what the deployment's mode keeps from being written; nil for nothing.
 	NotApplied *Pending
 	Outside    Outside // what statements of others do about it
-	WriteAhead
+	ledger.WriteAhead
 
 	Problem     Problem  // what Want was compiled from, and parts of it can be
 	Standing    []string // principals of the plan that the policy names already, as ARNs

@@ -83,7 +83,7 @@ func TestStandingAccessIsNeverEvicted(t *testing.T) {
 		for a := range lasting(p.draft.observed.accesses) {
 			refusal, refused := p.Refused[a.principal()]
 			_, claimed := wanted[a]
-			if claimed && (!refused || !refusal.holds(w.Now)) && !p.draft.verdict.admitted[a] {
+			if claimed && (!refused || !refusal.Holds(w.Now)) && !p.draft.verdict.admitted[a] {
 				t.Fatalf("%+v had to go\nfrom %v\nto   %v", a, w.Gateway.Policy, p.Want)
 			}
 		}
@@ -110,7 +110,7 @@ func TestWhoeverIsLeftOutWouldNotFit(t *testing.T) {
 		admitted := lasting(p.draft.admitted)
 		for a := range ends(p.draft.claims) {
 			refusal, refused := p.Refused[a.principal()]
-			if admitted[a] || refused && refusal.holds(w.Now) || len(siblings(p.draft.solver.foreign)) > 0 {
+			if admitted[a] || refused && refusal.Holds(w.Now) || len(siblings(p.draft.solver.foreign)) > 0 {
 				continue
 			}
 			more := maps.Clone(admitted)

@@ -6,14 +6,15 @@ import (
 	"strings"
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/ledger"
 )
 
 // refusals is what stays known of principals that AWS would not take: those that
 // some grant still asks for and that the policy does not name, or that are held.
 // A role or user that was let in by identity, and of which the policy shows
 // nothing but a unique id, was deleted: one of its name may be somebody else's.
-func refusals(world World, claims []claim, owned observation) map[string]Refusal {
-	recorded, known := world.Gateway.Recorded.Gateway, make(map[string]Refusal)
+func refusals(world World, claims []claim, owned observation) map[string]ledger.Refusal {
+	recorded, known := world.Gateway.Recorded.Gateway, make(map[string]ledger.Refusal)
 	for _, c := range claims {
 		for _, a := range slices.Concat(c.barred, c.accesses) {
 			principal := a.principal()
@@ -25,7 +26,7 @@ func refusals(world World, claims []claim, owned observation) map[string]Refusal
 	asked := world.askedFor()
 	for _, principal := range slices.Concat(append(slices.Collect(maps.Values(recorded.InFlight)), recorded.Pinned)...) {
 		if !owned.principals[principal] && mayHaveBeenAdmitted(world.Gateway.Recorded, principal, owned.leftovers) && asked(principal) {
-			known[principal] = Refusal{Code: grant.CodeRecreated, Since: world.Now}
+			known[principal] = ledger.Refusal{Code: grant.CodeRecreated, Since: world.Now}
 		}
 	}
 	for principal, refusal := range recorded.Refused {
@@ -55,7 +56,7 @@ func (w World) askedFor() func(principal string) bool {
 // mayHaveBeenAdmitted also counts whom a write was to let in whose end was not
 // recorded: a unique id does not tell whose it was. Only one that was found before
 // somebody was named, by whoever named him, is not his.
-func mayHaveBeenAdmitted(recorded State, principal string, leftovers []string) bool {
+func mayHaveBeenAdmitted(recorded ledger.State, principal string, leftovers []string) bool {
 	named, unclear := WasAdmitted(recorded, principal), slices.Clone(leftovers)
 	for found, principals := range recorded.Gateway.InFlight {
 		if slices.Contains(principals, principal) {
@@ -110,14 +111,14 @@ func pinned(accesses map[Access]bool) []string {
 
 // WasAdmitted tells whether the role or user is recorded as let in by identity on
 // the gateway, as of the last run that recorded anything.
-func WasAdmitted(recorded State, principal string) bool {
+func WasAdmitted(recorded ledger.State, principal string) bool {
 	return slices.Contains(recorded.Gateway.Pinned, principal)
 }
 
 // Forgets tells whether the plan, once applied, wipes away what tells that a role
 // or user was deleted, a unique id in the policy or a hold that no grant asks for, or
 // somebody whom a selector meant.
-func (p Plan) Forgets(recorded State) bool {
+func (p Plan) Forgets(recorded ledger.State) bool {
 	for selection, accounts := range recorded.Gateway.Selected {
 		forgotten := func(account string) bool {
 			_, known := slices.BinarySearch(p.Selected[selection], account)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/ledger"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
 )
 
@@ -22,8 +23,8 @@ func TestWhoWasLetInByIdentityIsToldFromTheRecord(t *testing.T) {
 		{"by name", rowOf("agent", role, "follow", "name"), false},
 		{"another role", rowOf("agent", role+"Two"), false},
 	} {
-		settled := plan.GatewayState{Pinned: mustMake(t, world(t, test.row)).Pinned}
-		if got := plan.WasAdmitted(plan.State{Gateway: settled, Grants: status}, role); got != test.want {
+		settled := ledger.Ledger{Pinned: mustMake(t, world(t, test.row)).Pinned}
+		if got := plan.WasAdmitted(ledger.State{Gateway: settled, Grants: status}, role); got != test.want {
 			t.Errorf("%s: %t", test.reason, got)
 		}
 	}
@@ -37,7 +38,7 @@ func TestNobodyIsTakenForARoleWhoseUniqueIDWasFoundBefore(t *testing.T) {
 	found := world(t) // its write takes the id out
 	found.Gateway.Policy = leftover
 	begun := world(t, rowOf("agent", role))
-	begun.Gateway.Recorded.Gateway = plan.GatewayState{InFlightUntil: now.Add(time.Minute), WriteAhead: mustMake(t, found).WriteAhead}
+	begun.Gateway.Recorded.Gateway = ledger.Ledger{InFlightUntil: now.Add(time.Minute), WriteAhead: mustMake(t, found).WriteAhead}
 	late := world(t, rowOf("agent", role)) // it has read the policy before all that, and the state after it
 	late.Gateway.Policy = leftover
 	late.Gateway.Recorded.Gateway.WriteAhead = mustMake(t, begun).WriteAhead
@@ -54,7 +55,7 @@ func TestWritesInFlightStayFewOnABusyGateway(t *testing.T) {
 		p := mustMake(t, w)
 		// The role is deleted right after, and somebody writes again and again.
 		w.Gateway.Policy = parse(t, strings.ReplaceAll(p.Want.String(), role, fmt.Sprintf("AROA%017d", i)))
-		w.Gateway.Recorded.Gateway = plan.GatewayState{InFlightUntil: now.Add(time.Minute), WriteAhead: p.WriteAhead, Refused: p.Refused}
+		w.Gateway.Recorded.Gateway = ledger.Ledger{InFlightUntil: now.Add(time.Minute), WriteAhead: p.WriteAhead, Refused: p.Refused}
 		if got := len(p.InFlight); got > 20 {
 			t.Fatalf("%d sets in flight after %d writes", got, i)
 		}

@@ -27,13 +27,13 @@ type claim struct {
 	unread    bool         // with a fault: the last valid revision cannot be read from the record
 }
 
-// resolver turns live grants into claims. It remembers whom each selector means.
+// resolver turns live grants into claims.
 type resolver struct {
 	world    World
 	limits   Limits
-	stated   map[Access]bool // what our statements say now
-	standing map[Access]bool // the same without ends
-	selected map[string][]string
+	stated   map[Access]bool     // what our statements say now
+	standing map[Access]bool     // the same without ends
+	selected map[string][]string // accounts that each selection admits, by SelectionKey
 	// unrecorded: our statements are those of a write whose end was not recorded. The
 	// rows may have been edited after what is recorded of them.
 	unrecorded bool
@@ -98,8 +98,8 @@ func (r *resolver) claims() []claim {
 	return claims
 }
 
-// forgetUnused drops what selectors mean that only rows with a fault name of which
-// nothing is kept: the next run has no record of their last valid revisions.
+// forgetUnused drops the selections that only rows with a fault name of which nothing
+// is kept: the next run has no record of their last valid revisions.
 func (r *resolver) forgetUnused(claims []claim) {
 	used := make(map[string]bool)
 	for _, c := range claims {
@@ -161,7 +161,7 @@ func (r *resolver) bar(account string) claim {
 	return claim{}
 }
 
-// knows tells whether somebody of the account is let in now, or was when the
+// knows tells whether a principal of the account is let in now, or was when the
 // gateway was last recorded: then the account was a member, or trusted. With the
 // directory unreadable this is all there is to go by, and an edited grant must not
 // cost its account the access that it had.
@@ -171,14 +171,7 @@ func (r *resolver) knows(account string) bool {
 			return true
 		}
 	}
-	for _, status := range r.world.Gateway.Recorded.Grants {
-		for _, who := range status.Admitted {
-			if arn, _ := policy.ParseIAMARN(who); arn.Account == account {
-				return true
-			}
-		}
-	}
-	return false
+	return slices.Contains(r.world.Gateway.Recorded.Gateway.Accounts, account)
 }
 
 func (r *resolver) claimSelected(row grant.Row, partition string) claim {
@@ -207,18 +200,40 @@ func (r *resolver) claimSelected(row grant.Row, partition string) claim {
 	return c
 }
 
-// meaning is whom the grant's selector means, as far as the directory decides:
-// as it says now or, where it cannot be asked, as it last said.
+// meaning lists the accounts that the grant's selector means, as far as the directory
+// decides: as it says now or, where it cannot be asked, those that were admitted when
+// it last could. Additions wait until it can.
 func (r *resolver) meaning(g *grant.Grant) ([]string, bool) {
 	key := SelectionKey(g)
-	accounts, ok := r.world.Accounts.Select(g.Principal, grant.Exclusion{Units: g.Exclude.Units})
-	if !ok {
-		accounts, ok = r.world.Gateway.Recorded.Gateway.Selected[key]
+	if accounts, ok := r.world.Accounts.Select(g.Principal, grant.Exclusion{Units: g.Exclude.Units}); ok {
+		r.selected[key] = nil
+		return accounts, true
 	}
+	accounts, ok := r.world.Gateway.Recorded.Gateway.Selected[key]
 	if ok {
 		r.selected[key] = accounts
 	}
 	return accounts, ok
+}
+
+// admittedBy lists the accounts that each selection admits, or admitted when the
+// directory could last be asked.
+func (r *resolver) admittedBy(claims []claim, admitted map[Access]bool) map[string][]string {
+	for _, c := range claims {
+		key := SelectionKey(c.row.Grant)
+		accounts, used := r.selected[key]
+		if !used {
+			continue
+		}
+		accounts = slices.Clone(accounts)
+		for _, a := range c.accesses {
+			if admitted[a] {
+				accounts = append(accounts, a.Who.Account)
+			}
+		}
+		r.selected[key] = sortedSet(accounts)
+	}
+	return r.selected
 }
 
 // unresolvedReason says why a selector has no meaning, now or earlier.

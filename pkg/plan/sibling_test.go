@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
-	"github.com/gateway-grants/gateway-grants/pkg/plan"
+	"github.com/gateway-grants/gateway-grants/pkg/ledger"
 )
 
 const (
@@ -74,7 +74,7 @@ func TestAGatewayBelongsToOneInstallation(t *testing.T) {
 func TestASiblingsGatewayIsNotWrittenForARefusedPrincipal(t *testing.T) {
 	w := world(t, rowOf("agent", "444455556666", "role", "Agent"))
 	w.Gateway.Policy = parse(t, `{"Version":"2012-10-17","Statement":[`+siblingsStatement+`]}`)
-	w.Gateway.Recorded.Gateway.Refused = map[string]plan.Refusal{
+	w.Gateway.Recorded.Gateway.Refused = map[string]ledger.Refusal{
 		"arn:aws:iam::444455556666:role/Agent": {Code: grant.CodeQuarantined, NextTry: now},
 	}
 	if p := mustMake(t, w); p.Write {

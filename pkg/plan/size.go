@@ -1,6 +1,9 @@
 package plan
 
-import "github.com/gateway-grants/gateway-grants/pkg/policy"
+import (
+	"github.com/gateway-grants/gateway-grants/pkg/ledger"
+	"github.com/gateway-grants/gateway-grants/pkg/policy"
+)
 
 // meter measures policies in one partition, under one accounting.
 type meter struct {
@@ -9,11 +12,11 @@ type meter struct {
 }
 
 // measure is the size of a document; nil has none.
-func (m meter) measure(document *policy.Document) Size {
+func (m meter) measure(document *policy.Document) ledger.Size {
 	if document == nil {
-		return Size{}
+		return ledger.Size{}
 	}
-	size := Size{Bytes: len(document.Bytes()), Statements: len(document.Statements)}
+	size := ledger.Size{Bytes: len(document.Bytes()), Statements: len(document.Statements)}
 	for _, s := range document.Statements {
 		size.Bytes += m.expansion(s)
 	}
@@ -47,12 +50,12 @@ func (m meter) expanded(principal string) int {
 // room is how large a policy may become: as large as the limits allow, or as what
 // stands where that is larger already, because a policy must be allowed to shrink.
 type room struct {
-	size    Size // as accounted
-	written int  // bytes as they are sent
+	size    ledger.Size // as accounted
+	written int         // bytes as they are sent
 }
 
 func (c compiler) room(base *policy.Document) room {
-	r := room{size: Size{Bytes: c.limits.MaxBytes, Statements: c.limits.MaxStatements}, written: c.limits.MaxBytes}
+	r := room{size: ledger.Size{Bytes: c.limits.MaxBytes, Statements: c.limits.MaxStatements}, written: c.limits.MaxBytes}
 	if base == nil {
 		return r
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/gateway-grants/gateway-grants/pkg/event"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/ledger"
 	"github.com/gateway-grants/gateway-grants/pkg/noticetest"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
 	"github.com/gateway-grants/gateway-grants/pkg/policy"
@@ -221,13 +222,19 @@ func (c *cloud) reconcile() reconcile.Result {
 	return result
 }
 
-func (c *cloud) state() plan.State {
+func (c *cloud) state() ledger.State {
 	c.t.Helper()
 	state, err := c.states.Load(c.t.Context(), c.gateway)
 	if err != nil {
 		c.t.Fatal(err)
 	}
 	return state
+}
+
+// update is another run that records something.
+func (c *cloud) update(transition ledger.Transition) error {
+	_, err := c.states.Update(c.t.Context(), c.gateway, c.state(), transition)
+	return err
 }
 
 // principals are all that the policy lets in, sorted; conditions aside.

@@ -19,8 +19,6 @@ const (
 	CodeReadFailed        grant.Code = "ReadFailed"            // something could not be read completely
 	CodeUnreadablePolicy  grant.Code = "UnreadablePolicy"      // the gateway's policy is no policy document that can be understood
 	CodeUnknown           grant.Code = "Unknown"
-
-	CodeVersionConflict grant.Code = "VersionConflict" // the state is no longer the one loaded
 )
 
 // refuses tells whether AWS would not have the document, as far as another one may

@@ -36,7 +36,7 @@ func (i *isolation) foreign(document *policy.Document) []string {
 
 // blockedByForeign names the statements of others that AWS most likely refuses.
 func (i *isolation) blockedByForeign(refusal error) error {
-	document, likely := i.world.Gateway.Policy, "most likely because of "
+	document, likely := i.document, "most likely because of "
 	which := holdingUniqueIDs(document, i.plan)
 	if len(which) == 0 {
 		which = namingPrincipals(document, i.plan)
@@ -54,7 +54,7 @@ func (i *isolation) blockedByForeign(refusal error) error {
 // AWS takes no document with either.
 func (i *isolation) wayOut() string {
 	sibling, ours := "", false
-	for _, s := range i.world.Gateway.Policy.Statements {
+	for _, s := range i.document.Statements {
 		held := s.Principal != nil && slices.ContainsFunc(s.Principal.AWS, policy.IsUniqueID)
 		if id := plan.InstallationOf(s); held && i.plan.Owns(s) {
 			ours = true

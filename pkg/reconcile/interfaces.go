@@ -6,6 +6,7 @@ import (
 
 	"github.com/gateway-grants/gateway-grants/pkg/directory"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/ledger"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
 	"github.com/gateway-grants/gateway-grants/pkg/policy"
 )
@@ -44,18 +45,13 @@ type Directory interface {
 type States interface {
 	// Load reads everything recorded about the gateway; nothing recorded is the
 	// zero State.
-	Load(ctx context.Context, gateway grant.Gateway) (plan.State, error)
-	// BeginWrite records what is about to be written, on top of whatever others
-	// recorded: of two due times the earlier counts, the end of the write in flight and the hash are
-	// those given, and all else is added to what is there. It makes a new version,
-	// so that whoever loaded an earlier one records nothing.
-	BeginWrite(ctx context.Context, gateway grant.Gateway, intent plan.Intent) error
-	// Record replaces the gateway's own item, writes the statuses given, and
-	// deletes those of the rows named in gone, all on top of the version that the
-	// state was loaded with. If there is another by now it fails with
-	// CodeVersionConflict: what others recorded, such as when the gateway is due,
-	// must not be lost.
-	Record(ctx context.Context, gateway grant.Gateway, state plan.GatewayState, statuses map[grant.Key]grant.Status, gone []grant.Key) error
+	Load(ctx context.Context, gateway grant.Gateway) (ledger.State, error)
+	// Update applies the transition to what is recorded, and returns what is recorded
+	// then. It starts from the state that the caller loaded last; where another update
+	// came in between, it loads the state and applies the transition again. It fails
+	// with ledger.CodeVersionConflict if the transition does, or if other updates keep
+	// coming in between. A transition that changes nothing writes nothing.
+	Update(ctx context.Context, gateway grant.Gateway, loaded ledger.State, transition ledger.Transition) (ledger.State, error)
 	// Journal adds what a write did. Entries end by themselves.
 	Journal(ctx context.Context, gateway grant.Gateway, entry Entry) error
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/gateway-grants/gateway-grants/pkg/directory"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/ledger"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
 	"github.com/gateway-grants/gateway-grants/pkg/policy"
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
@@ -29,13 +30,13 @@ type hooks struct {
 	afterPolicy  func()
 }
 
-func (h *hooks) Record(ctx context.Context, gateway grant.Gateway, state plan.GatewayState, statuses map[grant.Key]grant.Status, gone []grant.Key) error {
-	if h.beforeRecord != nil {
+func (h *hooks) Update(ctx context.Context, gateway grant.Gateway, loaded ledger.State, transition ledger.Transition) (ledger.State, error) {
+	if _, begins := transition.(ledger.BeginWrite); !begins && h.beforeRecord != nil {
 		if err := h.beforeRecord(); err != nil {
-			return err
+			return ledger.State{}, err
 		}
 	}
-	return h.States.Record(ctx, gateway, state, statuses, gone)
+	return h.States.Update(ctx, gateway, loaded, transition)
 }
 
 func (h *hooks) PutPolicy(ctx context.Context, gateway grant.Gateway, document *policy.Document) error {
@@ -129,7 +130,7 @@ func TestWhatOthersMarkedIsNotRecordedOver(t *testing.T) {
 	c.grant("account-b", "444455556666")
 	c.reconcile()
 	c.now = c.now.Add(3 * time.Minute)
-	mark := plan.Intent{Due: c.now.Add(2 * time.Minute), Hash: "of another run", WriteAhead: plan.WriteAhead{
+	mark := ledger.BeginWrite{Until: c.now.Add(2 * time.Minute), Hash: "of another run", WriteAhead: ledger.WriteAhead{
 		Selected: map[string][]string{"o-exampleorgid": {"777788889999"}},
 	}}
 	marked := false
@@ -138,12 +139,12 @@ func TestWhatOthersMarkedIsNotRecordedOver(t *testing.T) {
 			return nil
 		}
 		marked = true
-		return c.states.BeginWrite(t.Context(), c.gateway, mark)
+		return c.update(mark)
 	}}
 	if err := c.run(c.hooked(h)); err != nil {
 		t.Fatal(err)
 	}
-	if got := c.state().Gateway; !marked || !got.Due.Equal(mark.Due) || got.PendingHash != mark.Hash {
+	if got := c.state().Gateway; !marked || !got.Due.Equal(mark.Until) || got.PendingHash != mark.Hash {
 		t.Errorf("recorded %+v", got)
 	}
 }
@@ -153,15 +154,15 @@ func TestAnOverdueGatewayIsDueAgainWhileAWriteIsUnderWay(t *testing.T) {
 	c.grant("account-b", "444455556666")
 	c.reconcile() // due in two minutes
 	c.now = c.now.Add(3 * time.Minute)
-	mark := plan.Intent{Due: c.now.Add(2 * time.Minute), Hash: "of another run"}
-	if err := c.states.BeginWrite(t.Context(), c.gateway, mark); err != nil {
+	mark := ledger.BeginWrite{Until: c.now.Add(2 * time.Minute), Hash: "of another run"}
+	if err := c.update(mark); err != nil {
 		t.Fatal(err)
 	}
 	c.reconcile()
-	if got := c.state().Gateway.Due; !got.Equal(mark.Due) {
-		t.Errorf("due %s, want %s", got, mark.Due)
+	if got := c.state().Gateway.Due; !got.Equal(mark.Until) {
+		t.Errorf("due %s, want %s", got, mark.Until)
 	}
-	c.now = mark.Due
+	c.now = mark.Until
 	c.reconcile()
 	if got := c.state().Gateway; !got.Due.IsZero() || got.PendingHash != "" {
 		t.Errorf("once looked at: %+v", got)
@@ -270,14 +271,14 @@ func TestWhatAnotherRunHoldsIsNotMerelyTriedAgain(t *testing.T) {
 	c := newCloud(t)
 	c.iam.missing[role(1)] = true
 	c.grant("agent", role(1))
-	held := plan.Intent{Refused: map[string]plan.Refusal{role(1): {Code: grant.CodeRecreated, Since: c.now}}}
+	held := ledger.BeginWrite{Held: map[string]ledger.Refusal{role(1): {Code: grant.CodeRecreated, Since: c.now}}}
 	put := false
 	h := &hooks{beforePut: func() error {
 		if put {
 			return nil
 		}
 		put = true // this run is about to learn only that AWS refuses the role
-		return c.states.BeginWrite(t.Context(), c.gateway, held)
+		return c.update(held)
 	}}
 	if err := c.run(c.hooked(h)); err != nil {
 		t.Fatal(err)

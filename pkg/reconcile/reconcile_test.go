@@ -12,6 +12,7 @@ import (
 
 	"github.com/gateway-grants/gateway-grants/pkg/directory"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/ledger"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
 	"github.com/gateway-grants/gateway-grants/pkg/policy"
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
@@ -212,8 +213,8 @@ func TestWhatCannotBeRecordedIsAskedForAgain(t *testing.T) {
 
 type brokenStates struct{ reconcile.States }
 
-func (brokenStates) BeginWrite(context.Context, grant.Gateway, plan.Intent) error {
-	return errors.New("no table today")
+func (brokenStates) Update(context.Context, grant.Gateway, ledger.State, ledger.Transition) (ledger.State, error) {
+	return ledger.State{}, errors.New("no table today")
 }
 
 func TestATableWithoutItsSentinelRemovesNothing(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/ledger"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
 	"github.com/gateway-grants/gateway-grants/pkg/policy"
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
@@ -285,7 +286,7 @@ func TestTheJournalOfASearchSaysWhatEachWriteReplaced(t *testing.T) {
 func TestAFailureKeepsTheWriteInFlightOfAnotherRun(t *testing.T) {
 	c := newCloud(t)
 	c.grant("account-b", "444455556666")
-	mark := plan.Intent{Due: c.now.Add(4 * time.Minute), Hash: "of another run"}
+	mark := ledger.BeginWrite{Until: c.now.Add(4 * time.Minute), Hash: "of another run"}
 	marked := false
 	h := &hooks{
 		beforePut: func() error { return &grant.Error{Code: reconcile.CodeThrottled, Op: "test"} },
@@ -294,13 +295,13 @@ func TestAFailureKeepsTheWriteInFlightOfAnotherRun(t *testing.T) {
 				return nil
 			}
 			marked = true
-			return c.states.BeginWrite(t.Context(), c.gateway, mark)
+			return c.update(mark)
 		},
 	}
 	if err := c.run(c.hooked(h)); err != nil {
 		t.Fatal(err)
 	}
-	if got := c.state().Gateway.InFlightUntil; !got.Equal(mark.Due) {
+	if got := c.state().Gateway.InFlightUntil; !got.Equal(mark.Until) {
 		t.Errorf("the write is in flight until %s", got)
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/gateway-grants/gateway-grants/pkg/directory"
-	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
+	"github.com/gateway-grants/gateway-grants/pkg/ledger"
 )
 
 // transactionItems is how many items one transaction may write.
@@ -121,7 +121,7 @@ func (a *Accounts) settle(ctx context.Context, op string, try func() (done bool,
 			return err
 		}
 	}
-	return fault(reconcile.CodeVersionConflict, a.table, op, errOthersWrite)
+	return fault(ledger.CodeVersionConflict, a.table, op, errOthersWrite)
 }
 
 var errOthersWrite = errors.New("others kept writing the same account")

@@ -2,7 +2,7 @@ package store
 
 import (
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
-	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
+	"github.com/gateway-grants/gateway-grants/pkg/ledger"
 )
 
 // Why a table could not be read or written, beyond the codes of package
@@ -27,7 +27,7 @@ func NoSentinel(table string) error {
 // VersionConflict refuses to record on top of another version than was loaded.
 func VersionConflict(table, op string) error {
 	return &grant.Error{
-		Code: reconcile.CodeVersionConflict,
+		Code: ledger.CodeVersionConflict,
 		Op:   op + " in table " + table,
 		Hint: "somebody else recorded something about the gateway since it was read: read it again and decide anew",
 	}

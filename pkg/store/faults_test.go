@@ -18,7 +18,7 @@ import (
 
 	"github.com/gateway-grants/gateway-grants/pkg/directory"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
-	"github.com/gateway-grants/gateway-grants/pkg/plan"
+	"github.com/gateway-grants/gateway-grants/pkg/ledger"
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
 	"github.com/gateway-grants/gateway-grants/pkg/store"
 )
@@ -71,8 +71,8 @@ func calls(t *testing.T, client *dynamodb.Client) map[string]error {
 	errs["Accounts.MarkSynced"] = accounts.MarkSynced(ctx, now)
 	_, errs["Accounts.Synced"] = accounts.Synced(ctx)
 	_, errs["States.Load"] = states.Load(ctx, gateway)
-	errs["States.BeginWrite"] = states.BeginWrite(ctx, gateway, plan.Intent{Due: now})
-	errs["States.Record"] = states.Record(ctx, gateway, plan.GatewayState{}, nil, nil)
+	_, errs["States.Update"] = states.Update(ctx, gateway, ledger.State{}, ledger.BeginWrite{Until: now})
+	_, errs["States.Update with statuses"] = states.Update(ctx, gateway, ledger.State{}, oneStatus)
 	errs["States.Journal"] = states.Journal(ctx, gateway, reconcile.Entry{At: now})
 	errs["States.Asked"] = states.Asked(ctx, gateway, now)
 	_, errs["States.Due"] = states.Due(ctx, now)
@@ -124,8 +124,8 @@ func TestACancelledTransactionSaysWhy(t *testing.T) {
 		"throttled":   {"one throttled item cancels all", []any{map[string]any{"Code": "None"}, map[string]any{"Code": "ThrottlingError"}}, reconcile.CodeThrottled},
 		"capacity":    {"a conflict beside it says less", []any{map[string]any{"Code": "TransactionConflict"}, map[string]any{"Code": "ProvisionedThroughputExceeded"}}, reconcile.CodeThrottled},
 		"validation":  {"nobody could try again", []any{map[string]any{"Code": "ValidationError"}}, store.CodeWriteFailed},
-		"conflict":    {"another writer who never ends", []any{map[string]any{"Code": "TransactionConflict"}}, reconcile.CodeVersionConflict},
-		"not as read": {"another writer who never ends", []any{map[string]any{"Code": "None"}, map[string]any{"Code": "ConditionalCheckFailed"}}, reconcile.CodeVersionConflict},
+		"conflict":    {"another writer who never ends", []any{map[string]any{"Code": "TransactionConflict"}}, ledger.CodeVersionConflict},
+		"not as read": {"another writer who never ends", []any{map[string]any{"Code": "None"}, map[string]any{"Code": "ConditionalCheckFailed"}}, ledger.CodeVersionConflict},
 	}
 	for name, c := range cases {
 		synctest.Test(t, func(t *testing.T) {
@@ -142,6 +142,9 @@ func TestACancelledTransactionSaysWhy(t *testing.T) {
 		})
 	}
 }
+
+// oneStatus is an update that takes a transaction.
+var oneStatus = ledger.Settled{At: now, Statuses: map[grant.Key]grant.Status{{Gateway: "*", ID: "one"}: {Phase: grant.PhaseAdmitted}}}
 
 // sentinel is a page of the grants table with nothing but its sentinel row.
 var sentinel = map[string]any{"Items": []any{map[string]any{"gateway": map[string]any{"S": "*"}, "grant": map[string]any{"S": "#meta"}}}}
@@ -218,7 +221,7 @@ func TestARecordThatOthersAreAlwaysInTheWayOfIsAThrottle(t *testing.T) {
 			tries++
 			return refusal(400, "TransactionConflictException")
 		})
-		err := store.NewStates(client, "s").Record(t.Context(), alpha(t), plan.GatewayState{}, nil, []grant.Key{{Gateway: "*", ID: "one"}})
+		_, err := store.NewStates(client, "s").Update(t.Context(), alpha(t), ledger.State{}, oneStatus)
 		if grant.CodeOf(err) != reconcile.CodeThrottled || tries < 2 {
 			t.Errorf("want a throttle after more than one try, got %v after %d", err, tries)
 		}
@@ -226,16 +229,17 @@ func TestARecordThatOthersAreAlwaysInTheWayOfIsAThrottle(t *testing.T) {
 }
 
 func TestAnUpdateThatATransactionIsInTheWayOfIsMadeAgain(t *testing.T) {
-	for call, update := range map[string]func(*testing.T, *store.States) error{
-		"BeginWrite": func(t *testing.T, s *store.States) error {
-			return s.BeginWrite(t.Context(), alpha(t), plan.Intent{Due: now})
+	for name, update := range map[string]func(*testing.T, *store.States) error{
+		"PutItem": func(t *testing.T, s *store.States) error {
+			_, err := s.Update(t.Context(), alpha(t), ledger.State{}, ledger.BeginWrite{Until: now})
+			return err
 		},
-		"Asked": func(t *testing.T, s *store.States) error { return s.Asked(t.Context(), alpha(t), now) },
+		"UpdateItem": func(t *testing.T, s *store.States) error { return s.Asked(t.Context(), alpha(t), now) },
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			tries := 0
 			client := answering(func(operation string) *http.Response {
-				if operation != "UpdateItem" {
+				if operation != name {
 					return answer(map[string]any{})
 				}
 				if tries++; tries == 1 {
@@ -244,24 +248,27 @@ func TestAnUpdateThatATransactionIsInTheWayOfIsMadeAgain(t *testing.T) {
 				return answer(map[string]any{})
 			})
 			if err := update(t, store.NewStates(client, "s")); err != nil || tries != 2 {
-				t.Errorf("%s: want it done at the second try, got %v after %d", call, err, tries)
+				t.Errorf("%s: want it done at the second try, got %v after %d", name, err, tries)
 			}
 		})
 	}
 }
 
-func TestAnUpdateWhoseConditionDoesNotHoldIsMadeOnce(t *testing.T) {
-	tries := 0
-	client := answering(func(operation string) *http.Response {
-		if operation != "UpdateItem" {
-			return answer(map[string]any{})
+func TestAnUpdateThatAlwaysMeetsAnotherVersionIsAConflict(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		calls := make(map[string]int)
+		client := answering(func(operation string) *http.Response {
+			calls[operation]++
+			if operation != "PutItem" {
+				return answer(map[string]any{})
+			}
+			return refusal(400, "ConditionalCheckFailedException")
+		})
+		_, err := store.NewStates(client, "s").Update(t.Context(), alpha(t), ledger.State{}, ledger.BeginWrite{Until: now})
+		if grant.CodeOf(err) != ledger.CodeVersionConflict || calls["PutItem"] < 2 || calls["PutItem"] != calls["Query"] {
+			t.Errorf("want %s, and what is recorded loaded before each further try, got %v after %v", ledger.CodeVersionConflict, err, calls)
 		}
-		tries++
-		return refusal(400, "ConditionalCheckFailedException")
 	})
-	if err := store.NewStates(client, "s").BeginWrite(t.Context(), alpha(t), plan.Intent{Due: now}); err != nil || tries != 1 {
-		t.Errorf("want what is due sooner to stay after one try, got %v after %d", err, tries)
-	}
 }
 
 func TestAWaitForOthersEndsWithItsContext(t *testing.T) {
@@ -274,7 +281,7 @@ func TestAWaitForOthersEndsWithItsContext(t *testing.T) {
 			}
 			return refusal(400, "TransactionConflictException")
 		})
-		err := store.NewStates(client, "s").Record(ctx, alpha(t), plan.GatewayState{}, nil, []grant.Key{{Gateway: "*", ID: "one"}})
+		_, err := store.NewStates(client, "s").Update(ctx, alpha(t), ledger.State{}, oneStatus)
 		if !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("want the deadline, got %v", err)
 		}

@@ -14,7 +14,7 @@ import (
 
 	"github.com/gateway-grants/gateway-grants/pkg/directory"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
-	"github.com/gateway-grants/gateway-grants/pkg/plan"
+	"github.com/gateway-grants/gateway-grants/pkg/ledger"
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/cloud/cloudtest"
 	"github.com/gateway-grants/gateway-grants/pkg/store"
@@ -35,6 +35,7 @@ func TestTheTablesUnderRacesOnMoto(t *testing.T) {
 		"rows of more than a megabyte come in pages, and all of them do": manyPages,
 		"of two records in several steps only one goes on":               aRecordInSteps,
 		"a record during a load is loaded whole":                         aRecordDuringALoad,
+		"an overflow during a load is loaded whole":                      anOverflowDuringALoad,
 	} {
 		t.Run(name, func(t *testing.T) { holds(t, moto) })
 	}
@@ -266,7 +267,7 @@ func rivalStates(t *testing.T, s *server, name string, happen func(n int, rival 
 	return rival, table
 }
 
-func recorded(t *testing.T, table *store.States) plan.State {
+func recorded(t *testing.T, table *store.States) ledger.State {
 	t.Helper()
 	state, err := table.Load(t.Context(), alpha(t))
 	if err != nil {
@@ -275,73 +276,104 @@ func recorded(t *testing.T, table *store.States) plan.State {
 	return state
 }
 
-func inFlightOf(roles ...string) plan.WriteAhead {
-	return plan.WriteAhead{InFlight: map[string][]string{"": roles}}
+func record(t *testing.T, table *store.States, loaded ledger.State, transition ledger.Transition) ledger.State {
+	t.Helper()
+	state, err := table.Update(t.Context(), alpha(t), loaded, transition)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return state
 }
 
-// A record of more than one transaction takes can be met half done. What it takes
-// from the sets is not done then, and nobody may record beside it.
+const agent = "arn:aws:iam::444455556666:role/One"
+
+// begins is a write that names the agent by identity.
+var begins = ledger.BeginWrite{Until: now, WriteAhead: ledger.WriteAhead{InFlight: map[string][]string{"": {agent}}}}
+
+// A record of more than one transaction takes can be met half done. The ledger is as
+// before then, and no other run may record beside it.
 func aRecordInSteps(t *testing.T, s *server) {
 	statuses := make(map[grant.Key]grant.Status)
 	for i := range 250 {
 		statuses[grant.Key{Gateway: "*", ID: strconv.Itoa(i)}] = grant.Status{Phase: grant.PhaseAdmitted}
 	}
-	role := "arn:aws:iam::444455556666:role/One"
+	settles := ledger.Settled{On: 1, At: now, Pinned: []string{agent}, Statuses: statuses}
 	var steps []int
 	rival, table := rivalStates(t, s, "TransactWriteItems", func(n int, rival *store.States) {
 		if steps = append(steps, n); n == 1 {
 			return
 		}
-		if diff := cmp.Diff(inFlightOf(role), recorded(t, rival).Gateway.WriteAhead); diff != "" {
-			t.Errorf("sets before step %d (-want +got):\n%s", n, diff)
+		met := recorded(t, rival)
+		if diff := cmp.Diff(begins.WriteAhead, met.Gateway.WriteAhead); diff != "" {
+			t.Errorf("ledger before step %d (-want +got):\n%s", n, diff)
 		}
-		err := rival.Record(t.Context(), alpha(t), plan.GatewayState{Version: 1}, nil, nil)
-		if grant.CodeOf(err) != reconcile.CodeVersionConflict {
-			t.Errorf("before step %d: want %s, got %v", n, reconcile.CodeVersionConflict, err)
+		_, err := rival.Update(t.Context(), alpha(t), met, settles)
+		if grant.CodeOf(err) != ledger.CodeVersionConflict {
+			t.Errorf("before step %d: want %s, got %v", n, ledger.CodeVersionConflict, err)
 		}
 	})
-	if err := rival.BeginWrite(t.Context(), alpha(t), plan.Intent{WriteAhead: inFlightOf(role)}); err != nil {
-		t.Fatal(err)
-	}
-	if err := table.Record(t.Context(), alpha(t), plan.GatewayState{Version: 1, Pinned: []string{role}}, statuses, nil); err != nil {
-		t.Fatal(err)
-	}
+	begun := record(t, rival, ledger.State{}, begins)
+	after := record(t, table, begun, settles)
 	if want := []int{1, 2, 3}; !slices.Equal(steps, want) {
 		t.Errorf("want steps %v, got %v", want, steps)
 	}
-	want := plan.State{Gateway: plan.GatewayState{Version: 4, Pinned: []string{role}}, Grants: statuses}
-	if diff := cmp.Diff(want, recorded(t, rival)); diff != "" {
-		t.Errorf("state in the end (-want +got):\n%s", diff)
+	want := ledger.State{Gateway: ledger.Ledger{Version: 4, Pinned: []string{agent}}, Grants: statuses}
+	for what, got := range map[string]ledger.State{"returned": after, "in the end": recorded(t, rival)} {
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("state %s (-want +got):\n%s", what, diff)
+		}
 	}
 }
 
 // A role is in flight before a write and pinned after it, and never neither.
 func aRecordDuringALoad(t *testing.T, s *server) {
-	role := "arn:aws:iam::444455556666:role/One"
-	after := plan.GatewayState{Version: 1, Pinned: []string{role}}
-	for when, at := range map[string]int{"after the gateway's own item": 2, "before the version is read again": 3} {
-		queries := 0
-		var rival *store.States
-		client, plain, names := s.openTwice(t, before("Query", func(request *http.Request) *http.Response {
-			if queries++; queries == at {
-				if err := rival.Record(t.Context(), alpha(t), after, nil, nil); err != nil {
-					t.Error(err)
-				}
-			}
-			page, err := roundTrip(request, func(body map[string]any) { body["Limit"] = 1 }, nil)
-			if err != nil {
-				t.Error(err)
-			}
-			return page
-		}))
-		rival = store.NewStates(plain, names.States)
-		if err := rival.BeginWrite(t.Context(), alpha(t), plan.Intent{WriteAhead: inFlightOf(role)}); err != nil {
-			t.Fatal(err)
+	statuses := map[grant.Key]grant.Status{{Gateway: "*", ID: "one"}: {Phase: grant.PhaseAdmitted}}
+	inFlight := ledger.Settled{On: 1, WriteAhead: begins.WriteAhead, Statuses: map[grant.Key]grant.Status{{Gateway: "*", ID: "one"}: {Phase: grant.PhaseLeftOut}}}
+	queries := 0
+	var rival *store.States
+	client, plain, names := s.openTwice(t, before("Query", func(request *http.Request) *http.Response {
+		if queries++; queries == 2 { // after the gateway's own item
+			record(t, rival, recorded(t, rival), ledger.Settled{On: 2, At: now, Pinned: []string{agent}, Statuses: statuses})
 		}
-		want := plan.State{Gateway: plan.GatewayState{Version: 2, Pinned: []string{role}}}
-		if diff := cmp.Diff(want, recorded(t, store.NewStates(client, names.States))); diff != "" || queries <= at {
-			t.Errorf("recorded %s, of %d queries (-want +got):\n%s", when, queries, diff)
+		page, err := roundTrip(request, func(body map[string]any) { body["Limit"] = 1 }, nil)
+		if err != nil {
+			t.Error(err)
 		}
+		return page
+	}))
+	rival = store.NewStates(plain, names.States)
+	record(t, rival, record(t, rival, ledger.State{}, begins), inFlight)
+	want := ledger.State{Gateway: ledger.Ledger{Version: 3, Pinned: []string{agent}}, Grants: statuses}
+	if diff := cmp.Diff(want, recorded(t, store.NewStates(client, names.States))); diff != "" || queries < 4 {
+		t.Errorf("loaded, in %d queries (-want +got):\n%s", queries, diff)
+	}
+}
+
+// A ledger that overflows its item is loaded whole, or read again.
+func anOverflowDuringALoad(t *testing.T, s *server) {
+	held := func(code grant.Code) map[string]ledger.Refusal {
+		many := make(map[string]ledger.Refusal)
+		for i := range 1000 {
+			many[fmt.Sprintf("arn:aws:iam::444455556666:role/%s%d", strings.Repeat("p", 500), i)] = ledger.Refusal{Code: code}
+		}
+		return many
+	}
+	queries := 0
+	var rival *store.States
+	client, plain, names := s.openTwice(t, before("Query", func(request *http.Request) *http.Response {
+		if queries++; queries == 2 {
+			record(t, rival, recorded(t, rival), ledger.BeginWrite{Held: held("New")})
+		}
+		page, err := roundTrip(request, func(body map[string]any) { body["Limit"] = 1 }, nil)
+		if err != nil {
+			t.Error(err)
+		}
+		return page
+	}))
+	rival = store.NewStates(plain, names.States)
+	record(t, rival, ledger.State{}, ledger.BeginWrite{Until: now, Held: held("Old")})
+	if diff := cmp.Diff(held("New"), recorded(t, store.NewStates(client, names.States)).Gateway.Refused); diff != "" {
+		t.Errorf("loaded, in %d queries (-want +got):\n%s", queries, diff)
 	}
 }
 
@@ -350,13 +382,25 @@ func TestALoadThatNeverSettlesIsAnError(t *testing.T) {
 		versions := 0
 		table := store.NewStates(answering(func(string) *http.Response {
 			versions++
-			return answer(map[string]any{"Items": []any{map[string]any{
-				"gateway": map[string]any{"S": alpha(t).ARN()}, "item": map[string]any{"S": "gateway"}, "version": map[string]any{"N": strconv.Itoa(versions)},
-			}}})
+			item := func(sort string, version int) map[string]any {
+				return map[string]any{"gateway": map[string]any{"S": alpha(t).ARN()}, "item": map[string]any{"S": sort}, "version": map[string]any{"N": strconv.Itoa(version)}}
+			}
+			return answer(map[string]any{"Items": []any{item("gateway", versions), item("grant#*#one", versions+1)}})
 		}), "s")
 		state, err := table.Load(t.Context(), alpha(t))
-		if diff := cmp.Diff(plan.State{}, state); grant.CodeOf(err) != reconcile.CodeReadFailed || diff != "" {
+		if diff := cmp.Diff(ledger.State{}, state); grant.CodeOf(err) != reconcile.CodeReadFailed || diff != "" {
 			t.Errorf("want a failed read and nothing read, got %v (-want +got):\n%s", err, diff)
 		}
 	})
+}
+
+func TestALedgerOfANewerFormIsNotRead(t *testing.T) {
+	table := store.NewStates(answering(func(string) *http.Response {
+		return answer(map[string]any{"Items": []any{map[string]any{
+			"gateway": map[string]any{"S": alpha(t).ARN()}, "item": map[string]any{"S": "gateway"}, "form": map[string]any{"N": strconv.Itoa(ledger.Form + 1)},
+		}}})
+	}), "s")
+	if _, err := table.Load(t.Context(), alpha(t)); grant.CodeOf(err) != reconcile.CodeReadFailed || !strings.Contains(fmt.Sprint(err), "newer version") {
+		t.Errorf("want a failed read that names the newer version, got %v", err)
+	}
 }

@@ -10,12 +10,15 @@ import (
 const transactionBytes = 2 << 20
 
 // fitting is how many of the writes, from the first on, one transaction takes
-// beside another: at least one of them, for no item is so large that it does not.
-func fitting(writes []types.TransactWriteItem, beside types.TransactWriteItem) int {
-	bytes := sizeOf(beside)
+// beside others.
+func fitting(writes, beside []types.TransactWriteItem) int {
+	bytes := 0
+	for _, write := range beside {
+		bytes += sizeOf(write)
+	}
 	for i, write := range writes {
 		bytes += sizeOf(write)
-		if i == transactionItems-1 || i > 0 && bytes > transactionBytes {
+		if i == transactionItems-len(beside) || i > 0 && bytes > transactionBytes {
 			return i
 		}
 	}
@@ -65,6 +68,8 @@ func sizeOfValue(value types.AttributeValue) int {
 		for _, element := range v.Value {
 			bytes += 1 + sizeOfValue(element)
 		}
+	case *types.AttributeValueMemberM:
+		bytes += sizeOfItem(v.Value)
 	}
 	return bytes
 }

@@ -4,9 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"maps"
 	"reflect"
-	"slices"
 	"strings"
 	"time"
 
@@ -14,22 +12,18 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
-	"github.com/gateway-grants/gateway-grants/pkg/plan"
+	"github.com/gateway-grants/gateway-grants/pkg/ledger"
 )
 
 // A gateway's items in the order of their sort keys. What a Load needs comes
-// before journalPrefix, so that one Query reads it and no journal. The gateway's
-// own, which holds the version, comes first: a Query reads in order and is no
-// snapshot, so what it finds behind a version is never older than that. Whether it
-// is newer, the version tells that is read after it.
+// before JournalPrefix, so that one Query reads it and no journal. A Query is no
+// snapshot, but it reads in order: what it finds behind the gateway's own item is
+// never older than that, and whether it is newer the versions tell.
 const (
-	gatewaySort    = "gateway"           // the gateway's own
-	PartsPrefix    = "gateway#"          // begins those that hold a part: a set or a refusal
-	selectedPrefix = "gateway#accounts#" // gateway#accounts#selection: the accounts that a selector was last known to mean
-	inFlightPrefix = "gateway#inFlight#" // gateway#inFlight#ids: the principals that writes were to name after those unique ids were found
-	refusedPrefix  = "gateway#refused#"  // gateway#refused#principal: what is known of a principal that AWS would not take
-	statusPrefix   = "grant#"            // grant#scope#id: where a row stands
-	JournalPrefix  = "journal#"          // journal#time
+	gatewaySort    = "gateway"       // the gateway's own: the ledger
+	overflowPrefix = "gateway#more#" // gateway#more#number: what of the ledger an item has no room for
+	statusPrefix   = "grant#"        // grant#scope#id: where a row stands
+	JournalPrefix  = "journal#"      // journal#time
 )
 
 // DueShard is the one partition of the index of what is due.
@@ -40,46 +34,13 @@ const DueShard = "all"
 // minutes. One that is lost is made again then.
 const AskAgainAfter = 5 * time.Minute
 
-// What BeginWrite updates. What it adds to are parts in items of their own, so that no
-// number of selectors, accounts and refusals exceeds an item's 400 KB. Sets are
-// DynamoDB's, which itself makes the union.
-const (
-	AttrPendingHash   = "pendingHash"
-	AttrVersion       = "version"
-	AttrInFlightUntil = "inFlightUntil"
-	AttrHadDirectory  = "hadDirectory"
-	AttrOf            = "of"
-	AttrMembers       = "members"
-)
-
-type gatewayItem struct {
-	Gateway       string     `dynamodbav:"gateway"`
-	Item          string     `dynamodbav:"item"`
-	Version       int        `dynamodbav:"version,omitempty"`
-	Authorizer    string     `dynamodbav:"authorizer,omitempty"`
-	AppliedHash   string     `dynamodbav:"appliedHash,omitempty"`
-	PendingHash   string     `dynamodbav:"pendingHash,omitempty"`
-	Bytes         int        `dynamodbav:"bytes,omitempty"`
-	Statements    int        `dynamodbav:"statements,omitempty"`
-	LastError     grant.Code `dynamodbav:"lastError,omitempty"`
-	LastMessage   string     `dynamodbav:"lastMessage,omitempty"`
-	Failures      int        `dynamodbav:"failures,omitempty"`
-	DueShard      string     `dynamodbav:"dueShard,omitempty"`
-	Due           time.Time  `dynamodbav:"due,omitempty"`
-	InFlightUntil time.Time  `dynamodbav:"inFlightUntil,omitempty"`
-
-	Overwritten          int       `dynamodbav:"overwritten,omitempty"`
-	OverwrittenAt        time.Time `dynamodbav:"overwrittenAt,omitempty"`
-	Pinned               []string  `dynamodbav:"pinned,omitempty"`
-	HadDirectory         bool      `dynamodbav:"hadDirectory,omitempty"`
-	ExpandedSizeObserved bool      `dynamodbav:"expandedSizeObserved,omitempty"`
-	ListsRefused         bool      `dynamodbav:"listsRefused,omitempty"`
-	Open                 string    `dynamodbav:"open,omitempty"`
-}
+// AttrVersion counts the updates of a gateway's own item.
+const AttrVersion = "version"
 
 type statusItem struct {
 	Gateway  string      `dynamodbav:"gateway"`
 	Item     string      `dynamodbav:"item"`
+	Version  int         `dynamodbav:"version,omitempty"` // of the gateway's own item when this was written
 	Scope    string      `dynamodbav:"scope"`
 	Grant    string      `dynamodbav:"grant"`
 	Phase    grant.Phase `dynamodbav:"phase"`
@@ -94,43 +55,9 @@ type statusItem struct {
 	Withheld  []string `dynamodbav:"withheld,omitempty"`
 }
 
-type setItem struct {
-	Gateway string   `dynamodbav:"gateway"`
-	Item    string   `dynamodbav:"item"`
-	Of      string   `dynamodbav:"of"`
-	Members []string `dynamodbav:"members,stringset,omitempty"`
-}
-
-type refusalItem struct {
-	Gateway   string     `dynamodbav:"gateway"`
-	Item      string     `dynamodbav:"item"`
-	Principal string     `dynamodbav:"principal"`
-	Code      grant.Code `dynamodbav:"code"`
-	Since     time.Time  `dynamodbav:"since,omitempty"`
-	Tries     int        `dynamodbav:"tries,omitempty"`
-	NextTry   time.Time  `dynamodbav:"nextTry,omitempty"`
-}
-
 // GatewayKey is the key of the gateway's own item.
 func GatewayKey(gateway grant.Gateway) Key {
 	return Key{Partition: gateway.ARN(), Sort: gatewaySort}
-}
-
-// GatewayItem is the gateway's own item, which leaves out the parts.
-func GatewayItem(gateway grant.Gateway, state plan.GatewayState) Item {
-	item := gatewayItem{
-		Gateway: gateway.ARN(), Item: gatewaySort, Version: state.Version,
-		Authorizer: state.Authorizer, AppliedHash: state.AppliedHash, PendingHash: state.PendingHash,
-		Bytes: state.Size.Bytes, Statements: state.Size.Statements,
-		LastError: state.LastError, LastMessage: state.LastMessage, Failures: state.Failures,
-		Due: state.Due, InFlightUntil: state.InFlightUntil,
-		Overwritten: state.Overwritten, OverwrittenAt: state.OverwrittenAt,
-		Pinned: state.Pinned, HadDirectory: state.HadDirectory, ExpandedSizeObserved: state.ExpandedSizeObserved, ListsRefused: state.ListsRefused, Open: state.Open,
-	}
-	if !state.Due.IsZero() {
-		item.DueShard = DueShard
-	}
-	return marshal(item)
 }
 
 // StatusKey is the key of the item that says where a row stands on a gateway.
@@ -138,73 +65,50 @@ func StatusKey(gateway grant.Gateway, key grant.Key) Key {
 	return Key{Partition: gateway.ARN(), Sort: sortKey(statusPrefix, key.String())}
 }
 
-// StatusItem says where a row stands on a gateway.
-func StatusItem(gateway grant.Gateway, key grant.Key, status grant.Status) Item {
+// StatusItem says where a row stands on a gateway, as of that version of the ledger.
+func StatusItem(gateway grant.Gateway, key grant.Key, status grant.Status, version int) Item {
 	return marshal(statusItem{
-		Gateway: gateway.ARN(), Item: sortKey(statusPrefix, key.String()), Scope: key.Gateway, Grant: key.ID,
+		Gateway: gateway.ARN(), Item: sortKey(statusPrefix, key.String()), Version: version, Scope: key.Gateway, Grant: key.ID,
 		Phase: status.Phase, Reason: status.Reason, Message: status.Message, Since: status.Since,
 		Revision: status.Revision, Admitted: status.Admitted, Expiring: status.Expiring,
 		LastValid: status.LastValid, Withheld: status.Withheld,
 	})
 }
 
-// Sets are the items that hold the sets of a gateway's state, in the order of their
-// keys: each says of whom or what, and the members. Nobody is a set without members.
-func Sets(gateway grant.Gateway, known plan.WriteAhead) []Item {
-	var items []Item
-	for _, kind := range []struct {
-		prefix string
-		sets   map[string][]string
-	}{{selectedPrefix, known.Selected}, {inFlightPrefix, known.InFlight}} {
-		for _, of := range slices.Sorted(maps.Keys(kind.sets)) {
-			items = append(items, marshal(setItem{
-				Gateway: gateway.ARN(), Item: sortKey(kind.prefix, of), Of: of, Members: sorted(kind.sets[of]),
-			}))
-		}
-	}
-	return items
+// Changes are what has to be put and deleted for a gateway's state to become another.
+type Changes struct {
+	Own      []Item // the ledger, its own item first; none where nothing changes
+	Statuses []Item
+	Gone     []Key
 }
 
-// Refusals are the items that hold what is known of principals that AWS would not
-// take, in the order of these.
-func Refusals(gateway grant.Gateway, refused map[string]plan.Refusal) []Item {
-	items := make([]Item, 0, len(refused))
-	for _, principal := range slices.Sorted(maps.Keys(refused)) {
-		refusal := refused[principal]
-		items = append(items, marshal(refusalItem{
-			Gateway: gateway.ARN(), Item: sortKey(refusedPrefix, principal), Principal: principal,
-			Code: refusal.Code, Since: refusal.Since, Tries: refusal.Tries, NextTry: refusal.NextTry,
-		}))
-	}
-	return items
-}
-
-// PartChanges compares the sets and refusals that are recorded with those that are
-// to be: the items to put, and the keys of those to delete.
-func PartChanges(gateway grant.Gateway, was, is plan.GatewayState) (put []Item, gone []Key) {
-	before := parts(gateway, was)
-	recorded := make(map[Key]Item, len(before))
-	for _, item := range before {
-		recorded[StatesLayout.Of(item)] = item
-	}
-	for _, item := range parts(gateway, is) {
-		key := StatesLayout.Of(item)
-		if !reflect.DeepEqual(recorded[key], item) {
-			put = append(put, item)
-		}
-		delete(recorded, key)
-	}
-	for _, item := range before {
-		if key := StatesLayout.Of(item); recorded[key] != nil {
-			gone = append(gone, key)
+// Compare lists the changes from one state of a gateway to the next, whose version tells
+// one update from the other. It fails if the ledger is larger than one transaction takes.
+func Compare(gateway grant.Gateway, was, is ledger.State) (Changes, error) {
+	var changes Changes
+	for key, status := range is.Grants {
+		if known, ok := was.Grants[key]; !ok || !reflect.DeepEqual(known, status) {
+			changes.Statuses = append(changes.Statuses, StatusItem(gateway, key, status, is.Gateway.Version))
 		}
 	}
-	return put, gone
-}
-
-// parts are those of the state, each of a key of its own.
-func parts(gateway grant.Gateway, state plan.GatewayState) []Item {
-	return slices.Concat(Refusals(gateway, state.Refused), Sets(gateway, state.WriteAhead))
+	for key := range was.Grants {
+		if _, stays := is.Grants[key]; !stays {
+			changes.Gone = append(changes.Gone, StatusKey(gateway, key))
+		}
+	}
+	was.Gateway.Version = is.Gateway.Version
+	before, after := LedgerItems(gateway, was.Gateway), LedgerItems(gateway, is.Gateway)
+	if len(changes.Statuses)+len(changes.Gone) == 0 && reflect.DeepEqual(before, after) {
+		return Changes{}, nil
+	}
+	if len(after) > mostLedgerItems {
+		return Changes{}, errLedgerFull
+	}
+	for n := len(after); n < len(before); n++ {
+		changes.Gone = append(changes.Gone, StatesLayout.Of(before[n]))
+	}
+	changes.Own = after
+	return changes, nil
 }
 
 // sortKey is a sort key that begins with prefix. It only has to be unique: what
@@ -220,92 +124,52 @@ func sortKey(prefix, name string) string {
 	return prefix + "#" + hex.EncodeToString(sum[:])
 }
 
-// sorted is a copy, sorted and without repetition, and nil for nobody.
-func sorted(members []string) []string {
-	return slices.Compact(slices.Sorted(slices.Values(members)))
-}
-
-// ParseState reads all items of a gateway but the journal. No items are the zero
-// State.
-func ParseState(items []Item) (plan.State, error) {
-	var state plan.State
+// ParseState reads all items of a gateway but the journal, in the order of their sort
+// keys. No items are the zero State. It is whole unless the items were read while
+// another update wrote them.
+func ParseState(items []Item) (state ledger.State, whole bool, err error) {
+	r := stateReader{}
 	for _, item := range items {
 		var err error
 		switch sort := StatesLayout.Of(item).Sort; {
 		case sort == gatewaySort:
-			err = parseGateway(&state, item)
+			err = r.gateway(item)
+		case strings.HasPrefix(sort, overflowPrefix):
+			err = r.overflow(item)
 		case strings.HasPrefix(sort, statusPrefix):
-			err = parseStatus(&state, item)
-		case strings.HasPrefix(sort, selectedPrefix):
-			state.Gateway.Selected, err = addSet(state.Gateway.Selected, item)
-		case strings.HasPrefix(sort, inFlightPrefix):
-			state.Gateway.InFlight, err = addSet(state.Gateway.InFlight, item)
-		case strings.HasPrefix(sort, refusedPrefix):
-			err = parseRefusal(&state, item)
+			err = r.status(item)
+		case r.form == 0:
+			err = r.older(sort, item)
 		}
 		if err != nil {
-			return plan.State{}, fmt.Errorf("item %q of the state table: %w", StatesLayout.Of(item).Sort, err)
+			return ledger.State{}, false, fmt.Errorf("item %q of the state table: %w", StatesLayout.Of(item).Sort, err)
 		}
 	}
-	return state, nil
+	return r.state, !r.torn && r.missing == 0, nil
 }
 
-func parseGateway(state *plan.State, item Item) error {
-	var read gatewayItem
-	if err := unmarshal(item, &read); err != nil {
-		return err
-	}
-	state.Gateway = plan.GatewayState{
-		Version:    read.Version,
-		Authorizer: read.Authorizer, AppliedHash: read.AppliedHash, PendingHash: read.PendingHash,
-		Size:      plan.Size{Bytes: read.Bytes, Statements: read.Statements},
-		LastError: read.LastError, LastMessage: read.LastMessage, Failures: read.Failures,
-		Due: read.Due, InFlightUntil: read.InFlightUntil,
-		Overwritten: read.Overwritten, OverwrittenAt: read.OverwrittenAt,
-		Pinned: read.Pinned, ExpandedSizeObserved: read.ExpandedSizeObserved, ListsRefused: read.ListsRefused, Open: read.Open, Refused: state.Gateway.Refused, WriteAhead: state.Gateway.WriteAhead,
-	}
-	state.Gateway.HadDirectory = read.HadDirectory
-	return nil
+// stateReader collects a gateway's state from its items.
+type stateReader struct {
+	state   ledger.State
+	form    int // of the ledger; 0 for before there were forms
+	written int // the version that wrote the ledger
+	missing int // items of overflow that were not read yet
+	torn    bool
 }
 
-func parseStatus(state *plan.State, item Item) error {
+func (r *stateReader) status(item Item) error {
 	var read statusItem
 	if err := unmarshal(item, &read); err != nil {
 		return err
 	}
-	if state.Grants == nil {
-		state.Grants = make(map[grant.Key]grant.Status)
+	if r.state.Grants == nil {
+		r.state.Grants = make(map[grant.Key]grant.Status)
 	}
-	state.Grants[grant.Key{Gateway: read.Scope, ID: read.Grant}] = grant.Status{
+	r.torn = r.torn || read.Version > r.state.Gateway.Version
+	r.state.Grants[grant.Key{Gateway: read.Scope, ID: read.Grant}] = grant.Status{
 		Phase: read.Phase, Reason: read.Reason, Message: read.Message, Since: read.Since,
 		Revision: read.Revision, Admitted: read.Admitted, Expiring: read.Expiring,
 		LastValid: read.LastValid, Withheld: read.Withheld,
-	}
-	return nil
-}
-
-func addSet(sets map[string][]string, item Item) (map[string][]string, error) {
-	var read setItem
-	if err := unmarshal(item, &read); err != nil {
-		return nil, err
-	}
-	if sets == nil {
-		sets = make(map[string][]string)
-	}
-	sets[read.Of] = sorted(read.Members)
-	return sets, nil
-}
-
-func parseRefusal(state *plan.State, item Item) error {
-	var read refusalItem
-	if err := unmarshal(item, &read); err != nil {
-		return err
-	}
-	if state.Gateway.Refused == nil {
-		state.Gateway.Refused = make(map[string]plan.Refusal)
-	}
-	state.Gateway.Refused[read.Principal] = plan.Refusal{
-		Code: read.Code, Since: read.Since, Tries: read.Tries, NextTry: read.NextTry,
 	}
 	return nil
 }

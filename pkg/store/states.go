@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
-	"github.com/gateway-grants/gateway-grants/pkg/plan"
+	"github.com/gateway-grants/gateway-grants/pkg/ledger"
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
 )
 
@@ -37,66 +37,32 @@ func NewStates(client StatesClient, table string) *States {
 	return &States{client: client, table: table}
 }
 
-// Load is reconcile.States's. A query is no snapshot: a record during it may take
-// away sets that the version read before it counts on. So everything is read until
-// the version is the same after it as before.
-func (s *States) Load(ctx context.Context, gateway grant.Gateway) (plan.State, error) {
+// Load is reconcile.States's. A query is no snapshot, so everything is read again
+// where the versions tell that another update wrote during it.
+func (s *States) Load(ctx context.Context, gateway grant.Gateway) (ledger.State, error) {
 	op := "load what is recorded of " + gateway.ARN()
+	keys := inPartition(StatesLayout.Partition, gateway.ARN()).and("#sort < :sort", StatesLayout.Sort, JournalPrefix)
 	for attempt := range attempts {
-		state, err := s.load(ctx, gateway, "#sort < :sort", JournalPrefix)
+		items, err := query(ctx, s.client, s.table, keys)
 		if err != nil {
-			return plan.State{}, unread(s.table, op, err)
+			return ledger.State{}, unread(s.table, op, err)
 		}
-		version, err := s.version(ctx, gateway)
+		state, whole, err := ParseState(items)
 		if err != nil {
-			return plan.State{}, unread(s.table, op, err)
+			return ledger.State{}, unread(s.table, op, err)
 		}
-		if version == state.Gateway.Version {
+		if whole {
 			return state, nil
 		}
 		if err := pause(ctx, attempt); err != nil {
-			return plan.State{}, unread(s.table, op, err)
+			return ledger.State{}, unread(s.table, op, err)
 		}
 	}
-	return plan.State{}, unread(s.table, op, errUnsettled)
+	return ledger.State{}, unread(s.table, op, errUnsettled)
 }
 
 // errUnsettled is why a read of a gateway's state came to no end.
 var errUnsettled = errors.New("others kept recording something about the gateway while it was read")
-
-// version reads that of the gateway's own item, and no more: a role that may query
-// the table may do nothing else that reads one item.
-func (s *States) version(ctx context.Context, gateway grant.Gateway) (int, error) {
-	own := GatewayKey(gateway)
-	keys := inPartition(StatesLayout.Partition, own.Partition).and("#sort = :sort", StatesLayout.Sort, own.Sort)
-	keys.names["#version"] = AttrVersion
-	input := consistent(s.table, keys)
-	input.ProjectionExpression = aws.String("#sort, #version")
-	items, err := queryPages(ctx, s.client, input)
-	if err != nil {
-		return 0, err
-	}
-	state, err := ParseState(items)
-	return state.Gateway.Version, err
-}
-
-// parts reads the sets and refusals that are recorded, and no more.
-func (s *States) parts(ctx context.Context, gateway grant.Gateway) (plan.GatewayState, error) {
-	state, err := s.load(ctx, gateway, "begins_with(#sort, :sort)", PartsPrefix)
-	if err != nil {
-		return plan.GatewayState{}, unread(s.table, "load the parts recorded of "+gateway.ARN(), err)
-	}
-	return state.Gateway, nil
-}
-
-func (s *States) load(ctx context.Context, gateway grant.Gateway, text, sort string) (plan.State, error) {
-	keys := inPartition(StatesLayout.Partition, gateway.ARN()).and(text, StatesLayout.Sort, sort)
-	items, err := query(ctx, s.client, s.table, keys)
-	if err != nil {
-		return plan.State{}, err
-	}
-	return ParseState(items)
-}
 
 // Due lists the ARNs of the gateways that are due at the given time or before it,
 // the longest due first, without those asked for in the AskAgainAfter

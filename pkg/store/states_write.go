@@ -2,8 +2,10 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"reflect"
+	"slices"
 	"strconv"
 	"time"
 
@@ -12,91 +14,62 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
-	"github.com/gateway-grants/gateway-grants/pkg/plan"
+	"github.com/gateway-grants/gateway-grants/pkg/ledger"
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
 )
 
-// BeginWrite is reconcile.States's. What it adds and the version that tells of it
-// become visible at once, so that nobody records on top of the half of it. Each
-// update adds to what is there: of two that run at once neither loses anything.
-// The due time comes last; whoever records before it is there has seen how long the write is in flight.
-func (s *States) BeginWrite(ctx context.Context, gateway grant.Gateway, intent plan.Intent) error {
-	op := "mark " + gateway.ARN() + " as due"
-	if err := s.mark(ctx, gateway, intent); err != nil {
-		return unwritten(s.table, op, err)
+// Update is reconcile.States's. A transition is applied to what the caller loaded; only
+// where another update came in between is the state loaded again.
+func (s *States) Update(ctx context.Context, gateway grant.Gateway, loaded ledger.State, transition ledger.Transition) (ledger.State, error) {
+	op := "record what changed of " + gateway.ARN()
+	for attempt := range attempts {
+		next, err := transition.Apply(loaded)
+		if err != nil {
+			return ledger.State{}, fmt.Errorf("%s in table %s: %w", op, s.table, err)
+		}
+		next.Gateway.Version, err = s.replace(ctx, gateway, loaded, next)
+		if err == nil {
+			return next, nil
+		}
+		if !refused(err) && !failed(err) {
+			return ledger.State{}, unwritten(s.table, op, err)
+		}
+		if err := pause(ctx, attempt); err != nil {
+			return ledger.State{}, unwritten(s.table, op, err)
+		}
+		if loaded, err = s.Load(ctx, gateway); err != nil {
+			return ledger.State{}, err
+		}
 	}
-	if err := s.setDue(ctx, gateway, intent.Due); err != nil {
-		return unwritten(s.table, op, err)
-	}
-	return nil
+	return ledger.State{}, VersionConflict(s.table, op)
 }
 
-// mark records the intent, but for when the gateway is due.
-func (s *States) mark(ctx context.Context, gateway grant.Gateway, intent plan.Intent) error {
-	parts := s.writes(Refusals(gateway, intent.Refused), nil)
-	for _, set := range Sets(gateway, intent.WriteAhead) {
-		parts = append(parts, s.updating(StatesLayout.Of(set), adding(set)))
+// replace writes what differs on top of the version that was loaded, and returns the
+// version that is recorded then. What one transaction does not take is several, each a
+// version of its own, and the ledger comes with the last: until then the gateway is as
+// due as it was, and what a crash leaves undone is done again.
+func (s *States) replace(ctx context.Context, gateway grant.Gateway, was, is ledger.State) (int, error) {
+	is.Gateway.Version = was.Gateway.Version + 1
+	changes, err := Compare(gateway, was, is)
+	if err != nil || changes.Own == nil {
+		return was.Gateway.Version, err
 	}
-	own := s.updating(GatewayKey(gateway), pending(intent))
+	own, writes := changes.Own, s.writes(changes.Statuses, changes.Gone)
 	for {
-		now := fitting(parts, own)
-		if err := s.transact(ctx, append(parts[:now:now], own)); err != nil {
-			return err
+		last := s.owning(own, was.Gateway.Version)
+		now := fitting(writes, last)
+		if now == len(writes) {
+			return is.Gateway.Version, s.transact(ctx, slices.Concat(writes, last))
 		}
-		if parts = parts[now:]; len(parts) == 0 {
-			return nil
+		counts := []types.TransactWriteItem{s.counting(gateway, was.Gateway.Version)}
+		if err := s.transact(ctx, slices.Concat(writes[:now], counts)); err != nil {
+			return 0, err
 		}
+		writes = writes[now:]
+		was.Gateway.Version++
+		is.Gateway.Version++
+		own = LedgerItems(gateway, is.Gateway)
 	}
-}
-
-// setDue makes the gateway due at that time unless it is earlier; zero is never.
-func (s *States) setDue(ctx context.Context, gateway grant.Gateway, due time.Time) error {
-	if due.IsZero() {
-		return nil
-	}
-	err := s.update(ctx, GatewayKey(gateway), condition{
-		text:   "SET #due = :due, #shard = :shard",
-		names:  map[string]string{"#due": AttrDue, "#shard": AttrDueShard},
-		values: Item{":due": S(Moment(due)), ":shard": S(DueShard)},
-	}, "attribute_not_exists(#due) OR #due > :due")
-	if refused(err) { // what is recorded is due no later
-		return nil
-	}
-	return err
-}
-
-// adding adds the members to those that the recorded set has.
-func adding(set Item) condition {
-	update := condition{
-		text:   "SET #of = :of",
-		names:  map[string]string{"#of": AttrOf},
-		values: Item{":of": set[AttrOf]},
-	}
-	if members, some := set[AttrMembers]; some { // there are no empty sets
-		update.text += " ADD #members :members"
-		update.names["#members"], update.values[":members"] = AttrMembers, members
-	}
-	return update
-}
-
-// pending is the update of the gateway's own item.
-func pending(intent plan.Intent) condition {
-	update := condition{
-		text: "ADD #version :one REMOVE #asked SET #hash = :hash",
-		names: map[string]string{
-			"#version": AttrVersion, "#hash": AttrPendingHash, "#asked": AttrAsked,
-		},
-		values: Item{":one": &types.AttributeValueMemberN{Value: "1"}, ":hash": S(intent.Hash)},
-	}
-	if !intent.Due.IsZero() {
-		update.text += ", #inFlight = :inFlight"
-		update.names["#inFlight"], update.values[":inFlight"] = AttrInFlightUntil, S(Moment(intent.Due))
-	}
-	if intent.HadDirectory {
-		update.text += ", #hadDirectory = :true"
-		update.names["#hadDirectory"], update.values[":true"] = AttrHadDirectory, &types.AttributeValueMemberBOOL{Value: true}
-	}
-	return update
 }
 
 // Asked records that somebody asked for the gateway to be reconciled, which keeps
@@ -143,48 +116,6 @@ func (s *States) updating(key Key, update condition) types.TransactWriteItem {
 	}}
 }
 
-// Record is reconcile.States's. The gateway's own item is written last: until
-// then it is as due as it was, and what a crash leaves undone is done again. The
-// parts go with it, as far as one transaction takes them: nobody is to find a set
-// gone before the rest says why. Each transaction makes a new version, and is
-// refused unless it is on top of the last: of two records at once only one goes on.
-func (s *States) Record(ctx context.Context, gateway grant.Gateway, state plan.GatewayState, statuses map[grant.Key]grant.Status, gone []grant.Key) error {
-	op := "record the outcome for " + gateway.ARN()
-	recorded, err := s.parts(ctx, gateway)
-	if err != nil {
-		return err
-	}
-	writes := s.writes(statusChanges(gateway, statuses, gone))
-	writes = append(writes, s.writes(PartChanges(gateway, recorded, state))...)
-	for {
-		own := s.replacing(gateway, state)
-		now := fitting(writes, own)
-		if now < len(writes) {
-			own = s.counting(gateway, state.Version)
-		}
-		if err := s.transact(ctx, append(writes[:now:now], own)); err != nil {
-			return s.unrecorded(op, err)
-		}
-		if writes = writes[now:]; len(writes) == 0 {
-			return nil
-		}
-		state.Version++
-	}
-}
-
-// statusChanges are the statuses to put and the keys of those to delete.
-func statusChanges(gateway grant.Gateway, statuses map[grant.Key]grant.Status, gone []grant.Key) (put []Item, obsolete []Key) {
-	for key, status := range statuses {
-		put = append(put, StatusItem(gateway, key, status))
-	}
-	for _, key := range gone {
-		if _, stays := statuses[key]; !stays {
-			obsolete = append(obsolete, StatusKey(gateway, key))
-		}
-	}
-	return put, obsolete
-}
-
 // counting makes the version after the given one, and leaves the rest of the
 // gateway's own item as it is.
 func (s *States) counting(gateway grant.Gateway, version int) types.TransactWriteItem {
@@ -193,24 +124,23 @@ func (s *States) counting(gateway grant.Gateway, version int) types.TransactWrit
 		names:  map[string]string{"#version": AttrVersion},
 		values: Item{":one": &types.AttributeValueMemberN{Value: "1"}},
 	})
-	loaded := loaded(version)
-	write.Update.ConditionExpression = aws.String(loaded.text)
-	maps.Copy(write.Update.ExpressionAttributeValues, loaded.values)
+	on := onVersion(version)
+	write.Update.ConditionExpression = aws.String(on.text)
+	maps.Copy(write.Update.ExpressionAttributeValues, on.values)
 	return write
 }
 
-// replacing puts the gateway's own item, with the version after the given one.
-func (s *States) replacing(gateway grant.Gateway, state plan.GatewayState) types.TransactWriteItem {
-	loaded := loaded(state.Version)
-	state.Version++
-	return types.TransactWriteItem{Put: &types.Put{
-		TableName: aws.String(s.table), Item: GatewayItem(gateway, state),
-		ConditionExpression: aws.String(loaded.text), ExpressionAttributeNames: loaded.names, ExpressionAttributeValues: loaded.values,
-	}}
+// owning puts the ledger, whose own item comes first, on top of the given version.
+func (s *States) owning(items []Item, version int) []types.TransactWriteItem {
+	writes := s.writes(items, nil)
+	on := onVersion(version)
+	own := writes[0].Put
+	own.ConditionExpression, own.ExpressionAttributeNames, own.ExpressionAttributeValues = aws.String(on.text), on.names, on.values
+	return writes
 }
 
-// loaded is the condition that the gateway's own item has that version.
-func loaded(version int) condition {
+// onVersion is the condition that the gateway's own item has that version.
+func onVersion(version int) condition {
 	if version == 0 { // never recorded, or before there were versions
 		return condition{text: "attribute_not_exists(#version)", names: map[string]string{"#version": AttrVersion}}
 	}
@@ -218,13 +148,6 @@ func loaded(version int) condition {
 		text: "#version = :version", names: map[string]string{"#version": AttrVersion},
 		values: Item{":version": &types.AttributeValueMemberN{Value: strconv.Itoa(version)}},
 	}
-}
-
-func (s *States) unrecorded(op string, err error) error {
-	if failed(err) {
-		return VersionConflict(s.table, op)
-	}
-	return unwritten(s.table, op, err)
 }
 
 // writes puts and deletes items, each once: a transaction takes no item twice.
@@ -244,10 +167,23 @@ func (s *States) writes(put []Item, obsolete []Key) []types.TransactWriteItem {
 }
 
 // transact makes the writes together, again where another transaction was at the
-// same items.
+// same items. One write alone needs no transaction, which costs twice as much.
 func (s *States) transact(ctx context.Context, writes []types.TransactWriteItem) error {
+	if put := writes[0].Put; len(writes) == 1 && put != nil {
+		return s.put(ctx, put)
+	}
 	return undisturbed(ctx, func() error {
 		_, err := s.client.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: writes})
+		return err
+	})
+}
+
+func (s *States) put(ctx context.Context, put *types.Put) error {
+	return undisturbed(ctx, func() error {
+		_, err := s.client.PutItem(ctx, &dynamodb.PutItemInput{
+			TableName: put.TableName, Item: put.Item, ConditionExpression: put.ConditionExpression,
+			ExpressionAttributeNames: put.ExpressionAttributeNames, ExpressionAttributeValues: put.ExpressionAttributeValues,
+		})
 		return err
 	})
 }

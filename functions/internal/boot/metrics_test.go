@@ -21,6 +21,7 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/eventtest"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 	"github.com/gateway-grants/gateway-grants/pkg/handler"
+	"github.com/gateway-grants/gateway-grants/pkg/ledger"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
 )
@@ -61,9 +62,11 @@ func (oneGateway) Walk(_ context.Context, _ func(grant.Gateway) bool, found func
 	found(gateway, true)
 	return errors.Join(err, errors.New("another owner's role cannot be assumed"))
 }
-func (oneGateway) Due(context.Context, time.Time) ([]string, error)        { return nil, nil }
-func (oneGateway) Asked(context.Context, grant.Gateway, time.Time) error   { return nil }
-func (oneGateway) Load(context.Context, grant.Gateway) (plan.State, error) { return plan.State{}, nil }
+func (oneGateway) Due(context.Context, time.Time) ([]string, error)      { return nil, nil }
+func (oneGateway) Asked(context.Context, grant.Gateway, time.Time) error { return nil }
+func (oneGateway) Load(context.Context, grant.Gateway) (ledger.State, error) {
+	return ledger.State{}, nil
+}
 func (oneGateway) Removal(context.Context) (grant.MassRemoval, error) {
 	return grant.MassRemoval{}, nil
 }
@@ -87,7 +90,7 @@ func everything(t *testing.T) []byte {
 	request := eventtest.Payload(t, "reconcile-requested")
 	events(outcome{result: reconcile.Result{
 		Passes: 2, Writes: 1, Applied: asked.Add(1500 * time.Millisecond), Repaired: true,
-		Plan: plan.Plan{Size: plan.Size{Bytes: 20000, Statements: 90}, Status: map[grant.Key]grant.Status{
+		Plan: plan.Plan{Size: ledger.Size{Bytes: 20000, Statements: 90}, Status: map[grant.Key]grant.Status{
 			{ID: "a"}: {Reason: grant.CodeQuarantined}, {ID: "b"}: {Reason: grant.CodeRecreated},
 			{ID: "c"}: {Reason: grant.CodePolicyFull}, {ID: "d"}: {},
 			{ID: "e"}: {Reason: grant.CodeProofFailed}, {ID: "f"}: {Reason: grant.CodePolicyRefused},

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
-	"github.com/gateway-grants/gateway-grants/pkg/plan"
+	"github.com/gateway-grants/gateway-grants/pkg/ledger"
 )
 
 const (
@@ -196,7 +196,7 @@ func (w *world) forgetRows() {
 }
 
 // state is what is recorded about a gateway. To read it takes time, too.
-func (w *world) state(g *gateway) plan.State {
+func (w *world) state(g *gateway) ledger.State {
 	if g.state == nil {
 		state, err := w.states.Load(ctx, g.Gateway)
 		must(err)

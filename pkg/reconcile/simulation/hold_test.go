@@ -3,7 +3,7 @@ package simulation
 import (
 	"slices"
 
-	"github.com/gateway-grants/gateway-grants/pkg/plan"
+	"github.com/gateway-grants/gateway-grants/pkg/ledger"
 	"github.com/gateway-grants/gateway-grants/pkg/policy"
 )
 
@@ -20,7 +20,7 @@ func (n *run) decided() int {
 }
 
 // announces notes whom a write is to name by identity, before it does.
-func (n *run) announces(intent plan.Intent) {
+func (n *run) announces(intent ledger.BeginWrite) {
 	for _, announced := range intent.InFlight {
 		for _, arn := range announced {
 			first, known := n.gateway.announced[arn]

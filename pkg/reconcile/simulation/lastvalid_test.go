@@ -57,12 +57,17 @@ func (w *world) stamped(key grant.Key) (grant.Attributes, bool) {
 
 // seesRows forgets what a run has recorded to be gone, and the revisions before those
 // that it has recorded.
-func (n *run) seesRows(statuses map[grant.Key]grant.Status, gone []grant.Key) {
+func (n *run) seesRows(before, after map[grant.Key]grant.Status) {
 	valid := n.gateway.valid
-	for _, key := range gone {
-		valid[key] = slices.DeleteFunc(slices.Clone(valid[key]), func(r revision) bool { return r.life < n.w.lives[key] })
+	for key := range before {
+		if _, stays := after[key]; !stays {
+			valid[key] = slices.DeleteFunc(slices.Clone(valid[key]), func(r revision) bool { return r.life < n.w.lives[key] })
+		}
 	}
-	for key, status := range statuses {
+	for key, status := range after {
+		if known, ok := before[key]; ok && status.Same(known) {
+			continue
+		}
 		at := slices.IndexFunc(valid[key], func(r revision) bool { return r.Revision == status.Revision })
 		if at > 0 {
 			valid[key] = valid[key][at:]

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/ledger"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
 	"github.com/gateway-grants/gateway-grants/pkg/policy"
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
@@ -68,7 +69,7 @@ func siblingsIDTakenOut(_ *run, d *reconcile.Dependencies, _ *plan.Limits) {
 
 // backOffIgnored puts back at once whatever others change, however often they do.
 func backOffIgnored(_ *run, d *reconcile.Dependencies, _ *plan.Limits) {
-	d.States = statesAs{States: d.States, load: func(state plan.State) plan.State {
+	d.States = statesAs{States: d.States, load: func(state ledger.State) ledger.State {
 		state.Gateway.Overwritten = min(state.Gateway.Overwritten, 2)
 		return state
 	}}

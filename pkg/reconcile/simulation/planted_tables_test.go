@@ -9,6 +9,7 @@ import (
 
 	"github.com/gateway-grants/gateway-grants/pkg/directory"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/ledger"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
 	"github.com/gateway-grants/gateway-grants/pkg/store"
@@ -89,13 +90,13 @@ func trustedIgnored(_ *run, _ *reconcile.Dependencies, limits *plan.Limits) {
 // that is nil alters nothing.
 type statesAs struct {
 	reconcile.States
-	load func(plan.State) plan.State
+	load func(ledger.State) ledger.State
 	mark func() bool // whether to
-	fix  func(state *plan.GatewayState, gone *[]grant.Key)
+	fix  func(before, after ledger.State) ledger.State
 	note func(reconcile.Entry) bool // whether to write the journal
 }
 
-func (s statesAs) Load(ctx context.Context, g grant.Gateway) (plan.State, error) {
+func (s statesAs) Load(ctx context.Context, g grant.Gateway) (ledger.State, error) {
 	state, err := s.States.Load(ctx, g)
 	if s.load != nil {
 		state = s.load(state)
@@ -103,18 +104,31 @@ func (s statesAs) Load(ctx context.Context, g grant.Gateway) (plan.State, error)
 	return state, err
 }
 
-func (s statesAs) BeginWrite(ctx context.Context, g grant.Gateway, intent plan.Intent) error {
-	if s.mark != nil && !s.mark() {
-		return nil
+func (s statesAs) Update(ctx context.Context, g grant.Gateway, loaded ledger.State, t ledger.Transition) (ledger.State, error) {
+	if _, begins := t.(ledger.BeginWrite); !begins {
+		t = altered{t, s}
+	} else if s.mark != nil && !s.mark() {
+		return loaded, nil
 	}
-	return s.States.BeginWrite(ctx, g, intent)
+	return s.States.Update(ctx, g, loaded, t)
 }
 
-func (s statesAs) Record(ctx context.Context, g grant.Gateway, state plan.GatewayState, statuses map[grant.Key]grant.Status, gone []grant.Key) error {
-	if s.fix != nil {
-		s.fix(&state, &gone)
+// altered is a transition by a reconciler that sees and records what a bug makes of it.
+type altered struct {
+	ledger.Transition
+	by statesAs
+}
+
+func (a altered) Apply(recorded ledger.State) (ledger.State, error) {
+	seen := recorded
+	if a.by.load != nil {
+		seen = a.by.load(recorded)
 	}
-	return s.States.Record(ctx, g, state, statuses, gone)
+	next, err := a.Transition.Apply(seen)
+	if err == nil && a.by.fix != nil {
+		next = a.by.fix(recorded, next)
+	}
+	return next, err
 }
 
 func (s statesAs) Journal(ctx context.Context, g grant.Gateway, entry reconcile.Entry) error {
@@ -139,16 +153,16 @@ func unansweredDropped(_ *run, d *reconcile.Dependencies, _ *plan.Limits) {
 }
 
 func inFlightForgotten(_ *run, d *reconcile.Dependencies, _ *plan.Limits) {
-	d.States = statesAs{States: d.States, load: func(state plan.State) plan.State {
+	d.States = statesAs{States: d.States, load: func(state ledger.State) ledger.State {
 		state.Gateway.InFlightUntil = time.Time{}
 		return state
 	}}
 }
 
 func holdsForgotten(_ *run, d *reconcile.Dependencies, _ *plan.Limits) {
-	d.States = statesAs{States: d.States, load: func(state plan.State) plan.State {
+	d.States = statesAs{States: d.States, load: func(state ledger.State) ledger.State {
 		state.Gateway.Refused = maps.Clone(state.Gateway.Refused)
-		maps.DeleteFunc(state.Gateway.Refused, func(_ string, r plan.Refusal) bool { return r.Code == grant.CodeRecreated })
+		maps.DeleteFunc(state.Gateway.Refused, func(_ string, r ledger.Refusal) bool { return r.Code == grant.CodeRecreated })
 		return state
 	}}
 }
@@ -160,19 +174,26 @@ func holdsEndedByMistake(n *run, d *reconcile.Dependencies, limits *plan.Limits)
 }
 
 func directoryForgotten(_ *run, d *reconcile.Dependencies, _ *plan.Limits) {
-	d.States = statesAs{States: d.States, load: func(state plan.State) plan.State {
+	d.States = statesAs{States: d.States, load: func(state ledger.State) ledger.State {
 		state.Gateway.HadDirectory = false
 		return state
 	}}
 }
 
 func goneRowsKept(_ *run, d *reconcile.Dependencies, _ *plan.Limits) {
-	d.States = statesAs{States: d.States, fix: func(_ *plan.GatewayState, gone *[]grant.Key) { *gone = nil }}
+	d.States = statesAs{States: d.States, fix: func(before, after ledger.State) ledger.State {
+		for key, status := range before.Grants {
+			if _, stays := after.Grants[key]; !stays {
+				after.Grants[key] = status
+			}
+		}
+		return after
+	}}
 }
 
 // lastValidAs alters what is recorded of rows that cannot be understood.
 func lastValidAs(n *run, d *reconcile.Dependencies, as func(grant.Status) grant.Status) {
-	d.States = statesAs{States: d.States, load: func(state plan.State) plan.State {
+	d.States = statesAs{States: d.States, load: func(state ledger.State) ledger.State {
 		state.Grants = maps.Clone(state.Grants)
 		for _, row := range n.w.rows(n.gateway) {
 			if status, known := state.Grants[row.Key]; known && row.Fault != nil {
@@ -212,25 +233,26 @@ func recordedOverOthers(_ *run, d *reconcile.Dependencies, _ *plan.Limits) {
 	d.States = insisting{d.States}
 }
 
-func (i insisting) Record(ctx context.Context, g grant.Gateway, state plan.GatewayState, statuses map[grant.Key]grant.Status, gone []grant.Key) error {
-	for {
-		err := i.States.Record(ctx, g, state, statuses, gone)
-		if grant.CodeOf(err) != reconcile.CodeVersionConflict {
-			return err
-		}
-		current, err := i.Load(ctx, g)
-		if err != nil {
-			return err
-		}
-		state.Version = current.Gateway.Version
+func (i insisting) Update(ctx context.Context, g grant.Gateway, loaded ledger.State, t ledger.Transition) (ledger.State, error) {
+	if _, begins := t.(ledger.BeginWrite); !begins {
+		t = onlyOn{t, loaded}
 	}
+	return i.States.Update(ctx, g, loaded, t)
 }
+
+// onlyOn applies a transition to what the run loaded, whatever is recorded.
+type onlyOn struct {
+	ledger.Transition
+	loaded ledger.State
+}
+
+func (o onlyOn) Apply(ledger.State) (ledger.State, error) { return o.Transition.Apply(o.loaded) }
 
 // early reads the state before everything else, as the loop once did.
 type early struct {
 	reconcile.Grants
 	reconcile.States
-	state plan.State
+	state ledger.State
 	err   error
 	kept  bool
 }
@@ -246,7 +268,7 @@ func (e *early) ForGateway(ctx context.Context, g grant.Gateway) ([]grant.Row, e
 	return e.Grants.ForGateway(ctx, g)
 }
 
-func (e *early) Load(ctx context.Context, g grant.Gateway) (plan.State, error) {
+func (e *early) Load(ctx context.Context, g grant.Gateway) (ledger.State, error) {
 	if e.kept {
 		e.kept = false
 		return e.state, e.err
@@ -264,9 +286,9 @@ func chatter(_ *run, d *reconcile.Dependencies, _ *plan.Limits) {
 	d.States = chatting{d.States, d.Notices}
 }
 
-func (c chatting) Load(ctx context.Context, g grant.Gateway) (plan.State, error) {
+func (c chatting) Load(ctx context.Context, g grant.Gateway) (ledger.State, error) {
 	if err := c.notices.Publish(ctx, []plan.Notice{{Type: plan.PolicyApplied, Gateway: g.ARN()}}); err != nil {
-		return plan.State{}, err
+		return ledger.State{}, err
 	}
 	return c.States.Load(ctx, g)
 }

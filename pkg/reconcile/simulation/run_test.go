@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
-	"github.com/gateway-grants/gateway-grants/pkg/plan"
+	"github.com/gateway-grants/gateway-grants/pkg/ledger"
 	"github.com/gateway-grants/gateway-grants/pkg/policy"
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
 )
@@ -25,7 +25,7 @@ type run struct {
 
 	rows       []grant.Row                // as they were when it read them
 	org        *organization              // as it was when it read it
-	state      plan.State                 // as it loaded it
+	state      ledger.State               // as it loaded it
 	read       *policy.Document           // the policy as last read
 	readAt     int                        // after so many effects
 	visible    string                     // the policy as it was when its last call returned
@@ -39,7 +39,7 @@ type run struct {
 	looked     bool                       // the pass has looked into the directory
 	refused    *policy.Document           // the first document of this pass that AWS refused
 	sought     int                        // as of how many changes of IAM, and one more, it seeks bad principals; 0 for not
-	known      *plan.State                // what was recorded when the pass read the policy
+	known      *ledger.State              // what was recorded when the pass read the policy
 	basis      *policy.Document           // the policy as the pass first read it, on which it decides
 	basisAt    int                        // when that was, as readAt
 	owed       *written                   // its write that is not in the journal yet; nil for none

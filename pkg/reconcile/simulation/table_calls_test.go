@@ -5,8 +5,10 @@ import (
 
 	"github.com/gateway-grants/gateway-grants/pkg/directory"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/ledger"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
+	"github.com/gateway-grants/gateway-grants/pkg/store"
 )
 
 var (
@@ -61,7 +63,7 @@ func (n *run) Lookup(_ context.Context, selectors []grant.Principal, accounts []
 }
 
 // Load is reconcile.States's.
-func (n *run) Load(_ context.Context, _ grant.Gateway) (state plan.State, err error) {
+func (n *run) Load(_ context.Context, _ grant.Gateway) (state ledger.State, err error) {
 	err = n.call("Load", readFaults, func(f fault) error {
 		if f != none {
 			return f.failure("load the state")
@@ -75,25 +77,35 @@ func (n *run) Load(_ context.Context, _ grant.Gateway) (state plan.State, err er
 	return state, err
 }
 
-// BeginWrite is reconcile.States's.
-func (n *run) BeginWrite(_ context.Context, gateway grant.Gateway, intent plan.Intent) error {
-	return n.record("BeginWrite", func() error {
-		n.announces(intent)
-		return n.w.states.BeginWrite(ctx, gateway, intent)
-	})
-}
-
-// Record is reconcile.States's.
-func (n *run) Record(_ context.Context, gateway grant.Gateway, state plan.GatewayState, statuses map[grant.Key]grant.Status, gone []grant.Key) error {
-	return n.record("Record", func() error {
-		n.w.tell("%s: due %s, error %q, refused %v", n.name, state.Due.Format("15:04:05"), state.LastError, state.Refused)
-		err := n.w.states.Record(ctx, gateway, state, statuses, gone)
-		if err == nil {
-			n.seesRows(statuses, gone)
-			n.seesRight(state.LastError != "")
+// Update is reconcile.States's. One that changes nothing makes no call.
+func (n *run) Update(_ context.Context, gateway grant.Gateway, loaded ledger.State, transition ledger.Transition) (next ledger.State, err error) {
+	next, err = transition.Apply(loaded)
+	if err != nil {
+		return ledger.State{}, err
+	}
+	if changes, err := store.Compare(gateway, loaded, next); changes.Own == nil || err != nil {
+		return loaded, err
+	}
+	name := "Record"
+	begin, begins := transition.(ledger.BeginWrite)
+	if begins {
+		name = "BeginWrite"
+	}
+	err = n.record(name, func() error {
+		before := n.w.state(n.gateway)
+		n.gateway.state = nil
+		if begins {
+			n.announces(begin)
 		}
-		return err
+		if next, err = n.w.states.Update(ctx, gateway, loaded, transition); err != nil || begins {
+			return err
+		}
+		n.w.tell("%s: due %s, error %q, refused %v", n.name, next.Gateway.Due.Format("15:04:05"), next.Gateway.LastError, next.Gateway.Refused)
+		n.seesRows(before.Grants, next.Grants)
+		n.seesRight(next.Gateway.LastError != "")
+		return nil
 	})
+	return next, err
 }
 
 func (n *run) record(name string, effect func() error) error {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/ledger"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
 	"github.com/gateway-grants/gateway-grants/pkg/policy"
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/model"
@@ -71,16 +72,16 @@ type gateway struct {
 	name  string
 	stuck bool // every call about it fails, for good
 
-	decided decisions    // about visitors, when last worked out
-	writes  int          // of its policy, by anybody
-	was     []version    // what its policy was lately, the newest last
-	late    []lateWrite  // writes that AWS took and has not carried out yet
-	puts    []*written   // by the product
-	text    string       // as AWS last showed it
-	textAt  int          // after so many effects, and one more
-	rows    *[]grant.Row // as they are, unless they changed
-	state   *plan.State  // as recorded, unless that changed
-	settled moment       // when it was last held to invariant 1
+	decided decisions     // about visitors, when last worked out
+	writes  int           // of its policy, by anybody
+	was     []version     // what its policy was lately, the newest last
+	late    []lateWrite   // writes that AWS took and has not carried out yet
+	puts    []*written    // by the product
+	text    string        // as AWS last showed it
+	textAt  int           // after so many effects, and one more
+	rows    *[]grant.Row  // as they are, unless they changed
+	state   *ledger.State // as recorded, unless that changed
+	settled moment        // when it was last held to invariant 1
 
 	unverified bool                     // nobody has looked at the last put yet
 	putAt      int                      // when it was, in effects

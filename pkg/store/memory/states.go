@@ -2,6 +2,7 @@ package memory
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"reflect"
 	"slices"
@@ -9,7 +10,7 @@ import (
 	"time"
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
-	"github.com/gateway-grants/gateway-grants/pkg/plan"
+	"github.com/gateway-grants/gateway-grants/pkg/ledger"
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
 	"github.com/gateway-grants/gateway-grants/pkg/store"
 )
@@ -25,7 +26,7 @@ func NewStates(config Config) *States {
 }
 
 // Load is reconcile.States's.
-func (s *States) Load(ctx context.Context, gateway grant.Gateway) (state plan.State, err error) {
+func (s *States) Load(ctx context.Context, gateway grant.Gateway) (state ledger.State, err error) {
 	err = s.table.read(ctx, "load what is recorded of "+gateway.ARN(), func(v *view) error {
 		state, err = v.state(gateway)
 		return err
@@ -33,55 +34,54 @@ func (s *States) Load(ctx context.Context, gateway grant.Gateway) (state plan.St
 	return state, err
 }
 
-// BeginWrite is reconcile.States's.
-func (s *States) BeginWrite(ctx context.Context, gateway grant.Gateway, intent plan.Intent) error {
-	return s.table.write(ctx, "mark "+gateway.ARN()+" as due", func(v *view) error {
-		state, err := v.state(gateway)
-		if err != nil {
-			return err
-		}
-		next := state.Gateway
-		next.Version++
-		next.PendingHash = intent.Hash
-		if !intent.Due.IsZero() {
-			next.InFlightUntil = intent.Due
-		}
-		if !intent.Due.IsZero() && (next.Due.IsZero() || intent.Due.Before(next.Due)) {
-			next.Due = intent.Due
-		}
-		next.Selected = union(next.Selected, intent.Selected)
-		next.InFlight = union(next.InFlight, intent.InFlight)
-		next.HadDirectory = next.HadDirectory || intent.HadDirectory
-		next.Refused = make(map[string]plan.Refusal)
-		maps.Copy(next.Refused, state.Gateway.Refused)
-		maps.Copy(next.Refused, intent.Refused)
-		return v.replace(gateway, state.Gateway, next)
-	})
-}
-
-// Record is reconcile.States's.
-func (s *States) Record(ctx context.Context, gateway grant.Gateway, state plan.GatewayState, statuses map[grant.Key]grant.Status, gone []grant.Key) error {
-	return s.table.write(ctx, "record the outcome for "+gateway.ARN(), func(v *view) error {
+// Update is reconcile.States's.
+func (s *States) Update(ctx context.Context, gateway grant.Gateway, loaded ledger.State, transition ledger.Transition) (ledger.State, error) {
+	op := "record what changed of " + gateway.ARN()
+	next, changes, err := s.applied(gateway, loaded, transition)
+	if err != nil || changes.Own == nil {
+		return next, err
+	}
+	err = s.table.write(ctx, op, func(v *view) error {
 		recorded, err := v.state(gateway)
 		if err != nil {
 			return err
 		}
-		if recorded.Gateway.Version != state.Version {
-			return store.VersionConflict(v.Name, "record the outcome for "+gateway.ARN())
+		if next, changes, err = s.applied(gateway, recorded, transition); err != nil {
+			return err
 		}
-		state.Version++
-		for key, status := range statuses {
-			if err := v.put(store.StatusItem(gateway, key, status)); err != nil {
+		for _, item := range slices.Concat(changes.Own, changes.Statuses) {
+			if err := v.put(item); err != nil {
 				return err
 			}
 		}
-		for _, key := range gone {
-			if _, stays := statuses[key]; !stays {
-				v.delete(store.StatusKey(gateway, key))
-			}
+		for _, key := range changes.Gone {
+			v.delete(key)
 		}
-		return v.replace(gateway, recorded.Gateway, state)
+		return nil
 	})
+	if err != nil {
+		return ledger.State{}, err
+	}
+	return next, nil
+}
+
+// applied is what the transition makes of the state, as the next version, and the
+// changes of items; the state as it is, where it changes nothing.
+func (s *States) applied(gateway grant.Gateway, state ledger.State, transition ledger.Transition) (ledger.State, store.Changes, error) {
+	next, err := transition.Apply(state)
+	if err != nil {
+		return ledger.State{}, store.Changes{}, fmt.Errorf("record what changed of %s in table %s: %w", gateway.ARN(), s.table.Name, err)
+	}
+	next.Gateway.Version = state.Gateway.Version + 1
+	changes, err := store.Compare(gateway, state, next)
+	switch {
+	case err != nil:
+		return ledger.State{}, store.Changes{}, err
+	case changes.Own == nil:
+		return state, changes, nil
+	default:
+		return next, changes, nil
+	}
 }
 
 // Journal is reconcile.States's.
@@ -156,30 +156,7 @@ func (s *States) History(ctx context.Context, gateway grant.Gateway, limit int) 
 	return entries, err
 }
 
-func (v *view) state(gateway grant.Gateway) (plan.State, error) {
-	return store.ParseState(v.partition(gateway.ARN()))
-}
-
-// union adds to each set the members that are to be in it, too.
-func union(sets, more map[string][]string) map[string][]string {
-	all := make(map[string][]string, len(sets)+len(more))
-	maps.Copy(all, sets)
-	for of, members := range more {
-		all[of] = slices.Concat(all[of], members)
-	}
-	return all
-}
-
-// replace writes the gateway's own item, and the parts.
-func (v *view) replace(gateway grant.Gateway, recorded, state plan.GatewayState) error {
-	put, gone := store.PartChanges(gateway, recorded, state)
-	for _, item := range append(put, store.GatewayItem(gateway, state)) {
-		if err := v.put(item); err != nil {
-			return err
-		}
-	}
-	for _, key := range gone {
-		v.delete(key)
-	}
-	return nil
+func (v *view) state(gateway grant.Gateway) (ledger.State, error) {
+	state, _, err := store.ParseState(v.partition(gateway.ARN()))
+	return state, err
 }

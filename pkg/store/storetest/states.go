@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/ledger"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
 )
@@ -39,18 +40,18 @@ func States(t *testing.T, open func(t *testing.T) StatesTable) {
 	for name, holds := range map[string]func(*testing.T, StatesTable){
 		"nothing recorded is the zero state":                         nothingRecorded,
 		"everything recorded is loaded":                              statesAreFaithful,
-		"a record replaces the gateway's own and its sets":           recordsReplace,
-		"statuses stay until they are replaced or their row is gone": statusesStay,
+		"an update replaces the ledger":                              updatesReplace,
+		"statuses stay until they change or their row is gone":       statusesStay,
 		"hundreds of statuses are recorded at once":                  manyStatuses,
 		"statuses may say more than a transaction takes":             largeStatuses,
 		"every row has a status of its own, whatever its id":         oddRows,
-		"of two due times the earlier counts":                        earlierDueCounts,
-		"nothing is recorded on top of what was not loaded":          versionsCount,
-		"refused principals are added before a write":                refusedAdded,
-		"hundreds of principals may be refused at once":              manyRefused,
-		"a mark adds to the sets and takes nothing from them":        setsAdded,
-		"of many who mark a gateway as due nobody is forgotten":      manyMarkers,
-		"selectors may mean more accounts than an item holds":        manySelected,
+		"an update that changes nothing makes no version":            nothingChanges,
+		"an update starts from what others recorded":                 updatesFollow,
+		"an update that fails records nothing":                       failedUpdates,
+		"of many updates at once none is lost":                       manyUpdates,
+		"hundreds of principals may be rejected at once":             manyRefused,
+		"selectors may admit more accounts than an item holds":       manySelected,
+		"more than a transaction takes is an error, and not written": tooMuch,
 		"a gateway is due from its time on, the longest due first":   dueInOrder,
 		"a gateway asked for is left out for a while":                askedForRests,
 		"what a request led to ends its being asked for":             askedForEnds,
@@ -68,7 +69,7 @@ func States(t *testing.T, open func(t *testing.T) StatesTable) {
 
 // load reads what is recorded, its version aside: only tests of versions look at
 // those.
-func load(t *testing.T, table StatesTable, gateway grant.Gateway) plan.State {
+func load(t *testing.T, table StatesTable, gateway grant.Gateway) ledger.State {
 	t.Helper()
 	state, err := table.Load(t.Context(), gateway)
 	must(t, err)
@@ -76,17 +77,42 @@ func load(t *testing.T, table StatesTable, gateway grant.Gateway) plan.State {
 	return state
 }
 
-// record records on top of whatever version there is.
-func record(t *testing.T, table StatesTable, gateway grant.Gateway, state plan.GatewayState, statuses map[grant.Key]grant.Status, gone []grant.Key) error {
+// Record has exactly that state recorded, whatever is recorded now.
+func Record(t *testing.T, table reconcile.States, gateway grant.Gateway, state ledger.State) {
 	t.Helper()
-	recorded, err := table.Load(t.Context(), gateway)
+	_, err := table.Update(t.Context(), gateway, loaded(t, table, gateway), exactly(state))
 	must(t, err)
-	state.Version = recorded.Gateway.Version
-	return table.Record(t.Context(), gateway, state, statuses, gone)
 }
 
-func selected(accounts map[string][]string) plan.WriteAhead {
-	return plan.WriteAhead{Selected: accounts}
+// exactly is the transition to a state from any other.
+type exactly ledger.State
+
+func (e exactly) Apply(ledger.State) (ledger.State, error) { return ledger.State(e), nil }
+
+// changing is a transition that changes the ledger so.
+type changing func(*ledger.Ledger)
+
+func (c changing) Apply(recorded ledger.State) (ledger.State, error) {
+	c(&recorded.Gateway)
+	return recorded, nil
+}
+
+func loaded(t *testing.T, table reconcile.States, gateway grant.Gateway) ledger.State {
+	t.Helper()
+	state, err := table.Load(t.Context(), gateway)
+	must(t, err)
+	return state
+}
+
+// update applies the transition to what is recorded now.
+func update(t *testing.T, table reconcile.States, gateway grant.Gateway, transition ledger.Transition) {
+	t.Helper()
+	_, err := table.Update(t.Context(), gateway, loaded(t, table, gateway), transition)
+	must(t, err)
+}
+
+func selected(accounts map[string][]string) ledger.WriteAhead {
+	return ledger.WriteAhead{Selected: accounts}
 }
 
 func roleARN(path string) string { return "arn:aws:iam::444455556666:role/" + path }
@@ -94,27 +120,27 @@ func roleARN(path string) string { return "arn:aws:iam::444455556666:role/" + pa
 func key(gateway, id string) grant.Key { return grant.Key{Gateway: gateway, ID: id} }
 
 func nothingRecorded(t *testing.T, table StatesTable) {
-	must(t, record(t, table, beta, filled[plan.GatewayState](), nil, nil))
+	Record(t, table, beta, ledger.State{Gateway: filled[ledger.Ledger]()})
 	must(t, table.Journal(t.Context(), alpha, filled[reconcile.Entry]()))
-	same(t, "state", plan.State{}, load(t, table, alpha))
-
-	must(t, record(t, table, alpha, plan.GatewayState{}, nil, []grant.Key{key("*", "never there")}))
-	same(t, "state after a record of nothing", plan.State{}, load(t, table, alpha))
+	same(t, "state", ledger.State{}, load(t, table, alpha))
+	Record(t, table, alpha, ledger.State{})
+	same(t, "state after a record of nothing", ledger.State{}, load(t, table, alpha))
 }
 
 // statesAreFaithful fills every field that there is, so that one that a table
 // forgets shows.
 func statesAreFaithful(t *testing.T, table StatesTable) {
-	want := filled[plan.State]()
+	want := filled[ledger.State]()
 	want.Gateway.Version = 0
+	slices.Sort(want.Gateway.Accounts)
 	slices.Sort(want.Gateway.Selected[firstOf(want.Gateway.Selected)])
 	slices.Sort(want.Gateway.InFlight[firstOf(want.Gateway.InFlight)])
-	other := plan.State{
-		Gateway: plan.GatewayState{LastMessage: "🚪 \" \n", WriteAhead: selected(map[string][]string{"o-exampleorgid": {"111122223333", "444455556666"}, "ou-abcd-11112222 except ou-abcd-33334444": nil})},
+	other := ledger.State{
+		Gateway: ledger.Ledger{LastMessage: "🚪 \" \n", WriteAhead: selected(map[string][]string{"o-exampleorgid": {"111122223333", "444455556666"}, "ou-abcd-11112222 except ou-abcd-33334444": nil})},
 		Grants:  map[grant.Key]grant.Status{key("*", "Ελληνικά"): {Phase: grant.PhaseAdmitted}, key(beta.ARN(), "a#b"): {Phase: grant.PhaseInvalid, Since: at(1)}},
 	}
-	must(t, record(t, table, alpha, want.Gateway, want.Grants, nil))
-	must(t, record(t, table, beta, other.Gateway, other.Grants, nil))
+	Record(t, table, alpha, want)
+	Record(t, table, beta, other)
 	same(t, "state of alpha", want, load(t, table, alpha))
 	same(t, "state of beta", other, load(t, table, beta))
 }
@@ -126,18 +152,18 @@ func firstOf[K comparable, V any](m map[K]V) K {
 	panic("an empty map has no first key")
 }
 
-func recordsReplace(t *testing.T, table StatesTable) {
-	must(t, record(t, table, alpha, filled[plan.GatewayState](), nil, nil))
-	for _, next := range []plan.GatewayState{
+func updatesReplace(t *testing.T, table StatesTable) {
+	Record(t, table, alpha, ledger.State{Gateway: filled[ledger.Ledger]()})
+	for _, next := range []ledger.Ledger{
 		{Authorizer: "AWS_IAM", WriteAhead: selected(map[string][]string{"ou-abcd-11111111": {"111122223333", "222233334444"}, "ou-abcd-22222222": {"333344445555"}})},
 		{Failures: 3, WriteAhead: selected(map[string][]string{"ou-abcd-11111111": {"222233334444", "444455556666"}, "o-exampleorgid": {"333344445555"}})},
 		{Due: at(3), WriteAhead: selected(map[string][]string{"ou-abcd-11111111": nil})},
-		{AppliedHash: "abc", Refused: map[string]plan.Refusal{roleARN("One"): {Code: grant.CodeRecreated, Since: at(1)}, roleARN("Two"): {}}},
-		{Refused: map[string]plan.Refusal{roleARN("One"): {Code: grant.CodeQuarantined, Since: at(1), Tries: 1, NextTry: at(2)}}},
+		{AppliedHash: "abc", Refused: map[string]ledger.Refusal{roleARN("One"): {Code: grant.CodeRecreated, Since: at(1)}, roleARN("Two"): {}}},
+		{Refused: map[string]ledger.Refusal{roleARN("One"): {Code: grant.CodeQuarantined, Since: at(1), Tries: 1, NextTry: at(2)}}},
 		{},
 	} {
-		must(t, record(t, table, alpha, next, nil, nil))
-		same(t, "state", plan.State{Gateway: next}, load(t, table, alpha))
+		Record(t, table, alpha, ledger.State{Gateway: next})
+		same(t, "state", ledger.State{Gateway: next}, load(t, table, alpha))
 	}
 	due, err := table.Due(t.Context(), at(1000))
 	must(t, err)
@@ -147,29 +173,28 @@ func recordsReplace(t *testing.T, table StatesTable) {
 func statusesStay(t *testing.T, table StatesTable) {
 	admitted, expired := grant.Status{Phase: grant.PhaseAdmitted}, grant.Status{Phase: grant.PhaseExpired}
 	one, two, three := key(alpha.ARN(), "one"), key(alpha.ARN(), "two"), key("*", "one")
-	record := func(statuses map[grant.Key]grant.Status, gone ...grant.Key) {
-		t.Helper()
-		must(t, record(t, table, alpha, plan.GatewayState{}, statuses, gone))
+	for _, want := range []map[grant.Key]grant.Status{
+		{one: admitted, two: admitted, three: admitted},
+		{two: expired, three: admitted},
+		{one: admitted, two: expired, three: admitted},
+	} {
+		Record(t, table, alpha, ledger.State{Grants: want})
+		same(t, "statuses", want, load(t, table, alpha).Grants)
 	}
-	record(map[grant.Key]grant.Status{one: admitted, two: admitted, three: admitted})
-	record(map[grant.Key]grant.Status{two: expired}, one, one, key("*", "never there"))
-	same(t, "statuses", map[grant.Key]grant.Status{two: expired, three: admitted}, load(t, table, alpha).Grants)
-	record(map[grant.Key]grant.Status{one: admitted}, one)
-	same(t, "statuses", map[grant.Key]grant.Status{one: admitted, two: expired, three: admitted}, load(t, table, alpha).Grants)
+	update(t, table, alpha, changing(func(l *ledger.Ledger) { l.Failures = 1 }))
+	same(t, "statuses after an update of the ledger", 3, len(load(t, table, alpha).Grants))
 }
 
 func manyStatuses(t *testing.T, table StatesTable) {
-	state := plan.State{Gateway: plan.GatewayState{AppliedHash: "abc"}, Grants: make(map[grant.Key]grant.Status)}
-	var gone []grant.Key
+	state := ledger.State{Gateway: ledger.Ledger{AppliedHash: "abc"}, Grants: make(map[grant.Key]grant.Status)}
 	for i := range 300 {
 		key := key([]string{"*", alpha.ARN()}[i%2], fmt.Sprintf("grant-%d", i))
 		state.Grants[key] = grant.Status{Phase: grant.PhaseAdmitted, Message: strconv.Itoa(i), Admitted: []string{"arn:aws:iam::444455556666:root"}}
-		gone = append(gone, key)
 	}
-	must(t, record(t, table, alpha, state.Gateway, state.Grants, nil))
+	Record(t, table, alpha, state)
 	same(t, "state", state, load(t, table, alpha))
-	must(t, record(t, table, alpha, state.Gateway, nil, gone))
-	same(t, "state without them", plan.State{Gateway: state.Gateway}, load(t, table, alpha))
+	Record(t, table, alpha, ledger.State{Gateway: state.Gateway})
+	same(t, "state without them", ledger.State{Gateway: state.Gateway}, load(t, table, alpha))
 }
 
 // largeStatuses needs 6 MB, where a transaction takes 4.
@@ -182,7 +207,7 @@ func largeStatuses(t *testing.T, table StatesTable) {
 	for i := range 120 {
 		statuses[key(alpha.ARN(), strconv.Itoa(i))] = grant.Status{Phase: grant.PhaseAdmitted, Admitted: admitted}
 	}
-	must(t, record(t, table, alpha, plan.GatewayState{}, statuses, nil))
+	Record(t, table, alpha, ledger.State{Grants: statuses})
 	same(t, "statuses", statuses, load(t, table, alpha).Grants)
 }
 
@@ -194,70 +219,51 @@ func oddRows(t *testing.T, table StatesTable) {
 			want[key(scope, id)] = grant.Status{Phase: grant.PhaseInvalid, Message: fmt.Sprint(i, scope)}
 		}
 	}
-	must(t, record(t, table, alpha, plan.GatewayState{}, want, nil))
+	Record(t, table, alpha, ledger.State{Grants: want})
 	same(t, "statuses", want, load(t, table, alpha).Grants)
 
-	gone := []grant.Key{key(alpha.ARN(), long+"a"), key("*", "a#b")}
-	must(t, record(t, table, alpha, plan.GatewayState{}, nil, gone))
-	delete(want, gone[0])
-	delete(want, gone[1])
+	delete(want, key(alpha.ARN(), long+"a"))
+	delete(want, key("*", "a#b"))
+	Record(t, table, alpha, ledger.State{Grants: want})
 	same(t, "statuses", want, load(t, table, alpha).Grants)
 }
 
-func versionsCount(t *testing.T, table StatesTable) {
+func nothingChanges(t *testing.T, table StatesTable) {
+	state := filled[ledger.State]()
+	Record(t, table, alpha, state)
+	before := loaded(t, table, alpha)
+	Record(t, table, alpha, before)
+	same(t, "state", before, loaded(t, table, alpha))
+}
+
+func updatesFollow(t *testing.T, table StatesTable) {
+	stale := loaded(t, table, alpha)
+	for i := range 3 {
+		update(t, table, alpha, changing(func(l *ledger.Ledger) { l.Failures += i + 1 }))
+	}
+	after, err := table.Update(t.Context(), alpha, stale, changing(func(l *ledger.Ledger) { l.Failures = 10*l.Failures + 1 }))
+	must(t, err)
+	same(t, "failures", 61, after.Gateway.Failures)
+	same(t, "state that was returned", loaded(t, table, alpha), after)
+}
+
+func failedUpdates(t *testing.T, table StatesTable) {
 	statuses := make(map[grant.Key]grant.Status)
 	for i := range 150 { // more than one transaction takes
 		statuses[key("*", strconv.Itoa(i))] = grant.Status{Phase: grant.PhaseAdmitted}
 	}
-	refused := func(reason string, version int) {
-		t.Helper()
-		before, err := table.Load(t.Context(), alpha)
-		must(t, err)
-		stale := plan.GatewayState{Version: version, AppliedHash: "stale", WriteAhead: selected(map[string][]string{"o-exampleorgid": {"111122223333"}})}
-		if err := table.Record(t.Context(), alpha, stale, statuses, []grant.Key{key("*", "kept")}); grant.CodeOf(err) != reconcile.CodeVersionConflict {
-			t.Errorf("%s: want %s, got %v", reason, reconcile.CodeVersionConflict, err)
+	stale := loaded(t, table, alpha)
+	update(t, table, alpha, ledger.BeginWrite{Until: at(1), Hash: "abc"})
+	before := loaded(t, table, alpha)
+	for reason, state := range map[string]ledger.State{"a gateway never seen": stale, "what is recorded": before} {
+		_, err := table.Update(t.Context(), alpha, state, ledger.Settled{On: stale.Gateway.Version, Hash: "stale", Statuses: statuses})
+		if grant.CodeOf(err) != ledger.CodeVersionConflict {
+			t.Errorf("settled on a gateway never seen, from %s: want %s, got %v", reason, ledger.CodeVersionConflict, err)
 		}
-		after, err := table.Load(t.Context(), alpha)
-		must(t, err)
-		same(t, "state after "+reason, before, after)
+		same(t, "state after it failed", before, loaded(t, table, alpha))
 	}
-	loaded := func() int {
-		state, err := table.Load(t.Context(), alpha)
-		must(t, err)
-		return state.Gateway.Version
-	}
-	refused("a version that never was", 3)
-	must(t, table.BeginWrite(t.Context(), alpha, plan.Intent{Due: at(1), Hash: "abc"}))
-	refused("a mark on a gateway never seen", 0)
-	before := loaded()
-	must(t, table.Record(t.Context(), alpha, plan.GatewayState{Version: before}, map[grant.Key]grant.Status{key("*", "kept"): {Phase: grant.PhaseAdmitted}}, nil))
-	refused("a record", before)
-	before = loaded()
-	must(t, table.BeginWrite(t.Context(), alpha, plan.Intent{WriteAhead: selected(map[string][]string{"o-exampleorgid": {"444455556666"}})}))
-	refused("a mark", before)
-	must(t, table.Record(t.Context(), alpha, plan.GatewayState{Version: loaded(), AppliedHash: "fresh"}, statuses, nil))
+	update(t, table, alpha, ledger.Settled{On: before.Gateway.Version, Hash: "fresh", Statuses: statuses})
 	same(t, "hash", "fresh", load(t, table, alpha).Gateway.AppliedHash)
-}
-
-func earlierDueCounts(t *testing.T, table StatesTable) {
-	for _, step := range []struct {
-		reason string
-		mark   plan.Intent
-		due    time.Time
-		hash   string
-	}{
-		{"a gateway never seen", plan.Intent{Due: at(10), Hash: "one"}, at(10), "one"},
-		{"later", plan.Intent{Due: at(11), Hash: "two"}, at(10), "two"},
-		{"earlier", plan.Intent{Due: at(9).In(time.FixedZone("", 3600)), Hash: "two"}, at(9), "two"},
-		{"earlier by less than a second, to delete", plan.Intent{Due: at(9).Add(-time.Nanosecond)}, at(9).Add(-time.Nanosecond), ""},
-		{"never", plan.Intent{Hash: "three"}, at(9).Add(-time.Nanosecond), "three"},
-	} {
-		must(t, table.BeginWrite(t.Context(), alpha, step.mark))
-		got := load(t, table, alpha).Gateway
-		same(t, "due after "+step.reason, step.due, got.Due)
-		same(t, "pending after "+step.reason, step.hash, got.PendingHash)
-	}
-	eventually(t, "what is due", []string{alpha.ARN()}, func() ([]string, error) { return table.Due(t.Context(), at(9)) })
 }
 
 func journalKeeps(t *testing.T, table StatesTable) {
@@ -281,12 +287,12 @@ func journalKeeps(t *testing.T, table StatesTable) {
 	history, err := table.History(t.Context(), gateway("gamma-0123456789"), 10)
 	must(t, err)
 	same(t, "journal of another gateway", 0, len(history))
-	same(t, "state", plan.State{}, load(t, table, alpha))
+	same(t, "state", ledger.State{}, load(t, table, alpha))
 }
 
 func statesCancelled(t *testing.T, table StatesTable) {
-	want := plan.State{Gateway: plan.GatewayState{AppliedHash: "abc", Due: at(1)}}
-	must(t, record(t, table, alpha, want.Gateway, nil, nil))
+	want := ledger.State{Gateway: ledger.Ledger{AppliedHash: "abc", Due: at(1)}}
+	Record(t, table, alpha, want)
 	check := func(what string, nothing bool, err error) {
 		t.Helper()
 		if !errors.Is(err, context.Canceled) || grant.CodeOf(err) == "" || !nothing {
@@ -294,14 +300,16 @@ func statesCancelled(t *testing.T, table StatesTable) {
 		}
 	}
 	state, err := table.Load(cancelled(), alpha)
-	check("Load", cmp.Equal(state, plan.State{}), err)
+	check("Load", cmp.Equal(state, ledger.State{}), err)
 	due, err := table.Due(cancelled(), at(1000))
 	check("Due", len(due) == 0, err)
 	check("Asked", true, table.Asked(cancelled(), alpha, at(1000)))
 	history, err := table.History(cancelled(), alpha, 1)
 	check("History", len(history) == 0, err)
-	check("BeginWrite", true, table.BeginWrite(cancelled(), alpha, plan.Intent{Due: at(0)}))
-	check("Record", true, table.Record(cancelled(), alpha, plan.GatewayState{}, map[grant.Key]grant.Status{key("*", "one"): {}}, nil))
+	for _, transition := range []ledger.Transition{ledger.BeginWrite{Until: at(0)}, exactly{}} {
+		state, err = table.Update(cancelled(), alpha, want, transition)
+		check("Update", cmp.Equal(state, ledger.State{}), err)
+	}
 	check("Journal", true, table.Journal(cancelled(), alpha, filled[reconcile.Entry]()))
 	same(t, "state", want, load(t, table, alpha))
 }

@@ -6,20 +6,20 @@ import (
 	"time"
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
-	"github.com/gateway-grants/gateway-grants/pkg/plan"
+	"github.com/gateway-grants/gateway-grants/pkg/ledger"
 	"github.com/gateway-grants/gateway-grants/pkg/store"
 )
 
 func dueInOrder(t *testing.T, table StatesTable) {
 	gamma := gateway("gamma-0123456789")
 	statuses := map[grant.Key]grant.Status{key("*", "one"): {Phase: grant.PhaseAdmitted}}
-	must(t, record(t, table, alpha, plan.GatewayState{Due: at(20)}, statuses, nil))
-	must(t, record(t, table, beta, plan.GatewayState{Due: at(10)}, nil, nil))
-	must(t, record(t, table, gamma, plan.GatewayState{}, nil, nil))
+	Record(t, table, alpha, ledger.State{Gateway: ledger.Ledger{Due: at(20)}, Grants: statuses})
+	Record(t, table, beta, ledger.State{Gateway: ledger.Ledger{Due: at(10)}})
+	Record(t, table, gamma, ledger.State{Gateway: ledger.Ledger{}})
 	var many []string
 	for i := range 7 {
 		gateway := gateway(fmt.Sprintf("many%d-0123456789", i))
-		must(t, table.BeginWrite(t.Context(), gateway, plan.Intent{Due: at(30 + i)}))
+		update(t, table, gateway, ledger.BeginWrite{Until: at(30 + i)})
 		many = append(many, gateway.ARN())
 	}
 	for _, step := range []struct {
@@ -34,20 +34,20 @@ func dueInOrder(t *testing.T, table StatesTable) {
 	} {
 		dueBecomes(t, table, step.reason, step.before, step.want)
 	}
-	must(t, record(t, table, beta, plan.GatewayState{}, nil, nil))
+	Record(t, table, beta, ledger.State{Gateway: ledger.Ledger{}})
 	eventually(t, "one was looked at", []string{alpha.ARN()}, func() ([]string, error) { return table.Due(t.Context(), at(20)) })
 }
 
 func askedForRests(t *testing.T, table StatesTable) {
-	must(t, record(t, table, alpha, plan.GatewayState{Due: at(10), AppliedHash: "abc"}, nil, nil))
+	Record(t, table, alpha, ledger.State{Gateway: ledger.Ledger{Due: at(10), AppliedHash: "abc"}})
 	later := at(10).Add(time.Minute)
-	must(t, record(t, table, beta, plan.GatewayState{Due: later}, nil, nil))
+	Record(t, table, beta, ledger.State{Gateway: ledger.Ledger{Due: later}})
 	before := load(t, table, alpha)
 	must(t, table.Asked(t.Context(), alpha, at(10)))
 	must(t, table.Asked(t.Context(), beta, at(10)))                        // not due yet
 	must(t, table.Asked(t.Context(), gateway("gamma-0123456789"), at(10))) // never recorded
 	same(t, "state", before, load(t, table, alpha))
-	same(t, "state of one never recorded", plan.State{}, load(t, table, gateway("gamma-0123456789")))
+	same(t, "state of one never recorded", ledger.State{}, load(t, table, gateway("gamma-0123456789")))
 	again := at(10).Add(store.AskAgainAfter)
 	for _, step := range []struct {
 		reason string
@@ -64,16 +64,14 @@ func askedForRests(t *testing.T, table StatesTable) {
 }
 
 func askedForEnds(t *testing.T, table StatesTable) {
-	for reason, reconciled := range map[string]func() error{
-		"recorded": func() error { return record(t, table, alpha, plan.GatewayState{Due: at(11)}, nil, nil) },
-		"about to be written": func() error {
-			return table.BeginWrite(t.Context(), alpha, plan.Intent{Due: at(30), Hash: "def"})
-		},
+	for reason, transition := range map[string]ledger.Transition{
+		"recorded":            exactly{Gateway: ledger.Ledger{Due: at(11)}},
+		"about to be written": ledger.BeginWrite{Until: at(30), Hash: "def"},
 	} {
-		must(t, record(t, table, alpha, plan.GatewayState{Due: at(10)}, nil, nil))
+		Record(t, table, alpha, ledger.State{Gateway: ledger.Ledger{Due: at(10)}})
 		must(t, table.Asked(t.Context(), alpha, at(10)))
 		dueBecomes(t, table, "asked for", at(11), []string{})
-		must(t, reconciled())
+		update(t, table, alpha, transition)
 		dueBecomes(t, table, reason, at(11), []string{alpha.ARN()})
 	}
 }

@@ -103,7 +103,7 @@ func fill(value reflect.Value, count *int) {
 	}
 	switch value.Kind() {
 	case reflect.String:
-		value.SetString(fmt.Sprintf("%s %d", strings.ToLower(value.Type().Name()), *count))
+		value.SetString(fmt.Sprintf("%s-%d", strings.ToLower(value.Type().Name()), *count))
 	case reflect.Int:
 		value.SetInt(int64(*count))
 	case reflect.Bool:
