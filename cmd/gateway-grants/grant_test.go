@@ -89,7 +89,7 @@ func TestWhatCannotBeGrantedIsRefusedInOneLineAndNothingIsWritten(t *testing.T) 
 		args   []string
 		want   string
 	}{
-		{"nobody is named", []string{"grant"}, "gateway-grants: grant takes an optional GATEWAY and a PRINCIPAL, and was given 0 arguments: see gateway-grants grant --help"},
+		{"nobody is named", []string{"grant"}, "gateway-grants: grant takes an optional GATEWAY and PRINCIPALs, and was given 0 arguments: see gateway-grants grant --help"},
 		{"a session", []string{"grant", gatewayARN, "arn:aws:sts::444455556666:assumed-role/AgentRole/session"}, "gateway-grants: nothing was granted (SessionPrincipal): read principal \"arn:aws:sts::444455556666:assumed-role/AgentRole/session\": this names one session; write its role instead: arn:aws:iam::444455556666:role/AgentRole (with the role's path, if it has one)"},
 		{"everyone", []string{"grant", gatewayARN, "*"}, "gateway-grants: nothing was granted (InvalidPrincipal): read principal \"*\": a gateway is never opened to everyone; name an account, a role, a role pattern within one account, an OU or the organization"},
 		{"a date that is none", []string{"grant", gatewayARN, "444455556666", "--expires", "tomorrow"}, "gateway-grants: nothing was granted (InvalidExpiry): read expires \"tomorrow\": write a date such as 2027-01-31 (to its end, UTC) or a time such as 2027-01-31T18:00:00Z"},
@@ -98,8 +98,8 @@ func TestWhatCannotBeGrantedIsRefusedInOneLineAndNothingIsWritten(t *testing.T) 
 		{"a VPC endpoint that is none", []string{"grant", gatewayARN, "444455556666", "--source-vpce", "vpc-1"}, "gateway-grants: nothing was granted (InvalidCondition): read conditions sourceVpce \"vpc-1\": write values such as vpce-0123456789abcdef0"},
 		{"an id that is the product's", []string{"grant", gatewayARN, "444455556666", "--id", "#meta"}, "gateway-grants: nothing was granted (InvalidGrantID): read grant \"#meta\": a grant's id is 1 to 256 printable characters and does not begin with #: write the row again under another id"},
 		{"an ARN of something else", []string{"grant", "arn:aws:lambda:us-east-1:111122223333:function:echo", "444455556666"}, "gateway-grants: \"arn:aws:lambda:us-east-1:111122223333:function:echo\" is not the ARN of a gateway: write arn:aws:bedrock-agentcore:REGION:ACCOUNT:gateway/ID"},
-		{"a gateway with a space in it", []string{"grant", "my gateway", "444455556666"}, "gateway-grants: \"my gateway\" names no gateway: write its ARN or its id"},
-		{"no gateway, and no file", []string{"grant", "444455556666"}, "gateway-grants: no gateway is named and there is no gateway_config.json: name one by its ARN or id"},
+		{"a gateway with a space in it", []string{"grant", "my gateway", "444455556666"}, "gateway-grants: \"my gateway\" names no gateway: write its ARN, its id or its name"},
+		{"no gateway, and no file", []string{"grant", "444455556666"}, "gateway-grants: no gateway is named and there is no gateway_config.json: name one by its ARN, id or name"},
 		{"a flag that is none", []string{"grant", gatewayARN, "444455556666", "--until", "2027"}, "gateway-grants: unknown flag: --until: see gateway-grants grant --help"},
 	}
 	for _, test := range tests {

@@ -23,6 +23,8 @@ var update = flag.Bool("update", false, "write the schemas of docs/output from t
 var schemas = map[string]func() (*jsonschema.Schema, error){
 	"access":      schemaOf[[]accessText],
 	"access-list": schemaOf[[]callerRow],
+	"grant":       schemaOf[[]grantedText],
+	"revoke":      schemaOf[[]revokedText],
 	"list":        schemaOf[[]listedRow],
 	"plan":        schemaOf[[]planned],
 	"apply":       schemaOf[applied],

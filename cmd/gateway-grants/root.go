@@ -18,6 +18,7 @@ type options struct {
 	noColor         bool
 	config          string // the file that gateway create writes
 	tables          settings.Tables
+	reach           settings.Reach // where a gateway is looked for by its name
 }
 
 func (p *program) rootCommand() *cobra.Command {
@@ -30,9 +31,10 @@ A call from another account needs two yeses: the identity policy of the caller
 (see caller-policy) and the resource policy of the gateway, which follows the
 grants table (see grant, revoke, list and reconcile).
 
-GATEWAY is the ARN of a gateway; the id of one in your own account and region;
-'*' for every managed gateway; or nothing where gateway_config.json, which
-gateway create writes, is in the current directory (see --config).
+GATEWAY is the ARN of a gateway; the id of one in your own account and region; the
+name of one of the deployment; '*' for every managed gateway; or nothing where
+gateway_config.json, which gateway create writes, is in the current directory (see
+--config).
 
 PRINCIPAL is an account (444455556666), a role or user ARN, a role pattern
 (arn:aws:iam::444455556666:role/Agent*), an OU (ou-abcd-11112222, or

@@ -60,7 +60,7 @@ func (p *program) readTables(cmd *cobra.Command) error {
 		return nil
 	}
 	reader := p.settingsOf(cmd)
-	p.settings.tables = reader.Tables()
+	p.settings.tables, p.settings.reach = reader.Tables(), reader.Reach()
 	return reader.Err()
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	control "github.com/aws/aws-sdk-go-v2/service/bedrockagentcorecontrol"
+	"github.com/aws/aws-sdk-go-v2/service/bedrockagentcorecontrol/types"
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
@@ -92,7 +93,16 @@ type listing struct {
 }
 
 func (l *listing) ids(ctx context.Context) ([]string, error) {
-	var ids []string
+	items, err := l.items(ctx)
+	ids := make([]string, len(items))
+	for i, item := range items {
+		ids[i] = aws.ToString(item.GatewayId)
+	}
+	return ids, err
+}
+
+func (l *listing) items(ctx context.Context) ([]types.GatewaySummary, error) {
+	var items []types.GatewaySummary
 	pages := control.NewListGatewaysPaginator(l.client, &control.ListGatewaysInput{MaxResults: aws.Int32(pageSize)})
 	for pages.HasMorePages() {
 		page, err := paced(ctx, l, func(ctx context.Context) (*control.ListGatewaysOutput, error) {
@@ -101,11 +111,9 @@ func (l *listing) ids(ctx context.Context) ([]string, error) {
 		if err != nil {
 			return nil, readFailure(l.op, err)
 		}
-		for _, item := range page.Items {
-			ids = append(ids, aws.ToString(item.GatewayId))
-		}
+		items = append(items, page.Items...)
 	}
-	return ids, nil
+	return items, nil
 }
 
 // walk reads the tags of those that are wanted. A gateway that ends meanwhile is

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"regexp"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
+)
+
+// targets are the gateways of a command, and what it does on each of them.
+type targets struct {
+	gateways []string // as named; none for that of the configuration file
+	what     []string // principals or ids
+}
+
+// gatewayFlag lets a command name several gateways.
+func gatewayFlag(cmd *cobra.Command, gateways *[]string) {
+	cmd.Flags().StringArrayVar(gateways, "gateway", nil, "gateway, by ARN, id or name; repeat for more")
+}
+
+// targetsOf tells an optional first GATEWAY from what follows it: where several
+// arguments are given and no --gateway, the first is one unless it is a principal.
+func targetsOf(args, gateways []string) targets {
+	if len(gateways) == 0 && len(args) > 1 {
+		if _, err := grant.ParsePrincipal(args[0]); err != nil {
+			return targets{args[:1], args[1:]}
+		}
+	}
+	return targets{gateways, args}
+}
+
+// scopes are the gateways, each once, in the order in which they are named.
+func (p *program) scopes(ctx context.Context, names []string, s *session) ([]scope, error) {
+	if len(names) == 0 {
+		names = []string{""}
+	}
+	var all []scope
+	for _, name := range names {
+		where, err := p.scopeOf(ctx, name, s)
+		if err != nil {
+			return nil, err
+		}
+		if !slices.Contains(all, where) {
+			all = append(all, where)
+		}
+	}
+	return all, nil
+}
+
+// duration is how long a grant holds: 30d, 8h, 2w or 90m.
+var duration = regexp.MustCompile(`^([1-9][0-9]{0,5})([mhdw])$`)
+
+var units = map[string]time.Duration{"m": time.Minute, "h": time.Hour, "d": 24 * time.Hour, "w": 7 * 24 * time.Hour}
+
+// expiry is the attribute for --expires: a time from now on, or what the admin wrote.
+func expiry(text string, now time.Time) string {
+	part := duration.FindStringSubmatch(text)
+	if part == nil {
+		return text
+	}
+	n, err := strconv.Atoi(part[1])
+	if err != nil {
+		return text
+	}
+	return now.Add(time.Duration(n) * units[part[2]]).UTC().Truncate(time.Second).Format(time.RFC3339)
+}
