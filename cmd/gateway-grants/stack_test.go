@@ -190,7 +190,7 @@ func TestAStackIsNotAskedForWhereNothingIsWantedOfIt(t *testing.T) {
 	w.created()
 	w.done("version")
 	w.done("invoke")
-	w.done("grant", accountB, "--grants-table", "gateway-grants")
+	w.done("grant", accountB, "--grants-table", "gateway-grants", "--state-table", "gateway-grants-state")
 	if w.stacks.asked > 0 {
 		t.Errorf("asked %d times", w.stacks.asked)
 	}
