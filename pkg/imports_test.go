@@ -25,7 +25,7 @@ var arrows = map[string][]string{
 	"pkg/ledger":    {"pkg/grant", "pkg/policy"},
 	"pkg/plan":      {"pkg/ledger", "pkg/directory", "pkg/grant", "pkg/policy"},
 	"pkg/foreign":   {"pkg/plan", "pkg/grant", "pkg/policy"},
-	"pkg/report":    {"pkg/plan", "pkg/grant", "pkg/policy"},
+	"pkg/report":    {"pkg/access", "pkg/plan", "pkg/grant", "pkg/policy"},
 	"pkg/doctor":    {},
 	"pkg/access":    {"pkg/plan", "pkg/directory", "pkg/grant", "pkg/policy"},
 	"pkg/reconcile": {"pkg/plan", "pkg/ledger", "pkg/directory", "pkg/grant", "pkg/policy"},

@@ -12,7 +12,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gateway-grants/gateway-grants/pkg/access"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/plan"
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
 	"github.com/gateway-grants/gateway-grants/pkg/report"
 )
@@ -125,13 +127,8 @@ func (r reporting) all(ctx context.Context, names []string) (report.Report, erro
 		return report.Report{}, err
 	}
 	made := report.Report{At: r.now(), Installation: r.deployment.limits.Installation, Gateways: []report.Gateway{}, Grants: []report.Grant{}, Approvals: []report.Approval{}}
-	ends := make(map[grant.Key]time.Time)
 	for _, attributes := range r.table {
-		row := grant.Parse(attributes)
-		made.Grants = append(made.Grants, grantOf(row))
-		if row.Grant != nil {
-			ends[row.Key] = row.Grant.Expires
-		}
+		made.Grants = append(made.Grants, grantOf(grant.Parse(attributes)))
 	}
 	for _, h := range held {
 		since, _ := time.Parse(time.RFC3339, h.HeldSince) // heldAs wrote it
@@ -142,7 +139,7 @@ func (r reporting) all(ctx context.Context, names []string) (report.Report, erro
 	steps := r.steps("Reading gateways", len(concerned))
 	defer steps.clear()
 	for _, gateway := range concerned {
-		one, err := r.one(ctx, gateway, reconciler, stored.states, ends)
+		one, err := r.one(ctx, gateway, reconciler, stored.states)
 		if err != nil {
 			return report.Report{}, err
 		}
@@ -188,8 +185,12 @@ const recentChanges = 20
 
 // one reads one gateway. What cannot be read of it is in the report; only an
 // interruption is an error.
-func (r reporting) one(ctx context.Context, gateway grant.Gateway, reconciler *reconcile.Reconciler, states statesTable, ends map[grant.Key]time.Time) (report.Gateway, error) {
-	decided, err := reconciler.Plan(ctx, gateway)
+func (r reporting) one(ctx context.Context, gateway grant.Gateway, reconciler *reconcile.Reconciler, states statesTable) (report.Gateway, error) {
+	read := access.Gateway{Installation: r.deployment.limits.Installation}
+	var err error
+	if read.World, err = reconciler.Observe(ctx, gateway); err == nil {
+		read.Plan, err = plan.Make(read.World, r.deployment.limits)
+	}
 	if ctx.Err() != nil {
 		return report.Gateway{}, ctx.Err()
 	}
@@ -197,7 +198,7 @@ func (r reporting) one(ctx context.Context, gateway grant.Gateway, reconciler *r
 		r.sayFailed(gateway, err)
 		return report.Unread(gateway, oneLine(r.explain(err))), nil
 	}
-	one := report.OfPlan(gateway, decided, r.deployment.limits, ends)
+	one := report.Of(read, r.deployment.limits)
 	entries, err := states.History(ctx, gateway, recentChanges)
 	if err != nil {
 		if ctx.Err() != nil {

@@ -72,18 +72,49 @@ func TestAReportHasWhoReachesWhatAndWhyOthersDoNot(t *testing.T) {
 	}
 }
 
+// Whom a Deny of others stops is not shown as let in, as access has it.
+func TestAReportSaysWhoIsDeniedAllTheSame(t *testing.T) {
+	w, first, _ := withTwo(t)
+	w.done("reconcile", "*")
+	deny := `{"Sid":"Stop","Effect":"Deny","Principal":{"AWS":"arn:aws:iam::444455556666:role/AgentRole"},"Action":"bedrock-agentcore:InvokeGateway","Resource":"` + first + `"}`
+	_, err := w.model.PutResourcePolicy(inA, first, strings.Replace(w.policyText(first), `"Statement":[`, `"Statement":[`+deny+`,`, 1))
+	w.must(err)
+	var made report.Report
+	w.must(json.Unmarshal([]byte(w.done("report", first, "-o", "json").out), &made))
+	got := made.Gateways[0]
+	if len(got.Access) != 1 || got.Access[0].Kind != report.Denied || got.Access[0].Message != `statement 1 (Sid "Stop") denies every call` {
+		t.Errorf("%+v", got.Access)
+	}
+	w.done("revoke", first, accountB, "--role", "AgentRole")
+	w.must(json.Unmarshal([]byte(w.done("report", first, "-o", "json").out), &made))
+	if got := made.Gateways[0]; !got.Pending {
+		t.Errorf("after the revocation: %+v", got)
+	}
+}
+
+func TestAReportShowsWhatTheNextReconcileEnds(t *testing.T) {
+	w, first, _ := withTwo(t)
+	w.done("reconcile", "*")
+	w.done("revoke", first, accountB, "--role", "AgentRole")
+	var made report.Report
+	w.must(json.Unmarshal([]byte(w.done("report", first, "-o", "json").out), &made))
+	if got := made.Gateways[0].Access; len(got) != 1 || got[0].Kind != report.ToRemove || got[0].Principal != "arn:aws:iam::444455556666:role/AgentRole" {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestAReportIsRowsForAccessReviews(t *testing.T) {
 	w, first, _ := reported(t)
 	rows, err := csv.NewReader(strings.NewReader(w.done("report", first, "-o", "csv").out)).ReadAll()
 	w.must(err)
-	if diff := cmp.Diff([]string{"gateway", "account", "principal", "access", "under", "expires", "grants", "statement", "reasons", "requestedBy", "sources"}, rows[0]); diff != "" {
+	if diff := cmp.Diff([]string{"gateway", "account", "principal", "access", "under", "expires", "grants", "statement", "message", "reasons", "requestedBy", "sources"}, rows[0]); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
 	var found bool
 	for _, row := range rows[1:] {
 		if row[6] == "soon" {
 			found = true
-			if row[0] != first || row[1] != accountB || row[3] != "to be added" || row[5] == "" || row[8] != "pilot" || !strings.Contains(row[9], "AdminRole") {
+			if row[0] != first || row[1] != accountB || row[3] != "to be added" || row[5] == "" || row[9] != "pilot" || !strings.Contains(row[10], "AdminRole") {
 				t.Errorf("%q", row)
 			}
 		}

@@ -122,6 +122,7 @@ type pageGroup struct {
 	Under      string `json:"under,omitempty"`
 	Grants     []int  `json:"g,omitempty"` // places in the list
 	Statement  string `json:"statement,omitempty"`
+	Message    string `json:"message,omitempty"`
 	Expires    string `json:"expires,omitempty"`
 }
 
@@ -161,12 +162,12 @@ func grouped(accesses []Access, grants map[grant.Key]int, place func(string) int
 	groups := []pageGroup{}
 	known := make(map[string]int)
 	for _, a := range accesses {
-		name := fmt.Sprint(a.Kind, "\x00", a.Under, "\x00", a.Statement, "\x00", a.Grants)
+		name := fmt.Sprint(a.Kind, "\x00", a.Under, "\x00", a.Statement, "\x00", a.Message, "\x00", a.Grants)
 		i, found := known[name]
 		if !found {
 			i = len(groups)
 			known[name] = i
-			group := pageGroup{Kind: a.Kind, Under: a.Under, Statement: a.Statement, Expires: moment(a.Expires)}
+			group := pageGroup{Kind: a.Kind, Under: a.Under, Statement: a.Statement, Message: a.Message, Expires: moment(a.Expires)}
 			for _, key := range a.Grants {
 				group.Grants = append(group.Grants, placeOf(grants, key))
 			}

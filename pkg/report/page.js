@@ -106,9 +106,10 @@ const kinds = {
   "to be added": {sign: "+", class: "pending", means: "to be added by the next reconcile"},
   "to be ended": {sign: "−", class: "ended", means: "to be ended by the next reconcile"},
   "foreign": {sign: "F", class: "foreign", means: "let in by a statement of others"},
+  "denied": {sign: "×", class: "faint", means: "named by the policy, and denied all the same"},
 };
 // What a cell shows where there is more than one: what is least expected.
-const rank = ["granted", "part", "to be added", "to be ended", "foreign"];
+const rank = ["denied", "granted", "part", "to be added", "to be ended", "foreign"];
 
 // reach is, for each row of the matrix, the accesses by gateway. There may be a million.
 function reach(byAccount) {
@@ -131,14 +132,10 @@ function* accesses(cell) {
   for (let i = 0; i < cell.length; i += 2) yield [cell[i], cell[i + 1]];
 }
 function kindOf(cell, byAccount) {
-  let most = -1;
-  for (const [p, group] of accesses(cell)) {
-    const kind = group.kind === "granted" && byAccount && people[p].rest ? "part" : group.kind;
-    // An account that is let in whole is so, whatever its roles are granted besides.
-    if (kind === "granted" && most <= 1) most = most === 1 || most === -1 ? 0 : most;
-    else if (!(kind === "part" && most === 0)) most = Math.max(most, rank.indexOf(kind));
-  }
-  return rank[most];
+  const found = new Set();
+  for (const [p, group] of accesses(cell)) found.add(group.kind === "granted" && byAccount && people[p].rest ? "part" : group.kind);
+  if (found.has("granted")) found.delete("part"); // an account that is let in whole is so, whatever its roles are granted
+  return rank.findLast(kind => found.has(kind));
 }
 const reaches = {};
 sections.access = (section, query) => {
@@ -275,7 +272,7 @@ function details(row, gateway) {
     el("tbody", {}, [...accesses(cell)].map(([p, group]) => el("tr", {},
       el("td", {}, people[p].text), el("td", {class: kinds[group.kind].class}, group.kind),
       el("td", {}, group.statement || (group.g || []).map(i => el("div", {}, "grant " + grantName(i), i >= 0 && data.grants[i].reason ? el("div", {class: "faint"}, data.grants[i].reason) : ""))),
-      el("td", {}, group.under || ""), el("td", {class: "number"}, when(group.expires)))))));
+      el("td", {}, group.under || "", group.message ? el("div", {class: "pending"}, group.message) : ""), el("td", {class: "number"}, when(group.expires)))))));
   dialog.showModal();
 }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gateway-grants/gateway-grants/pkg/access"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
 	"github.com/gateway-grants/gateway-grants/pkg/policy"
@@ -61,6 +62,7 @@ const (
 	ToAdd     Kind = "to be added" // by the next reconcile
 	ToRemove  Kind = "to be ended" // in force, and ended by the next reconcile
 	ByForeign Kind = "foreign"     // in force, by an Allow of others
+	Denied    Kind = "denied"      // in the policy, and every call is denied, as by a Deny of others
 )
 
 // Access is who reaches the gateway, and because of what.
@@ -69,7 +71,8 @@ type Access struct {
 	Under     string      `json:"under,omitempty"`
 	Kind      Kind        `json:"kind"`
 	Grants    []grant.Key `json:"-"`
-	Statement string      `json:"statement,omitempty"` // of ByForeign
+	Statement string      `json:"statement,omitempty"` // of others, by which it is let in
+	Message   string      `json:"message,omitempty"`   // what else there is to know
 	Expires   time.Time   `json:"expires,omitzero"`
 }
 
@@ -109,44 +112,54 @@ type Approval struct {
 	Since   time.Time `json:"since,omitzero"`
 }
 
-// OfPlan is a gateway as its plan has it. Ends are when each grant expires; zero for
-// never.
-func OfPlan(gateway grant.Gateway, p plan.Plan, limits plan.Limits, ends map[grant.Key]time.Time) Gateway {
+// Of is a gateway as it was read, and as its plan has it.
+func Of(read access.Gateway, limits plan.Limits) Gateway {
+	p := read.Plan
 	g := Gateway{
-		ARN: gateway.ARN(), Pending: p.Write, Drift: p.Drift,
+		ARN: read.World.Gateway.Gateway.ARN(), Pending: p.Write, Drift: p.Drift,
 		Bytes: p.Size.Bytes, MaxBytes: limits.MaxBytes, Statements: p.Size.Statements, MaxStatements: limits.MaxStatements,
 		Access: []Access{}, Attention: []Attention{}, Foreign: []Statement{}, Changes: []Change{},
 	}
 	if reason := cmp.Or(p.Blocked, p.Waits); reason != nil {
 		g.Code, g.Message = reason.Code, reason.Hint
 	}
-	for _, change := range p.Changes {
-		if kind, reaches := kindOf[change.Verb]; reaches {
-			g.Access = append(g.Access, Access{
-				Principal: change.Principal, Under: change.Under, Kind: kind, Grants: change.Grants, Expires: endOf(change.Grants, ends),
-			})
-		}
-	}
+	g.access(read)
 	g.attention(p)
 	g.foreign(p)
 	return g
 }
 
-var kindOf = map[plan.Verb]Kind{plan.Keep: InForce, plan.Add: ToAdd, plan.Remove: ToRemove}
-
-// endOf is when the last of the grants expires; zero for never.
-func endOf(grants []grant.Key, ends map[grant.Key]time.Time) time.Time {
-	var last time.Time
-	for _, key := range grants {
-		end := ends[key]
-		if end.IsZero() {
-			return end
-		}
-		if end.After(last) {
-			last = end
-		}
+// access are those that the policy names, as package access judges them, and those that
+// the next reconcile adds.
+func (g *Gateway) access(read access.Gateway) {
+	ending, adding := make(map[plan.Access]bool), make(map[plan.Access]bool)
+	for _, change := range read.Plan.Changes {
+		ending[change.Access] = ending[change.Access] || change.Verb == plan.Remove
+		adding[change.Access] = adding[change.Access] || change.Verb == plan.Add
 	}
-	return last
+	for _, l := range read.Callers() {
+		lasting := l.Access
+		lasting.Until = 0
+		one := Access{Principal: l.Principal, Under: l.Under, Grants: l.Grants, Expires: l.Expires, Message: l.Message}
+		switch {
+		case !l.InPolicy && !adding[l.Access]:
+			continue // it is left out, and needs attention
+		case !l.InPolicy:
+			one.Kind, one.Message = ToAdd, ""
+		case l.Verdict == access.Denied:
+			one.Kind = Denied
+		case l.Foreign:
+			one.Kind = ByForeign
+		case ending[lasting] && read.Plan.Blocked == nil:
+			one.Kind = ToRemove
+		default:
+			one.Kind = InForce
+		}
+		if l.Foreign {
+			one.Statement = l.Statement.String()
+		}
+		g.Access = append(g.Access, one)
+	}
 }
 
 func (g *Gateway) attention(p plan.Plan) {
@@ -163,27 +176,16 @@ func compareKeys(a, b grant.Key) int {
 	return cmp.Or(cmp.Compare(a.Gateway, b.Gateway), cmp.Compare(a.ID, b.ID))
 }
 
-// foreign reads the statements of others, and whom their Allows let in. Where no grant
-// can be applied, this installation's own statements stand like those of others.
+// foreign reads the statements of others.
 func (g *Gateway) foreign(p plan.Plan) {
 	if p.Problem.Base == nil {
 		return
 	}
 	for i, s := range p.Problem.Base.Statements {
-		owned := p.Owns(s)
-		if owned && p.Blocked == nil {
-			continue
-		}
-		name := plan.Statement{Number: i + 1, Sid: s.Sid}.String()
-		who := named(s)
-		if !owned {
-			g.Foreign = append(g.Foreign, Statement{Name: name, Effect: string(s.Effect), Who: strings.Join(who, ", "), Text: s.String()})
-		}
-		if s.Effect != policy.Allow {
-			continue
-		}
-		for _, principal := range who {
-			g.Access = append(g.Access, Access{Principal: principal, Under: under(s), Kind: ByForeign, Statement: name})
+		if !p.Owns(s) {
+			g.Foreign = append(g.Foreign, Statement{
+				Name: plan.Statement{Number: i + 1, Sid: s.Sid}.String(), Effect: string(s.Effect), Who: strings.Join(named(s), ", "), Text: s.String(),
+			})
 		}
 	}
 }
@@ -213,18 +215,6 @@ func principals(who *policy.Principals) []string {
 	all = append(all, who.Service...)
 	all = append(all, who.Federated...)
 	return append(all, who.CanonicalUser...)
-}
-
-// under says in short which conditions a statement has.
-func under(s policy.Statement) string {
-	var words []string
-	for operator, keys := range s.Condition {
-		for key, values := range keys {
-			words = append(words, operator+" "+key+" "+strings.Join(values, ","))
-		}
-	}
-	slices.Sort(words)
-	return strings.Join(words, "; ")
 }
 
 // Written is a change of a gateway's policy from one document to another, as a journal

@@ -18,6 +18,7 @@ type AccessRow struct {
 	Expires     string   `json:"expires"` // of the last of the grants; "" for never
 	Grants      []string `json:"grants"`
 	Statement   string   `json:"statement"` // of others
+	Message     string   `json:"message"`
 	Reasons     []string `json:"reasons"`
 	RequestedBy []string `json:"requestedBy"`
 	Sources     []string `json:"sources"`
@@ -34,7 +35,7 @@ func (r Report) AccessRows() []AccessRow {
 		for _, a := range gateway.Access {
 			row := AccessRow{
 				Gateway: gateway.ARN, Account: accountOf(a.Principal), Principal: a.Principal, Access: a.Kind, Under: a.Under,
-				Expires: moment(a.Expires), Statement: a.Statement,
+				Expires: moment(a.Expires), Statement: a.Statement, Message: a.Message,
 			}
 			for _, key := range a.Grants {
 				g := grants[key]
