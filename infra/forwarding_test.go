@@ -138,6 +138,27 @@ func TestNoNameOfAnOwnersStackDependsOnTheStacks(t *testing.T) {
 	}
 }
 
+func TestNoNameOfTheOrganizationsStackDependsOnTheStacks(t *testing.T) {
+	s := read(t, "organization-events.yaml")
+	const prefix = "${NamePrefix}-"
+	trust := s.Resources["ForwardRole"].Properties["AssumeRolePolicyDocument"].(map[string]any)["Statement"].([]any)[0]
+	queue, _ := at(s.Resources["LostEventsPolicy"].Properties["PolicyDocument"], "Statement").([]any)
+	for what, source := range map[string]any{"the role trusts": at(trust, "Condition", "ArnLike", "aws:SourceArn"), "the queue takes from": at(queue[0], "Condition", "ArnLike", "aws:SourceArn")} {
+		if text, _ := source.(string); !strings.HasSuffix(text, ":rule/"+prefix+"*") {
+			t.Errorf("%s %v", what, source)
+		}
+	}
+	for id, r := range s.Resources {
+		name, _ := r.Properties["Name"].(string)
+		if r.Type == "AWS::Events::Rule" && !strings.HasPrefix(name, prefix) {
+			t.Errorf("rule %s is named %q, which the role does not trust", id, name)
+		}
+		if raw, err := json.Marshal(r); err != nil || strings.Contains(string(raw), "AWS::StackName") {
+			t.Errorf("%s depends on the stack's name: %v", id, err)
+		}
+	}
+}
+
 // CloudTrail marks events as read-only that tell of accounts, and a rule that is
 // just enabled does not see those.
 func TestTheRuleForAccountsSeesReadOnlyEvents(t *testing.T) {

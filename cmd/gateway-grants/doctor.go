@@ -185,6 +185,9 @@ func siblingsIn(document *policy.Document, ours string) []string {
 
 // owners tries the role in each owner's account but the hub's own.
 func (e examination) owners(ctx context.Context, f *doctor.Facts) {
+	if trusted := e.reader.StackSets(ctx); trusted.Err == "" {
+		f.StackSets = &trusted
+	}
 	reach := reachOf(f.Stack.Value.Parameters)
 	for _, owner := range reach.Owners {
 		switch {

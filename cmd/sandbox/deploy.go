@@ -88,7 +88,7 @@ func createStack(ctx context.Context, moto *cloud.Moto, account, name string, te
 	client := cloudformation.NewFromConfig(moto.Config(account, region))
 	input := &cloudformation.CreateStackInput{
 		StackName: &name, TemplateURL: aws.String(moto.Endpoint() + "/" + bucket + "-" + account + "/" + name + ".yaml"),
-		Capabilities: []types.Capability{types.CapabilityCapabilityIam, types.CapabilityCapabilityAutoExpand},
+		Capabilities: []types.Capability{types.CapabilityCapabilityNamedIam, types.CapabilityCapabilityAutoExpand},
 	}
 	for key, value := range parameters {
 		input.Parameters = append(input.Parameters, types.Parameter{ParameterKey: &key, ParameterValue: &value})

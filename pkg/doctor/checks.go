@@ -174,25 +174,14 @@ func organization(f Facts, r *Result) {
 			r.found(mend, "account %s may not read the organization", f.Account)
 		}
 	})
-	if len(f.Owners) > 0 {
-		look(r, f.StackSets, func(trusted bool) {
+	switch {
+	case len(f.Owners) == 0:
+	case f.StackSets == nil:
+		r.Note = "whether StackSets have trusted access, only the management account may ask: aws organizations list-aws-service-access-for-organization"
+	default:
+		look(r, *f.StackSets, func(trusted bool) {
 			if !trusted {
 				r.found("aws cloudformation activate-organizations-access, in the management account", "StackSets have no trusted access to the organization: new owner accounts do not join by themselves")
-			}
-		})
-	}
-}
-
-func forwarders(f Facts, r *Result) {
-	if len(f.Forwarders) == 0 {
-		r.skip("give --forwarder PROFILE for each account whose events are to be tried")
-		return
-	}
-	for _, from := range f.Forwarders {
-		look(r, from.Seen, func(seen bool) {
-			if !seen {
-				r.found("deploy "+from.Stack+" in account "+from.Account+" again, and look into its queue of lost events",
-					"an event that was sent in account %s did not arrive at the bus", from.Account)
 			}
 		})
 	}

@@ -17,6 +17,7 @@ func read[T any](value T) doctor.Reading[T] { return doctor.Reading[T]{Value: va
 
 // healthy is a deployment with an organization and an owner, at rest.
 func healthy() doctor.Facts {
+	trusted := read(true)
 	state := doctor.TableState{Status: "ACTIVE", Protected: true, Recovery: true, Streaming: true}
 	return doctor.Facts{
 		Now: now, Region: "us-east-1", Account: "111122223333", Name: "gateway-grants",
@@ -28,16 +29,15 @@ func healthy() doctor.Facts {
 			{Name: "gateway-grants", Stream: true, Read: read(state)},
 			{Name: "gateway-grants-state", Read: read(doctor.TableState{Status: "ACTIVE", Protected: true, Recovery: true})},
 		},
-		Sentinel: read(true), Synced: read(now.Add(-time.Hour)), Heartbeat: read(true), Organization: read(true), StackSets: read(true),
-		Mappings:   read([]doctor.Mapping{{ID: "1", Source: "gateway-grants", Function: "gateway-grants-table-changes", State: "Enabled"}}),
-		Rules:      read([]doctor.Rule{{Name: "requested", Bus: "gateway-grants", Enabled: true}}),
-		Schedules:  read([]doctor.Schedule{{Name: "gateway-grants-due", Group: "gateway-grants", Enabled: true, Mend: "enable it"}, {Name: "gateway-grants-rechecks", Enabled: true, Directory: true}}),
-		Queues:     []doctor.Queue{{Name: "gateway-grants-lost-requests", Lost: "requests", Mend: "infra/stack redrive", Messages: read(0)}},
-		Alarms:     read([]doctor.Alarm{{Name: "heartbeat"}}),
-		Trails:     read([]doctor.Trail{{Name: "off"}, {Name: "organization", Logging: true, Management: true}}),
-		Owners:     []doctor.Owner{{Account: "444455556666", Assumed: read(true)}},
-		Forwarders: []doctor.Forwarder{{Account: "444455556666", Seen: read(true)}},
-		Attention:  read([]doctor.Gateway{{ARN: gateway}}), Approvals: read([]string(nil)),
+		Sentinel: read(true), Synced: read(now.Add(-time.Hour)), Heartbeat: read(true), Organization: read(true), StackSets: &trusted,
+		Mappings:  read([]doctor.Mapping{{ID: "1", Source: "gateway-grants", Function: "gateway-grants-table-changes", State: "Enabled"}}),
+		Rules:     read([]doctor.Rule{{Name: "requested", Bus: "gateway-grants", Enabled: true}}),
+		Schedules: read([]doctor.Schedule{{Name: "gateway-grants-due", Group: "gateway-grants", Enabled: true, Mend: "enable it"}, {Name: "gateway-grants-rechecks", Enabled: true, Directory: true}}),
+		Queues:    []doctor.Queue{{Name: "gateway-grants-lost-requests", Lost: "requests", Mend: "infra/stack redrive", Messages: read(0)}},
+		Alarms:    read([]doctor.Alarm{{Name: "heartbeat"}}),
+		Trails:    read([]doctor.Trail{{Name: "off"}, {Name: "organization", Logging: true, Management: true}}),
+		Owners:    []doctor.Owner{{Account: "444455556666", Assumed: read(true)}},
+		Attention: read([]doctor.Gateway{{ARN: gateway}}), Approvals: read([]string(nil)),
 	}
 }
 
@@ -100,8 +100,7 @@ func TestEachFaultIsFoundWithWhatMendsIt(t *testing.T) {
 		"never listed":         {"organization", "never been listed", "infra/organization-events.yaml", func(f *doctor.Facts) { f.Synced = read(time.Time{}) }},
 		"an old listing":       {"organization", "last listed at 2026-11-27T08:00:00Z", "logs tail", func(f *doctor.Facts) { f.Synced = read(now.Add(-4 * time.Hour)) }},
 		"no delegation":        {"organization", "may not read", "Delegate=yes", func(f *doctor.Facts) { f.Organization = read(false) }},
-		"no trusted access":    {"organization", "trusted access", "activate-organizations-access", func(f *doctor.Facts) { f.StackSets = read(false) }},
-		"a lost event":         {"forwarders", "did not arrive", "in account 444455556666 again", func(f *doctor.Facts) { f.Forwarders[0].Seen = read(false) }},
+		"no trusted access":    {"organization", "trusted access", "activate-organizations-access", func(f *doctor.Facts) { untrusted := read(false); f.StackSets = &untrusted }},
 		"a failing gateway":    {"gateways", "may not be what", "gateway-grants list", attention(doctor.Gateway{Failing: true})},
 		"a grant left out":     {"gateways", "1 grant is left out", "gateway-grants list", attention(doctor.Gateway{LeftOut: 1})},
 		"little room":          {"gateways", "nearly full", "OUs", attention(doctor.Gateway{NearlyFull: true})},
@@ -139,7 +138,6 @@ func TestWhatCannotBeReadIsNotHealthy(t *testing.T) {
 		"heartbeat":    func(f *doctor.Facts) { f.Heartbeat.Err = why },
 		"trail":        func(f *doctor.Facts) { f.Trails.Err = why },
 		"organization": func(f *doctor.Facts) { f.Organization.Err = why },
-		"forwarders":   func(f *doctor.Facts) { f.Forwarders[0].Seen.Err = why },
 		"gateways":     func(f *doctor.Facts) { f.Attention.Err = why },
 		"approvals":    func(f *doctor.Facts) { f.Approvals.Err = why },
 		"alarms":       func(f *doctor.Facts) { f.Alarms.Err = why },
@@ -170,8 +168,8 @@ func TestWhatADeploymentDoesNotHaveIsSkipped(t *testing.T) {
 	f := healthy()
 	delete(f.Stack.Value.Parameters, "ManagementAccountId")
 	f.Schedules.Value[1].Enabled = false // that of the organization
-	f.Owners, f.Forwarders, f.Synced = nil, nil, read(time.Time{})
-	for check, want := range map[string]doctor.Status{"organization": doctor.Skipped, "owners": doctor.Skipped, "forwarders": doctor.Skipped, "schedules": doctor.OK} {
+	f.Owners, f.Synced = nil, read(time.Time{})
+	for check, want := range map[string]doctor.Status{"organization": doctor.Skipped, "owners": doctor.Skipped, "schedules": doctor.OK} {
 		if r := result(t, f, check); r.Status != want {
 			t.Errorf("check %s is %s, want %s", check, r.Status, want)
 		}

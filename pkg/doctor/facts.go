@@ -34,8 +34,7 @@ type Facts struct {
 
 	Owners       []Owner
 	Organization Reading[bool]      // the caller may read it, as the functions may
-	StackSets    Reading[bool]      // StackSets have trusted access to the organization
-	Forwarders   []Forwarder        // accounts that a probe was sent from
+	StackSets    *Reading[bool]     // StackSets have trusted access to the organization; nil where the caller may not ask
 	Attention    Reading[[]Gateway] // gateways that want a person
 	Approvals    Reading[[]string]  // what waits for an approval, in words
 }
@@ -115,13 +114,6 @@ type Trail struct {
 type Owner struct {
 	Account string
 	Assumed Reading[bool] // its role was assumed, and its gateways were listed
-}
-
-// Forwarder is an account whose rules forward events to the bus.
-type Forwarder struct {
-	Account string
-	Stack   string        // the file of infra/ that makes its rules
-	Seen    Reading[bool] // an event that was sent there arrived
 }
 
 // Gateway is one that wants a person to look.
