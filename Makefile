@@ -8,11 +8,12 @@ TOOL      := go tool -modfile=.ci/tools.mod
 # Nothing of when, where and from which commit goes in: same source, same bytes.
 BOOTSTRAP := go build -trimpath -buildvcs=false -ldflags="-s -w" -tags lambda.norpc
 ARGS      ?=
+VERSION   ?= $(shell git describe --tags --always --dirty)
 FUZZTIME  ?= 10m
 # The long plays are the tests of the files with this build tag.
 PLAYS      = $(shell grep -l '^//go:build e2e' cmd/*/*_test.go infra/*_test.go | xargs grep -ho '^func Test[A-Za-z0-9]*' | cut -c 6- | paste -sd '|')
 
-.PHONY: help demo check test interop e2e lint bench simulate fuzz build local sandbox standin lines validate deploy destroy logs vulncheck reproducible clean
+.PHONY: help demo check test interop e2e lint bench simulate fuzz build local sandbox standin lines validate package deploy destroy logs vulncheck reproducible clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +54,11 @@ fuzz: ## run every fuzz target, one after another (FUZZTIME=10m for each)
 
 build: $(FUNCTIONS:%=build/linux-$(GOARCH_IS)/%.zip) ## build the functions for Lambda, as zips (ARCH=arm64 or x86_64)
 	@for zip in $^; do echo "$$(sha256sum <$$zip | cut -c -64)  $$(stat -c %s $$zip) bytes  $$zip"; done
+
+package: ## make a release that is deployed from a bucket, without Go (VERSION=1.2.3)
+	@$(MAKE) --no-print-directory build ARCH=arm64 && $(MAKE) --no-print-directory build ARCH=x86_64
+	@go run .ci/package.go build/gateway-grants-$(VERSION) $(VERSION)
+	@sha256sum build/gateway-grants-$(VERSION)/SHA256SUMS
 
 validate: .venv-sam/ready .venv-checkov/ready ## check template.yaml and every stack of infra/
 	@.ci/validate

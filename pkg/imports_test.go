@@ -54,8 +54,8 @@ var arrows = map[string][]string{
 
 	"pkg/settings": {"pkg/plan", "pkg/grant"}, // parses what mains are given
 
-	"infra":             {}, // tests only
-	"infra/permissions": {}, // policy documents
+	"infra":             {"infra/permissions"}, // tests only
+	"infra/permissions": {},                    // policy documents
 
 	"functions/":          {"functions/internal/boot", "pkg/"},
 	"cmd/gateway-grants":  {"cmd/gateway-grants/", "pkg/", "infra/permissions"},

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/organizations"
 
+	"github.com/gateway-grants/gateway-grants/infra/permissions"
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/cloud"
 )
 
@@ -25,25 +26,20 @@ const (
 // hours at most, but a stand-in may be up for days.
 const session = 30 * 24 * time.Hour
 
-// profile is an identity that clients can use.
+// profile is an identity that clients can use. An admin of grants and an auditor have the
+// rights that the product documents for them, and no more.
 type profile struct {
 	name, account, role, policy string
 }
 
 const everything = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`
 
-// grantsAdmin may edit the product's tables and have a gateway reconciled. It may not
-// call gateways, nor anything else.
-const grantsAdmin = `{"Version":"2012-10-17","Statement":[` +
-	`{"Effect":"Allow","Action":"dynamodb:*","Resource":"arn:aws:dynamodb:*:` + accountA + `:table/gateway-grants*"},` +
-	`{"Effect":"Allow","Action":["events:PutEvents","bedrock-agentcore:Get*","bedrock-agentcore:List*",` +
-	`"bedrock-agentcore:PutResourcePolicy","bedrock-agentcore:DeleteResourcePolicy"],"Resource":"*"}]}`
-
 func profiles() []profile {
 	return []profile{
 		{"account-a", accountA, "AdminRole", everything},
 		{"account-b", accountB, "AdminRole", everything},
-		{"admin", accountA, "GrantsAdminRole", grantsAdmin},
+		{"admin", accountA, "GrantsAdminRole", string(permissions.Admin)},
+		{"auditor", accountA, "AuditorRole", string(permissions.Auditor)},
 		{"management", management, "AdminRole", everything},
 	}
 }

@@ -98,7 +98,7 @@ func (r *Reader) executions(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	if answer.AccountLimit == nil || answer.AccountLimit.UnreservedConcurrentExecutions == nil {
-		return 0, errors.New("Lambda gave no limit of concurrent executions")
+		return 0, errors.New("no limit of concurrent executions in the answer")
 	}
 	return int(*answer.AccountLimit.UnreservedConcurrentExecutions), nil
 }
@@ -110,7 +110,7 @@ func (r *Reader) roleRoom(ctx context.Context) (int, error) {
 	}
 	most, known := answer.SummaryMap["RolesQuota"]
 	if !known {
-		return 0, errors.New("IAM gave no quota of roles")
+		return 0, errors.New("no quota of roles in the answer")
 	}
 	return int(most - answer.SummaryMap["Roles"]), nil
 }
