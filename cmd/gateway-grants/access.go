@@ -154,8 +154,11 @@ func (r *accessing) observe(ctx context.Context, gateway grant.Gateway) (access.
 // each observes one gateway after the other. One that cannot be read keeps no other
 // from being shown.
 func (r *accessing) each(ctx context.Context, concerned []grant.Gateway, show func(access.Gateway)) error {
+	shown := r.steps("Reading gateways", len(concerned))
+	defer shown.clear()
 	for _, gateway := range concerned {
 		observed, err := r.observe(ctx, gateway)
+		shown.done()
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()

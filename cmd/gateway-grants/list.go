@@ -16,6 +16,7 @@ import (
 )
 
 func (p *program) listCommand() *cobra.Command {
+	var flags listFlags
 	cmd := &cobra.Command{
 		Use:   "list [GATEWAY]",
 		Short: "Show grants, and whether they are in the policy or why not",
@@ -24,7 +25,7 @@ func (p *program) listCommand() *cobra.Command {
 With a GATEWAY: its rows and those for every gateway, each as it stands on that
 gateway. With '*': the rows for every gateway. Without: the whole table.
 
-STATUS is Admitted (in the policy; with ForeignDeny where a Deny of others refuses its
+PHASE is Admitted (in the policy; with ForeignDeny where a Deny of others refuses its
 calls all the same, ForeignDenyPartly where some of them), LeftOut, Invalid, Expired,
 or Pending while nothing is recorded yet about the row as it is now. An Invalid row
 keeps what its last valid revision gave, until its expiry or until it is corrected or
@@ -34,19 +35,30 @@ As YAML the rows are printed as they were written, in the form of a file that ap
 takes.`,
 		Example: `  gateway-grants list
   gateway-grants list tools-abcdefghij --output json
+  gateway-grants list --expiring 30d
+  gateway-grants list --phase LeftOut,Invalid --principal 444455556666
   gateway-grants list --output yaml > grants.yaml`,
 		Args: between(0, 1, "an optional GATEWAY"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.list(cmd.Context(), strings.Join(args, ""))
+			return p.list(cmd.Context(), strings.Join(args, ""), flags)
 		},
 	}
+	set := cmd.Flags()
+	set.StringVar(&flags.expiring, "expiring", "", "only grants that end within this time, such as 30d or 8h, or before a date")
+	set.StringSliceVar(&flags.phases, "phase", nil, "only grants in these phases, such as LeftOut,Invalid")
+	set.StringVar(&flags.principal, "principal", "", "only grants that name this principal, or one of this account")
+	completeWith(cmd, "phase", phases...)
 	settingFlag(cmd, settings.GrantsTable)
 	settingFlag(cmd, settings.StateTable)
 	printsRows(cmd)
 	return cmd
 }
 
-func (p *program) list(ctx context.Context, name string) error {
+func (p *program) list(ctx context.Context, name string, flags listFlags) error {
+	wanted, err := flags.filter(p.now())
+	if err != nil {
+		return err
+	}
 	s, err := p.session(ctx)
 	if err != nil {
 		return err
@@ -62,6 +74,7 @@ func (p *program) list(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
+	listed = slices.DeleteFunc(listed, func(row listedRow) bool { return !wanted(row) })
 	if p.settings.output == outputYAML {
 		return p.listFile(ctx, stored.grants, listed)
 	}
@@ -128,8 +141,11 @@ func (p *program) printListed(rows []listedRow) error {
 		{name: "GATEWAY", text: func(row listedRow) string { return shortGateway(row.Gateway) }},
 		{name: "GRANT", text: func(row listedRow) string { return row.Grant }},
 		{name: "PRINCIPAL", text: listedRow.whom},
+		{name: "PHASE", text: func(row listedRow) string { return string(row.Phase) }, paint: p.paintStatus},
+		{name: "REASON", text: func(row listedRow) string { return string(row.Reason) }},
 		{name: "EXPIRES", text: func(row listedRow) string { return row.Expires }},
-		{name: "STATUS", text: listedRow.status, paint: p.paintStatus},
+		{name: "AGE", text: func(row listedRow) string { return row.age(p.now()) }},
+		{name: "MESSAGE", text: func(row listedRow) string { return row.Message }},
 	})
 }
 

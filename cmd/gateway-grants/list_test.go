@@ -19,6 +19,8 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/store/storetest"
 )
 
+var listedSince = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+
 // listed is a world with one row of every kind, judged on gatewayARN where the
 // product would have done so.
 func listed(t *testing.T) *world {
@@ -46,7 +48,7 @@ func listed(t *testing.T) *world {
 	put(named("*", "g-new", "ou-abcd-11112222"))
 	put(named("my gateway", "h-nowhere", "444455556666"))
 
-	since := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+	since := listedSince
 	status := func(row grant.Row, phase grant.Phase, reason grant.Code, message string) grant.Status {
 		return grant.Status{Phase: phase, Reason: reason, Message: message, Since: since, Revision: row.Revision}
 	}
@@ -87,27 +89,47 @@ func TestGrantsAreListedWithWhereTheyStandAndWhy(t *testing.T) {
 		want   string
 	}{
 		{"on one gateway", []string{"list", "tools-abcdefghij"}, `
-GATEWAY           GRANT         PRINCIPAL                    EXPIRES               STATUS
-*                 f-everywhere  o-exampleorgid               -                     LeftOut NoDirectory: no complete listing yet
-*                 g-new         ou-abcd-11112222             -                     Pending
-tools-abcdefghij  a-admitted    444455556666 role/AgentRole  2099-02-01T00:00:00Z  Admitted
-tools-abcdefghij  b-full        555566667777                 -                     LeftOut PolicyFull: the gateway's policy has no room left
-tools-abcdefghij  c-changed     666677778888                 -                     Pending
-tools-abcdefghij  d-ended       777788889999                 2020-01-02T00:00:00Z  Expired: not yet taken out of the policy
-tools-abcdefghij  e-invalid     -                            -                     Invalid UnknownAttribute: read attribute "condition": the attributes are gateway, grant, principal, expires, role, follow, exclude, conditions, reason, requestedBy, source
-tools-abcdefghij  e-kept        -                            -                     Invalid UnknownAttribute: read attribute "condition": no such attribute; the access that its last valid revision gave is kept until 2027-01-31T00:00:00Z at the latest
-tools-abcdefghij  e-unseen      -                            -                     Invalid InvalidExpiry: read expires "soon": write a date such as 2027-01-31 (to its end, UTC) or a time such as 2027-01-31T18:00:00Z; the access that its last valid revision gave is kept
+GATEWAY           GRANT         PRINCIPAL                    PHASE     REASON            EXPIRES               AGE  MESSAGE
+*                 f-everywhere  o-exampleorgid               LeftOut   NoDirectory       -                     OLD   no complete listing yet
+*                 g-new         ou-abcd-11112222             Pending   -                 -                     -    -
+tools-abcdefghij  a-admitted    444455556666 role/AgentRole  Admitted  -                 2099-02-01T00:00:00Z  OLD   -
+tools-abcdefghij  b-full        555566667777                 LeftOut   PolicyFull        -                     OLD   the gateway's policy has no room left
+tools-abcdefghij  c-changed     666677778888                 Pending   -                 -                     -    -
+tools-abcdefghij  d-ended       777788889999                 Expired   -                 2020-01-02T00:00:00Z  OLD   not yet taken out of the policy
+tools-abcdefghij  e-invalid     -                            Invalid   UnknownAttribute  -                     -    read attribute "condition": the attributes are gateway, grant, principal, expires, role, follow, exclude, conditions, reason, requestedBy, source
+tools-abcdefghij  e-kept        -                            Invalid   UnknownAttribute  -                     OLD   read attribute "condition": no such attribute; the access that its last valid revision gave is kept until 2027-01-31T00:00:00Z at the latest
+tools-abcdefghij  e-unseen      -                            Invalid   InvalidExpiry     -                     -    read expires "soon": write a date such as 2027-01-31 (to its end, UTC) or a time such as 2027-01-31T18:00:00Z; the access that its last valid revision gave is kept
 `},
 		{"for every gateway", []string{"list", "*"}, `
-GATEWAY  GRANT         PRINCIPAL         EXPIRES  STATUS
-*        f-everywhere  o-exampleorgid    -        PerGateway: gateway-grants list GATEWAY shows it
-*        g-new         ou-abcd-11112222  -        PerGateway: gateway-grants list GATEWAY shows it
+GATEWAY  GRANT         PRINCIPAL         PHASE       REASON  EXPIRES  AGE  MESSAGE
+*        f-everywhere  o-exampleorgid    PerGateway  -       -        -    gateway-grants list GATEWAY shows it
+*        g-new         ou-abcd-11112222  PerGateway  -       -        -    gateway-grants list GATEWAY shows it
+`},
+		{"that end soon", []string{"list", "tools-abcdefghij", "--expiring", "2099-12-31"}, `
+GATEWAY           GRANT       PRINCIPAL                    PHASE     REASON  EXPIRES               AGE  MESSAGE
+tools-abcdefghij  a-admitted  444455556666 role/AgentRole  Admitted  -       2099-02-01T00:00:00Z  OLD  -
+`},
+		{"that end within a month", []string{"list", "--expiring", "30d"}, "No grants.\n"},
+		{"in a phase", []string{"list", "tools-abcdefghij", "--phase", "leftout", "--phase", "Expired"}, `
+GATEWAY           GRANT         PRINCIPAL       PHASE    REASON       EXPIRES               AGE  MESSAGE
+*                 f-everywhere  o-exampleorgid  LeftOut  NoDirectory  -                     OLD  no complete listing yet
+tools-abcdefghij  b-full        555566667777    LeftOut  PolicyFull   -                     OLD  the gateway's policy has no room left
+tools-abcdefghij  d-ended       777788889999    Expired  -            2020-01-02T00:00:00Z  OLD  not yet taken out of the policy
+`},
+		{"of an account", []string{"list", "tools-abcdefghij", "--principal", "444455556666"}, `
+GATEWAY           GRANT       PRINCIPAL                    PHASE     REASON  EXPIRES               AGE  MESSAGE
+tools-abcdefghij  a-admitted  444455556666 role/AgentRole  Admitted  -       2099-02-01T00:00:00Z  OLD  -
+`},
+		{"of a role, in other words", []string{"list", "tools-abcdefghij", "--principal", "arn:aws:iam::444455556666:role/AgentRole"}, `
+GATEWAY           GRANT       PRINCIPAL                    PHASE     REASON  EXPIRES               AGE  MESSAGE
+tools-abcdefghij  a-admitted  444455556666 role/AgentRole  Admitted  -       2099-02-01T00:00:00Z  OLD  -
 `},
 	}
 	for _, test := range tests {
 		t.Run(test.reason, func(t *testing.T) {
 			got := w.done(test.args...)
-			if diff := cmp.Diff(strings.TrimPrefix(test.want, "\n"), got.out); diff != "" {
+			want := strings.ReplaceAll(strings.TrimPrefix(test.want, "\n"), "OLD", age(listedSince, w.now()))
+			if diff := cmp.Diff(squeezed(want), squeezed(got.out)); diff != "" {
 				t.Errorf("-want +got\n%s", diff)
 			}
 		})
@@ -164,7 +186,7 @@ func TestGrantsAreListedEvenIfTheirStatusesCannotBeRead(t *testing.T) {
 	got := w.with(func(aws.Config, settings.Tables) opened {
 		return opened{grants: w.grants, states: failingStates{}}
 	}, "list", "tools-abcdefghij")
-	if got.code != exitDone || strings.Count(got.out, "\n") != 10 || !strings.Contains(got.out, "a-admitted    444455556666 role/AgentRole  2099-02-01T00:00:00Z  Pending\n") {
+	if got.code != exitDone || strings.Count(got.out, "\n") != 10 || !strings.Contains(got.out, "a-admitted    444455556666 role/AgentRole  Pending") {
 		t.Errorf("exit %d\n%s", got.code, got.out)
 	}
 	if want := "Note: statuses are missing, as the state table could not be read: no luck\n"; got.err != want {

@@ -21,19 +21,21 @@ var update = flag.Bool("update", false, "write the schemas of docs/output from t
 
 // schemas are those of docs/output: what each command prints for other programs.
 var schemas = map[string]func() (*jsonschema.Schema, error){
-	"access":      schemaOf[[]accessText],
-	"access-list": schemaOf[[]callerRow],
-	"grant":       schemaOf[[]grantedText],
-	"revoke":      schemaOf[[]revokedText],
-	"list":        schemaOf[[]listedRow],
-	"plan":        schemaOf[[]planned],
-	"apply":       schemaOf[applied],
-	"report":      schemaOf[report.Report],
-	"reconcile":   schemaOf[[]reconciled],
-	"invoke":      schemaOf[invocation],
-	"doctor":      schemaOf[examined],
-	"selftest":    schemaOf[selftest.Report],
-	"version":     schemaOf[build],
+	"access":         schemaOf[[]accessText],
+	"access-list":    schemaOf[[]callerRow],
+	"describe":       schemaOf[describedGateway],
+	"describe-grant": schemaOf[describedGrant],
+	"grant":          schemaOf[[]grantedText],
+	"revoke":         schemaOf[[]revokedText],
+	"list":           schemaOf[[]listedRow],
+	"plan":           schemaOf[[]planned],
+	"apply":          schemaOf[applied],
+	"report":         schemaOf[report.Report],
+	"reconcile":      schemaOf[[]reconciled],
+	"invoke":         schemaOf[invocation],
+	"doctor":         schemaOf[examined],
+	"selftest":       schemaOf[selftest.Report],
+	"version":        schemaOf[build],
 }
 
 // schemaOf describes a type. Readers must bear members that are added later.

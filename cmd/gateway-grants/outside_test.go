@@ -5,8 +5,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/gateway-grants/gateway-grants/pkg/store/storetest"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/gateway-grants/gateway-grants/pkg/store/storetest"
 )
 
 func TestADenyOfOthersIsNamedByListAndPlan(t *testing.T) {
@@ -31,7 +32,7 @@ func TestADenyOfOthersIsNamedByListAndPlan(t *testing.T) {
 		t.Errorf("told other programs: -want +got\n%s", diff)
 	}
 	w.done("reconcile")
-	if got := w.done("list", config.GatewayARN); !strings.Contains(got.out, `Admitted ForeignDeny: a Deny that is not this installation's refuses every call: statement 1 (Sid "SecurityIncidentIsolate") of the policy`) {
+	if got := w.done("list", config.GatewayARN); !strings.Contains(got.out, "  Admitted  ForeignDeny  ") || !strings.Contains(got.out, `  a Deny that is not this installation's refuses every call: statement 1 (Sid "SecurityIncidentIsolate") of the policy`) {
 		t.Errorf("list:\n%s", got.out)
 	}
 }

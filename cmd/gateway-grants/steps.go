@@ -29,8 +29,11 @@ func (p *program) steps(what string, of int) *steps {
 }
 
 // done counts one step.
-func (s *steps) done() {
-	s.finished++
+func (s *steps) done() { s.at(s.finished + 1) }
+
+// at says how many steps are done.
+func (s *steps) at(finished int) {
+	s.finished = finished
 	now, wait := s.now(), stepsPlain
 	if s.terminal {
 		wait = stepsTerminal
@@ -51,7 +54,7 @@ func (s *steps) line(now time.Time) string {
 		return fmt.Sprintf("%s: %d", s.what, s.finished)
 	}
 	line := fmt.Sprintf("%s: %d of %d", s.what, s.finished, s.of)
-	if s.finished < s.of {
+	if s.finished > 0 && s.finished < s.of {
 		left := now.Sub(s.began) / time.Duration(s.finished) * time.Duration(s.of-s.finished)
 		line += fmt.Sprintf(", about %s left", left.Round(time.Second))
 	}

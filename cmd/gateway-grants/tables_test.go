@@ -48,7 +48,7 @@ func TestTheProgramKeepsItsGrantsInDynamoDB(t *testing.T) {
 		{"granted otherwise", []string{"grant", accountB, "--expires", "2099-01-01"}, exitError, "--replace"},
 		{"applied", []string{"reconcile"}, exitDone, "  + arn:aws:iam::444455556666:root (grant 444455556666)\n"},
 		{"let in", []string{"invoke", "--profile", "account-b"}, exitDone, "SUCCESS! tools/list returned:"},
-		{"listed", []string{"list", config.GatewayID}, exitDone, "444455556666  444455556666  -        Admitted\n"},
+		{"listed", []string{"list", config.GatewayID}, exitDone, "444455556666  444455556666  Admitted  "},
 		{"settled", []string{"reconcile"}, exitDone, "Settled: nothing had to be written.\n"},
 		{"revoked", []string{"revoke", accountB}, exitDone, "Revoked 444455556666"},
 		{"taken back", []string{"reconcile"}, exitDone, "  - arn:aws:iam::444455556666:root"},

@@ -61,8 +61,8 @@ func (p *program) awaitedGrants(ctx context.Context, granted []granting, s *sess
 // leave out, with their reason, and for those that are not recorded in time.
 func (p *program) await(ctx context.Context, states reconcile.States, all []awaited, w waiting) error {
 	deadline, total := p.now().Add(w.most), len(all)
-	shown := p.counter("Waiting until it is in force")
-	defer shown.end()
+	shown := p.steps("Waiting until it is in force", total)
+	defer shown.clear()
 	var reasons []string
 	for {
 		var open []awaited
@@ -79,12 +79,12 @@ func (p *program) await(ctx context.Context, states reconcile.States, all []awai
 			}
 		}
 		all = open
-		shown.show(total-len(all), total)
+		shown.at(total - len(all))
 		switch {
 		case len(all) == 0 && len(reasons) > 0:
 			return refuse("not in force: %s", strings.Join(reasons, "; "))
 		case len(all) == 0:
-			shown.end()
+			shown.clear()
 			if !p.settings.structured() {
 				fmt.Fprintln(p.out, p.paint(p.out).green("In force."))
 			}
