@@ -34,7 +34,7 @@ func TestObserveModeIsShownAndWritesNothing(t *testing.T) {
 		t.Fatalf("the policy was written: %s", after)
 	}
 	listed := w.done("list")
-	if !strings.Contains(listed.out, "LeftOut Observed: observe: not applied") || !strings.Contains(listed.err, "observe: not applied: 1 to add, 1 to remove") {
+	if !strings.Contains(listed.out, "LeftOut  Observed  ") || !strings.Contains(listed.err, "observe: not applied: 1 to add, 1 to remove") {
 		t.Errorf("list said\n%s%s", listed.out, listed.err)
 	}
 	var rows []listedRow
