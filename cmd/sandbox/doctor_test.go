@@ -125,6 +125,15 @@ const (
 	record = `aws s3api create-bucket --bucket trails-of-account-a && aws cloudtrail create-trail --name management-events --s3-bucket-name trails-of-account-a --is-multi-region-trail && aws cloudtrail start-logging --name management-events`
 )
 
+// sibling makes a managed gateway whose policy holds a statement of another installation.
+const sibling = `arn=$(aws bedrock-agentcore-control create-gateway --name sibling --role-arn arn:aws:iam::111122223333:role/AdminRole --protocol-type MCP --authorizer-type AWS_IAM --tags gateway-grants:managed=true --query gatewayArn --output text)
+for i in 1 2 3 4 5 6 7 8 9 10; do
+	aws bedrock-agentcore-control put-resource-policy --resource-arn "$arn" --policy '{"Version": "2012-10-17", "Statement": [{"Sid": "GatewayGrantsoldX1", "Effect": "Allow",
+		"Principal": {"AWS": "arn:aws:iam::444455556666:root"}, "Action": "bedrock-agentcore:InvokeGateway", "Resource": "'"$arn"'"}]}' && exit 0
+	sleep 1
+done
+exit 1`
+
 // Each fault is planted, found, mended by the command that the finding names, and gone.
 func TestTheDoctorFindsWhatIsPlantedAndItsCommandsMendIt(t *testing.T) {
 	p := newPatient(t)
@@ -160,6 +169,7 @@ func TestTheDoctorFindsWhatIsPlantedAndItsCommandsMendIt(t *testing.T) {
 		{check: "trail", want: "no trail logs management events", plant: "aws cloudtrail stop-logging --name management-events"},
 		{check: "alarms", want: "in ALARM", plant: `aws cloudwatch set-alarm-state --state-value ALARM --state-reason planted --alarm-name "$(aws cloudwatch describe-alarms --query 'MetricAlarms[0].AlarmName' --output text)"`,
 			mend: `aws cloudwatch set-alarm-state --state-value OK --state-reason mended --alarm-name "$(aws cloudwatch describe-alarms --state-value ALARM --query 'MetricAlarms[0].AlarmName' --output text)"`},
+		{check: "gateways", want: "has statements of installation old", plant: sibling},
 		{check: "tables", want: "gateway-grants may be deleted", plant: "aws dynamodb update-table --table-name gateway-grants --no-deletion-protection-enabled"},
 	}
 	for _, fault := range faults {

@@ -190,7 +190,7 @@ func organization(f Facts, r *Result) {
 func gateways(f Facts, r *Result) {
 	look(r, f.Attention, func(all []Gateway) {
 		for _, g := range all {
-			list := "gateway-grants list " + g.ARN
+			list, tag := "gateway-grants list "+g.ARN, "aws bedrock-agentcore-control tag-resource --resource-arn "+g.ARN+" --tags gateway-grants:managed=true"
 			if g.Failing {
 				r.found(list, "the policy of %s may not be what its grants say", g.ARN)
 			}
@@ -201,12 +201,12 @@ func gateways(f Facts, r *Result) {
 				r.found("grant OUs instead of accounts, or fewer roles: "+list, "the policy of %s is nearly full", g.ARN)
 			}
 			if g.LetsIn {
-				r.found("aws bedrock-agentcore-control tag-resource --resource-arn "+g.ARN+" --tags gateway-grants:managed=true, or gateway-grants gateway detach "+g.ARN,
+				r.found(tag+", or gateway-grants gateway detach "+g.ARN,
 					"%s is not managed, and its policy still has statements of this installation", g.ARN)
 			}
 			if len(g.Siblings) > 0 {
-				r.found("gateway-grants gateway detach "+g.ARN+" --installation-id "+g.Siblings[0]+", or revoke the grants for it here",
-					"%s has statements of installation %s: a gateway belongs to one installation", g.ARN, strings.Join(g.Siblings, ", "))
+				r.found("gateway-grants gateway detach "+g.ARN+" --installation-id "+g.Siblings[0]+" && "+tag,
+					"%s has statements of installation %s, and a gateway belongs to one installation: detach it from that one, or revoke the grants for it here", g.ARN, strings.Join(g.Siblings, ", "))
 			}
 		}
 	})
