@@ -113,7 +113,7 @@ func (p *program) selftestConfig(ctx context.Context, flags selftestFlags) (self
 	setup.Waiting = nil
 	return selftest.Config{
 		Name:    "gateway-grants-selftest-" + strings.ToLower(rand.Text()[:6]),
-		Account: host.Account, Region: hub.config.Region, Caller: who.Account, CallerARN: p.beyond.roleOf(ctx, caller.config, who),
+		Account: host.Account, Region: hub.config.Region, Caller: who.Account, CallerARN: p.beyond.roleOf(ctx, caller.config, who), CallerProfile: flags.caller,
 		Target: target,
 		Within: flags.within, TrailWithin: flags.trailWithin,
 		Setup: setup, Policies: bedrockagentcorecontrol.NewFromConfig(hub.config), Grants: p.open(hub.config, p.settings.tables).grants, Clock: p.clock,

@@ -261,7 +261,7 @@ func TestWhatASelftestCannotRemoveIsNamedAndCleanedLater(t *testing.T) {
 		t.Fatalf("exit %d: %+v\n%s", s.code, report.Left, s.err)
 	}
 	command := strings.Fields(report.Left[1].Command)
-	if len(w.leftovers()) != 2 || strings.Join(command[:3], " ") != "gateway-grants selftest --clean" || !strings.Contains(report.Left[1].Why, "planted") {
+	if len(w.leftovers()) != 2 || strings.Join(command[:5], " ") != "gateway-grants selftest --caller-profile account-b --clean" || !strings.Contains(report.Left[1].Why, "planted") {
 		t.Errorf("left %v, and it says %+v", w.leftovers(), report.Left)
 	}
 	w.asked = nil

@@ -59,23 +59,26 @@ func isDenied(err error) bool {
 func Clean(ctx context.Context, c Config) Report {
 	r := &run{Config: c, report: Report{Started: c.Clock.Now()}}
 	for _, name := range []string{c.Name, c.Name + "-open"} {
-		r.willMake(made{what: "gateway " + name, command: cleaning(c.Name), remove: func(ctx context.Context) error { return r.removeGateway(ctx, name) }})
+		r.willMake(made{what: "gateway " + name, command: c.cleaning(), remove: func(ctx context.Context) error { return r.removeGateway(ctx, name) }})
 	}
 	if id, err := c.Setup.Named(ctx, c.Name); err == nil && id != "" {
 		arn := "arn:" + strings.Split(c.CallerARN, ":")[1] + ":bedrock-agentcore:" + c.Region + ":" + c.Account + ":gateway/" + id
 		for _, row := range []string{"account", "other", "own"} {
 			key := key(r.row(row, arn, c.Caller, nil))
-			r.willMake(made{what: "grant " + key.ID, command: cleaning(c.Name), remove: func(ctx context.Context) error {
+			r.willMake(made{what: "grant " + key.ID, command: c.cleaning(), remove: func(ctx context.Context) error {
 				_, err := c.Grants.Delete(ctx, key)
 				return err
 			}})
 		}
 	}
-	r.willMake(made{what: "role " + c.Name + "-role", command: cleaning(c.Name), remove: func(ctx context.Context) error { return c.Beyond.DeleteRole(ctx, c.Name+"-role") }})
+	r.willMake(made{what: "role " + c.Name + "-role", command: c.cleaning(), remove: func(ctx context.Context) error { return c.Beyond.DeleteRole(ctx, c.Name+"-role") }})
 	r.clean(ctx)
 	r.report.Ended = c.Clock.Now()
 	r.redact()
 	return r.report
 }
 
-func cleaning(name string) string { return "gateway-grants selftest --clean " + name }
+// cleaning is the command that removes what a run has left.
+func (c Config) cleaning() string {
+	return "gateway-grants selftest --caller-profile " + c.CallerProfile + " --clean " + c.Name
+}

@@ -22,6 +22,7 @@ type Config struct {
 	Account, Region string        // of the gateways
 	Caller          string        // the account that calls
 	CallerARN       string        // of the role or user that calls
+	CallerProfile   string        // for the command that cleans up
 	Target          TargetSpec    // behind the gateway
 	Within          time.Duration // how long a change may take to show
 	TrailWithin     time.Duration // how long CloudTrail may take; 0 leaves its question out

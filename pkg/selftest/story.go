@@ -45,7 +45,7 @@ func (r *run) gateway(ctx context.Context, name string, managed bool) (gateway a
 	}
 	r.willMake(made{
 		what: "gateway " + name, remove: func(ctx context.Context) error { return r.removeGateway(ctx, name) },
-		command: cleaning(r.Name),
+		command: r.cleaning(),
 	})
 	return gateway, r.step(what, "READY", func() (string, bool, error) {
 		gateway, err = r.Setup.Gateway(ctx, agentcore.GatewaySpec{Name: name, Description: "Made by gateway-grants selftest, which removes it", RoleARN: r.Target.RoleARN, Unmanaged: !managed})
