@@ -61,6 +61,7 @@ policies are always assumed to.`,
 	set.StringVar(&flags.from.VPC, "source-vpc", "", "VPC that the call would come from")
 	p.deploymentFlags(cmd)
 	printsRows(cmd)
+	p.completeNames(cmd, false)
 	return cmd
 }
 

@@ -40,6 +40,7 @@ the gateway first.`,
 		},
 	}
 	p.deploymentFlags(cmd)
+	p.completeNames(cmd, true)
 	return cmd
 }
 

@@ -65,6 +65,7 @@ GATEWAY and PRINCIPAL.`,
 	settingFlag(cmd, settings.GrantsTable)
 	settingFlag(cmd, settings.StateTable)
 	p.configFlag(cmd)
+	p.completeNames(cmd, false)
 	return cmd
 }
 

@@ -51,6 +51,7 @@ takes.`,
 	settingFlag(cmd, settings.GrantsTable)
 	settingFlag(cmd, settings.StateTable)
 	printsRows(cmd)
+	p.completeNames(cmd, false)
 	return cmd
 }
 

@@ -63,6 +63,7 @@ and every other one is planned all the same.`,
 	cmd.Flags().StringVar(&out, "out", "", "file to save the plan of --file in, for apply")
 	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "end with exit code 2 if a reconcile would change something")
 	p.deploymentFlags(cmd)
+	p.completeNames(cmd, false)
 	return cmd
 }
 

@@ -34,6 +34,7 @@ prints what changed. With '*' every managed gateway is reconciled, one after the
 		},
 	}
 	p.deploymentFlags(cmd)
+	p.completeNames(cmd, false)
 	return cmd
 }
 

@@ -47,6 +47,7 @@ the command ends once the policies are without them.`,
 	settingFlag(cmd, settings.GrantsTable)
 	settingFlag(cmd, settings.StateTable)
 	p.configFlag(cmd)
+	p.completeNames(cmd, true)
 	return cmd
 }
 
