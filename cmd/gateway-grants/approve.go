@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -14,32 +15,41 @@ import (
 
 	"github.com/gateway-grants/gateway-grants/pkg/directory"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
-	"github.com/gateway-grants/gateway-grants/pkg/settings"
 )
 
 func (p *program) approveCommand() *cobra.Command {
 	var yes bool
 	cmd := &cobra.Command{
-		Use:   "approve [ACCOUNT]...",
-		Short: "Show the departures that are held, and let them take effect",
-		Long: `Show the departures that are held, and let them take effect.
+		Use:   "approve [ID]...",
+		Short: "Show what waits for an admin, and let it take effect",
+		Long: `Show what waits for an admin, and let it take effect: departures that are held, and
+gateways that this deployment has to be let take over. An ID is that of an account, or
+a GATEWAY. Without one, all that waits is shown and approved.
 
 When many accounts leave the organization, close, move or lose tags within a day
 (by default more than 10 that are also more than 10 % of all), those that a grant
-let in keep their access until an admin approves. Without an ACCOUNT all of them
-are shown and approved.
+let in keep their access until an admin approves.
+
+Where a gateway's policy holds statements of this installation's id, and the deployment
+has no record of the gateway, nothing is written there: the deployment is new, renamed
+or restored, or another one has the same id. Restore or import the rows first: what
+the table does not say is taken out once the takeover is approved.
 
 What is approved is exactly what is shown: an account for which something else
 changed meanwhile stays held. It takes effect within about a minute.`,
 		Example: `  gateway-grants approve
-  gateway-grants approve 444455556666 --yes`,
+  gateway-grants approve 444455556666 --yes
+  gateway-grants approve tools-abcdefghij`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.approve(cmd.Context(), args, yes)
+			d, err := p.readDeployment(cmd)
+			if err != nil {
+				return err
+			}
+			return p.approve(cmd.Context(), args, d, yes)
 		},
 	}
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "approve what is shown without asking")
-	settingFlag(cmd, settings.GrantsTable)
-	settingFlag(cmd, settings.AccountsTable)
+	p.deploymentFlags(cmd)
 	return cmd
 }
 
@@ -52,34 +62,88 @@ type heldAccount struct {
 	Departure string   `json:"departure"` // names exactly this
 }
 
-func (p *program) approve(ctx context.Context, only []string, yes bool) error {
+// undecided is all that waits for an admin.
+type undecided struct {
+	Held      []heldAccount  `json:"held"`
+	Takeovers []heldTakeover `json:"takeovers"`
+	Approved  bool           `json:"approved"`
+}
+
+func (u undecided) count() int { return len(u.Held) + len(u.Takeovers) }
+
+var accountID = regexp.MustCompile(`^\d{12}$`)
+
+func (p *program) approve(ctx context.Context, only []string, d deployment, yes bool) error {
 	s, err := p.session(ctx)
 	if err != nil {
 		return err
 	}
 	stored := p.open(s.config, p.settings.tables)
-	held, err := heldAccounts(ctx, stored, only)
+	all, err := p.undecided(ctx, s, stored, only, d)
 	if err != nil {
 		return err
 	}
-	for _, id := range only {
-		if !slices.ContainsFunc(held, func(h heldAccount) bool { return h.Account == id }) {
-			return refuse("account %s is not held: gateway-grants approve shows who is", id)
-		}
-	}
 	if !p.settings.structured() {
-		p.showHeld(held)
+		p.showWaiting(all)
 	}
-	agreed := len(held) > 0 && (yes || p.asks(fmt.Sprintf("Let %s lose this? [y/N] ", counted(len(held), "account"))))
-	if agreed {
-		for _, h := range held {
-			note := directory.Note{Topic: directory.TopicApproval, ID: h.Account, At: p.now(), Text: h.Departure}
-			if err := stored.directory.PutNote(ctx, note); err != nil {
-				return err
-			}
+	all.Approved = all.count() > 0 && (yes || p.asks(fmt.Sprintf("Let %s take effect? [y/N] ", counted(all.count(), "decision"))))
+	if all.Approved {
+		if err := p.decide(ctx, s, stored, all); err != nil {
+			return err
 		}
 	}
-	return p.sayApproved(held, agreed)
+	return p.sayApproved(all)
+}
+
+// undecided reads what waits: all of it, or what is named.
+func (p *program) undecided(ctx context.Context, s *session, stored opened, only []string, d deployment) (all undecided, err error) {
+	var gateways []grant.Gateway
+	var accounts []string
+	for _, id := range only {
+		if accountID.MatchString(id) {
+			accounts = append(accounts, id)
+			continue
+		}
+		where, err := p.scopeOf(ctx, id, s)
+		if err != nil {
+			return all, err
+		}
+		gateways = append(gateways, where.gateway)
+	}
+	if len(only) == 0 || len(accounts) > 0 {
+		if all.Held, err = heldAccounts(ctx, stored, accounts); err != nil {
+			return all, err
+		}
+	}
+	for _, id := range accounts {
+		if !slices.ContainsFunc(all.Held, func(h heldAccount) bool { return h.Account == id }) {
+			return all, refuse("account %s is not held: gateway-grants approve shows who is", id)
+		}
+	}
+	if len(only) == 0 || len(gateways) > 0 {
+		all.Takeovers, err = takeovers(ctx, stored, p.reconciler(s.config, d.gateways(s.config), d), gateways)
+	}
+	return all, err
+}
+
+// decide records what was approved: departures in the accounts table, where the
+// organization function takes them up, and takeovers in the grants table, which no
+// function can write.
+func (p *program) decide(ctx context.Context, s *session, stored opened, all undecided) error {
+	for _, h := range all.Held {
+		note := directory.Note{Topic: directory.TopicApproval, ID: h.Account, At: p.now(), Text: h.Departure}
+		if err := stored.directory.PutNote(ctx, note); err != nil {
+			return err
+		}
+	}
+	if len(all.Takeovers) == 0 {
+		return nil
+	}
+	who, err := s.identity(ctx)
+	if err != nil {
+		return err
+	}
+	return p.approveTakeovers(ctx, stored.grants, all.Takeovers, who.ARN)
 }
 
 // heldAccounts reads who is held, with what, and which grants end for it.
@@ -149,11 +213,17 @@ func place(path []string) string {
 	return strings.Join(path, "/")
 }
 
-func (p *program) showHeld(held []heldAccount) {
-	if len(held) == 0 {
-		fmt.Fprintln(p.out, "No departures are held.")
-		return
+func (p *program) showWaiting(all undecided) {
+	if all.count() == 0 {
+		fmt.Fprintln(p.out, "No departures are held, and no takeover waits.")
 	}
+	if len(all.Held) > 0 {
+		p.showHeld(all.Held)
+	}
+	p.showTakeovers(all.Takeovers)
+}
+
+func (p *program) showHeld(held []heldAccount) {
 	table := tabwriter.NewWriter(p.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "ACCOUNT\tLOSES\tGRANTS\tHELD SINCE")
 	for _, h := range held {
@@ -185,24 +255,34 @@ func confirmed(in io.Reader, out io.Writer, question string) bool {
 	return answer == "y" || answer == "yes"
 }
 
-func (p *program) sayApproved(held []heldAccount, agreed bool) error {
+func (p *program) sayApproved(all undecided) error {
 	if p.settings.structured() {
-		if err := p.printValue(struct {
-			Held     []heldAccount `json:"held"`
-			Approved bool          `json:"approved"`
-		}{held, agreed}); err != nil {
+		if all.Held == nil {
+			all.Held = []heldAccount{}
+		}
+		if all.Takeovers == nil {
+			all.Takeovers = []heldTakeover{}
+		}
+		if err := p.printValue(all); err != nil {
 			return err
 		}
 	}
 	switch {
-	case len(held) == 0:
+	case all.count() == 0:
 		return nil
-	case !agreed && p.settings.structured():
+	case !all.Approved && p.settings.structured():
 		return errSaid
-	case !agreed:
+	case !all.Approved:
 		return refuse("nothing was approved: answer y, or repeat the command with --yes")
 	case !p.settings.structured():
-		fmt.Fprintf(p.out, "%s %s; it takes effect within about a minute\n", p.paint(p.out).green("Approved"), counted(len(held), "departure"))
+		p.sayCount(len(all.Held), "departure")
+		p.sayCount(len(all.Takeovers), "takeover")
 	}
 	return nil
+}
+
+func (p *program) sayCount(n int, what string) {
+	if n > 0 {
+		fmt.Fprintf(p.out, "%s %s; it takes effect within about a minute\n", p.paint(p.out).green("Approved"), counted(n, what))
+	}
 }

@@ -109,7 +109,7 @@ func TestWhatIsShownIsApproved(t *testing.T) {
 
 func TestWithoutDeparturesThereIsNothingToApprove(t *testing.T) {
 	w := newWorld(t)
-	if got := w.done("approve"); got.out != "No departures are held.\n" {
+	if got := w.done("approve"); got.out != "No departures are held, and no takeover waits.\n" {
 		t.Errorf("said %s", got.out)
 	}
 }

@@ -146,6 +146,11 @@ type asIf map[string][]grant.Row
 
 var _ reconcile.Grants = asIf{}
 
+// Takeover approves none: what is proposed is shown before an admin decides.
+func (asIf) Takeover(context.Context, grant.Gateway) (grant.Takeover, error) {
+	return grant.Takeover{}, nil
+}
+
 func rowsAsIf(rows []grant.Row) asIf {
 	table := make(asIf)
 	for _, row := range rows {

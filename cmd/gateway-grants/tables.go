@@ -11,6 +11,7 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/bus"
 	"github.com/gateway-grants/gateway-grants/pkg/directory"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/plan"
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
 	"github.com/gateway-grants/gateway-grants/pkg/settings"
 	"github.com/gateway-grants/gateway-grants/pkg/store"
@@ -33,6 +34,8 @@ type grantsTable interface {
 	Swap(ctx context.Context, key grant.Key, shown string, attributes grant.Attributes) error
 	// Texts reads every row as DynamoDB writes it in JSON.
 	Texts(ctx context.Context) (map[grant.Key]string, error)
+	// ApproveTakeover records that an admin, by ARN, lets the deployment take over.
+	ApproveTakeover(ctx context.Context, gateway grant.Gateway, approved grant.Takeover, by string) error
 	// PutBack makes a row again what it was, where it is as the change left it.
 	PutBack(ctx context.Context, change grant.RowChange) error
 }
@@ -44,6 +47,8 @@ type statesTable interface {
 	History(ctx context.Context, gateway grant.Gateway, limit int) ([]reconcile.Entry, error)
 	// Journals reads every journal since a time, by ARN, the oldest entry first.
 	Journals(ctx context.Context, since time.Time) (map[string][]reconcile.Entry, error)
+	// Attention reads what of each gateway wants a person, by ARN.
+	Attention(ctx context.Context) (map[string]plan.Attention, error)
 	// RowChanges reads the changes of rows since a time, the oldest first.
 	RowChanges(ctx context.Context, since time.Time) ([]grant.RowChange, error)
 }

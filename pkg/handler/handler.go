@@ -47,7 +47,7 @@ func reconcileNow(ctx context.Context, r Reconciler, log *slog.Logger, gateway g
 	switch {
 	case err != nil:
 		log.ErrorContext(ctx, "outcome not recorded", append(attributes, "error", err.Error())...)
-	case result.Plan.NotApplied != nil:
+	case result.Failure != nil && result.Failure.Code == grant.CodeObserved && result.Plan.NotApplied != nil:
 		log.InfoContext(ctx, "observe: not applied", append(attributes, "planHash", result.Plan.NotApplied.Hash,
 			"add", len(result.Plan.NotApplied.Added), "remove", len(result.Plan.NotApplied.Removed))...)
 	case result.Failure != nil:

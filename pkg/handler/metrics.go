@@ -110,7 +110,8 @@ func measured(cause reconcile.Cause, result reconcile.Result) map[string]int {
 	}
 	if pending := result.Plan.NotApplied; pending != nil {
 		values[ChangesNotApplied] = len(pending.Added) + len(pending.Removed)
-	} else if result.Failure != nil {
+	}
+	if result.Failure != nil && result.Failure.Code != grant.CodeObserved {
 		values.add(CountFailing, 1)
 		return values
 	}

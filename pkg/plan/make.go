@@ -70,14 +70,10 @@ func makeWith(prove prover, world World, limits Limits) (Plan, draft, error) {
 
 	plan := d.plan(world, problem, solved)
 	plan.Selected = r.admittedBy(claims, d.verdict.admitted)
-	plan.Drift = plan.Write && len(owned.leftovers) == 0 && drifted(hash(owned.accesses, owned.strange), recorded.Gateway)
+	plan.Drift = plan.Write && world.Takeover == nil && len(owned.leftovers) == 0 && drifted(hash(owned.accesses, owned.strange), recorded.Gateway)
 	plan.Changes = changes(claims, standing, d.verdict, owned)
 	plan.Waits = waiting(plan.Changes)
-	if until := recorded.Gateway.BackOffUntil(); limits.Observe && plan.Write {
-		plan.observeOnly(standing, &d)
-	} else if plan.Drift && world.Now.Before(until) && (!plan.Revokes() || plan.repeats(recorded.Gateway)) {
-		plan.putOff(until, standing, &d)
-	}
+	plan.holdBack(world, limits, standing, &d)
 	plan.Pinned = pinned(d.verdict.admitted)
 	plan.Outside, d.verdict.stops = outside(plan.inForce(world), solver.compiler, d.verdict.admitted)
 	plan.Status = statuses(world, claims, d.verdict)

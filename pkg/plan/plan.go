@@ -25,8 +25,10 @@ type Plan struct {
 	Waits   *grant.Error               // why nothing may be added to this gateway, although removals go through; nil if nothing waits for it
 	Due     time.Time                  // when the next grant expires or is tried again; zero for never
 	Notices []Notice                   // to publish once the plan is applied
-	// NotApplied is what the deployment's mode keeps from being written; nil for nothing.
+	// NotApplied is what the deployment's mode, or a takeover that is not approved, keeps
+	// from being written; nil for nothing.
 	NotApplied *Pending
+	TakeoverOf string  // the FoundHash to approve where a takeover is; "" where none is needed
 	Outside    Outside // what statements of others do about it
 	ledger.WriteAhead
 

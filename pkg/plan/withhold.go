@@ -19,6 +19,21 @@ func (p *Plan) withhold(reason *grant.Error, hint string, standing map[Access]bo
 	p.Changes = changes(d.claims, standing, *v, d.observed)
 }
 
+// holdBack withholds the plan where something keeps it from being written now: a
+// takeover that no admin has approved, observe mode, or others who keep overwriting.
+func (p *Plan) holdBack(world World, limits Limits, standing map[Access]bool, d *draft) {
+	recorded := world.Gateway.Recorded.Gateway
+	found, until := hash(d.observed.accesses, d.observed.strange), recorded.BackOffUntil()
+	switch {
+	case world.Takeover != nil && !world.Takeover.Approves(found, world.Now):
+		p.awaitTakeover(found, standing, d)
+	case limits.Observe && p.Write:
+		p.observeOnly(standing, d)
+	case p.Drift && world.Now.Before(until) && (!p.Revokes() || p.repeats(recorded)):
+		p.putOff(until, standing, d)
+	}
+}
+
 // observeOnly is the plan of a deployment in observe mode: it says what it would
 // write, and writes nothing.
 func (p *Plan) observeOnly(standing map[Access]bool, d *draft) {

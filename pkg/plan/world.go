@@ -16,6 +16,7 @@ type World struct {
 	Gateway  Observed
 	Rows     []grant.Row // for this gateway and for every gateway
 	Accounts directory.Snapshot
+	Takeover *grant.Takeover // what an admin approved, where NeedsTakeover; else nil
 	Now      time.Time
 }
 

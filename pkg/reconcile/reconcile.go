@@ -109,5 +109,8 @@ func (r *Reconciler) Observe(ctx context.Context, gateway grant.Gateway) (plan.W
 	if err := run.recall(ctx); err != nil {
 		return plan.World{}, err
 	}
+	if err := run.readTakeover(ctx); err != nil {
+		return plan.World{}, err
+	}
 	return run.world, nil
 }

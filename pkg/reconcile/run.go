@@ -66,6 +66,9 @@ func (r *run) pass(ctx context.Context) (verdict, error) {
 	if err := r.recall(ctx); err != nil {
 		return unrecorded, err
 	}
+	if err := r.readTakeover(ctx); err != nil {
+		return failed, err
+	}
 	if err := r.decide(); err != nil {
 		return failed, err
 	}
@@ -126,6 +129,20 @@ func (r *run) recall(ctx context.Context) error {
 		snapshot = directory.Failed()
 	}
 	r.world.Accounts = snapshot
+	return nil
+}
+
+// readTakeover reads what an admin approved, where the gateway is to be taken over.
+func (r *run) readTakeover(ctx context.Context) error {
+	r.world.Takeover = nil
+	if !plan.NeedsTakeover(r.world.Gateway, r.limits.Installation) {
+		return nil
+	}
+	approved, err := r.Grants.Takeover(ctx, r.gateway)
+	if err != nil {
+		return fmt.Errorf("read which takeover is approved: %w", err)
+	}
+	r.world.Takeover = &approved
 	return nil
 }
 

@@ -18,7 +18,8 @@ import (
 )
 
 // deployment is another deployment for the same gateway: with tables of its own, and
-// with an installation id that may be its own or the same.
+// with an installation id that may be its own or the same. Each has recorded the
+// gateway, so that neither has to take it over.
 func (c *cloud) deployment(installation string) *cloud {
 	c.t.Helper()
 	other := *c
@@ -34,6 +35,9 @@ func (c *cloud) deployment(installation string) *cloud {
 		Gateways: other.gateways, Grants: other.grants, Directory: other.accounts, States: other.states, Notices: other.notices,
 		Now: config.Now, Log: slog.New(slog.DiscardHandler),
 	}, limits)
+	c.reconcile()
+	other.reconcile()
+	other.notices.published = nil
 	return &other
 }
 
@@ -41,6 +45,7 @@ func (c *cloud) deployment(installation string) *cloud {
 // of the product made it.
 func (c *cloud) bothStand(statements string) {
 	c.t.Helper()
+	c.reconcile()
 	c.putByHand(statements)
 	c.reconcile()
 }

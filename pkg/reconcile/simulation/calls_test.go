@@ -107,6 +107,7 @@ func (n *run) write(name string, document *policy.Document) error {
 	return n.call(name, writeFaults, func(f fault) error {
 		n.gateway.attempts++
 		n.onlyObserves()
+		n.waitsForApproval()
 		n.judge(document, visible)
 		switch f {
 		case none, unanswered:

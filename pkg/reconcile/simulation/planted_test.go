@@ -45,6 +45,7 @@ var bugs = []bug{
 	{"a sibling's unique id taken out", 4, 6000, siblingsIDTakenOut},
 	{"a back-off that is ignored", 10, 6000, backOffIgnored},
 	{"a proof failure that stops a run", 5, 500, unprovable},
+	{"a takeover that is not approved", 10, 500, takeoverAssumed},
 	{"a policy written in observe mode", 13, 500, observeIgnored},
 	{"an invalid row that revokes", 2, 2000, invalidRevokes},
 	{"an invalid row that widens", 1, 2000, invalidWidens},

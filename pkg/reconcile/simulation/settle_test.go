@@ -23,6 +23,7 @@ func (w *world) settle(directoryStaysDown bool) {
 	}
 	w.faults, w.wrongTable, w.requests = 0, false, nil
 	w.tell("everybody falls quiet")
+	w.approveAll()
 	w.looksAgain()
 	if len(w.broken) > 0 {
 		return
@@ -34,6 +35,7 @@ func (w *world) settle(directoryStaysDown bool) {
 	}
 	w.directoryDown, w.unmarked = false, false
 	w.correctForeign()
+	w.approveAll()
 	w.everyGateway()
 	w.followDue(w.now.Add(4 * time.Hour))
 	for _, g := range w.gateways {

@@ -78,6 +78,10 @@ func simulate(seed uint64, bug *bug, trace bool) *world {
 	if seed%11 == 3 { // not picked: other seeds keep their schedules
 		w.people = append(w.people, w.actMode(1+c.pick(6)))
 	}
+	if seed%11 == 5 && !s.crowded {
+		w.inherit()
+		w.people = append(w.people, w.actApprover(c.pick(4)))
+	}
 	w.trouble()
 	w.limits.Observe = false
 	if len(w.broken) == 0 {

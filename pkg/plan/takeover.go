@@ -1,0 +1,40 @@
+package plan
+
+import (
+	"fmt"
+
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/policy"
+)
+
+// NeedsTakeover tells whether the gateway's policy holds statements of the
+// installation, although the state has no record of what was last seen right there or
+// about to be written. Those of a renamed, a second or a restored deployment look so:
+// what its table does not say may be granted by another one.
+func NeedsTakeover(o Observed, installation string) bool {
+	recorded := o.Recorded.Gateway
+	owned, _ := split(o.Policy, installation)
+	return len(owned) > 0 && recorded.AppliedHash == "" && recorded.PendingHash == ""
+}
+
+// FoundHash names what the installation's statements in a document say, as an approval
+// of a takeover does.
+func FoundHash(gateway grant.Gateway, document *policy.Document, installation string) string {
+	owned := Problem{Gateway: gateway, Limits: Limits{Installation: installation}}.owned(document)
+	return hash(owned.accesses, owned.strange)
+}
+
+// awaitTakeover is the plan for a gateway that an admin has not let the deployment take
+// over: it says what it would write, and writes nothing.
+func (p *Plan) awaitTakeover(found string, standing map[Access]bool, d *draft) {
+	wanted := p.Changes
+	p.NotApplied = &Pending{Hash: p.Hash, Added: principals(wanted, Add), Removed: principals(wanted, Remove)}
+	p.Drift, p.TakeoverOf = false, found
+	p.withhold(&grant.Error{
+		Code: grant.CodeTakeoverNeeded, Op: "put the resource policy",
+		Hint: fmt.Sprintf("the policy holds statements of installation %s that this deployment has no record of, because it is new, renamed or restored, or another one has the same id; "+
+			"nothing is written until `gateway-grants approve` lets it take the gateway over: %d to add, %d to remove (plan %s)",
+			p.Problem.Limits.Installation, len(p.NotApplied.Added), len(p.NotApplied.Removed), p.Hash),
+	}, "the gateway waits for `gateway-grants approve` to let this deployment take it over", standing, d)
+	p.Changes = wanted
+}
