@@ -24,7 +24,7 @@ func (p *program) gatewayDetachCommand() *cobra.Command {
 		Use:   "detach GATEWAY|--all",
 		Short: "Take this installation's statements out of a gateway, or of every one",
 		Long: `Take this installation's statements out of a gateway's policy, or out of every one.
-Whoever was let in by them loses access; statements of others keep their bytes. Grants
+The callers that they let in lose access; statements of others keep their bytes. Grants
 stay in the table.
 
 With a GATEWAY of your own account its tag gateway-grants:managed goes first, so that no
@@ -36,7 +36,7 @@ first: the product stands still until make deploy puts that row back. Gateways t
 the tag are detached, too.
 
 With --dry-run nothing changes, and the exit code is 1 if anybody is let in. With
---keep the statements stay, whoever is let in is named, and stays let in: of a GATEWAY
+--keep the statements stay, and the principals that they let in are named: of a GATEWAY
 only the tag is removed, with --all nothing.`,
 		Example: `  gateway-grants gateway detach tools-abcdefghij
   gateway-grants gateway detach --all --dry-run
@@ -55,8 +55,8 @@ only the tag is removed, with --all nothing.`,
 	}
 	set := cmd.Flags()
 	set.BoolVar(&d.all, "all", false, "every gateway of the deployment")
-	set.BoolVar(&d.keep, "keep", false, "leave whom was let in, knowingly")
-	set.BoolVar(&d.dryRun, "dry-run", false, "only show whom this would take access from")
+	set.BoolVar(&d.keep, "keep", false, "keep the access that was granted")
+	set.BoolVar(&d.dryRun, "dry-run", false, "only show who would lose access")
 	cmd.MarkFlagsMutuallyExclusive("keep", "dry-run")
 	p.deploymentFlags(cmd)
 	return cmd
@@ -187,7 +187,7 @@ func (r *detaching) one(ctx context.Context, gateway grant.Gateway) error {
 			return err
 		}
 	}
-	return fmt.Errorf("detach %s: our statements were put back each time they were taken out: find out by whom, and try again", gateway)
+	return fmt.Errorf("detach %s: our statements were put back each time they were taken out: find out which writer does that, and try again", gateway)
 }
 
 // letIn are the principals of statements, each once.

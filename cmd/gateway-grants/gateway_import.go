@@ -27,7 +27,7 @@ with the source "import", and the statement is replaced by this installation's o
 no grant can say stays as it is, and is named with the reason. The plan is shown first,
 and --yes or an answer confirms it.
 
-Nobody gains or loses access: the policy evaluator compares the policies before and
+No caller gains or loses access: the policy evaluator compares the policies before and
 after, for every principal of both, and nothing is written if they differ.
 gateway detach is the way back.`,
 		Example: `  gateway-grants gateway import tools-abcdefghij
@@ -93,7 +93,7 @@ func (p *program) importGateway(ctx context.Context, name string, yes bool, d de
 }
 
 // observe reads the policy, and refuses a gateway whose policy is not what its grants
-// say: what an import changes could not be told from what a reconcile does.
+// say: what an import changes could not be separated from what a reconcile does.
 func (i *importing) observe(ctx context.Context) error {
 	decided, err := i.reconciler(i.session.config, i.gateways, i.deployment).Plan(ctx, i.gateway)
 	switch {
@@ -123,7 +123,7 @@ func (i *importing) chosen() []foreign.Statement {
 }
 
 // decide chooses the statements whose every grant would be in the policy, and proves
-// that nobody gains or loses access by that.
+// that no caller gains or loses access by that.
 func (i *importing) decide(ctx context.Context) error {
 	who, err := i.session.identity(ctx)
 	if err != nil {
@@ -274,7 +274,7 @@ func (i *importing) say() {
 	case len(i.chosen()) == 0:
 		fmt.Fprintln(i.out, paint.yellow("Nothing to import:"), "no grant can say what is left.")
 	default:
-		fmt.Fprintf(i.out, "Nobody gains or loses access: both policies decide alike for %s in %s each.\n",
+		fmt.Fprintf(i.out, "No caller gains or loses access: both policies decide alike for %s in %s each.\n",
 			counted(i.proof.Callers, "caller"), counted(i.proof.Contexts, "context"))
 	}
 }

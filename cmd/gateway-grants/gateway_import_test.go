@@ -47,7 +47,7 @@ func TestAPolicyOfOthersIsImportedWithoutAnyoneGainingOrLosingAccess(t *testing.
 		arn + "\n", `  Imported: statement 1 (Sid "Accounts")` + "\n    + 444455556666 from 127.0.0.1 (grant 444455556666)\n",
 		`  Stays: statement 2 (Sid "Outside"): it is a Deny, and a grant only lets in` + "\n",
 		`  Imported: statement 3 (Sid "Role")` + "\n    + 444455556666:role/AgentRole (grant 444455556666:role/AgentRole)\n",
-		"Nobody gains or loses access: both policies decide alike for ",
+		"No caller gains or loses access: both policies decide alike for ",
 	} {
 		if !strings.Contains(unsure.out, part) {
 			t.Errorf("did not say %q:\n%s", part, unsure.out)

@@ -89,5 +89,5 @@ func (h hidingGateways) removeHidden(ctx context.Context, gateway grant.Gateway)
 			return err
 		}
 	}
-	return fmt.Errorf("import %s: the statements were put back each time they were replaced: find out by whom, and run it again", gateway)
+	return fmt.Errorf("import %s: the statements were put back each time they were replaced: find out which writer does that, and run it again", gateway)
 }

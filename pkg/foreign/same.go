@@ -141,7 +141,7 @@ func (p *probing) named(written string, accounts map[string]bool) {
 	p.by(read.ARN)
 }
 
-// member adds callers of an account whom nothing but the account names.
+// member adds callers of an account that nothing but the account names.
 func (p *probing) member(account string, accounts map[string]bool) {
 	accounts[account] = true
 	p.add(policy.Root(account))

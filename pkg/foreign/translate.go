@@ -112,7 +112,7 @@ func (t *translation) form() {
 	case who == nil:
 		t.stay("it has no Principal")
 	case who.Everyone || slices.Contains(who.AWS, "*"):
-		t.stay("it lets in everyone, and a grant names whom it lets in: write one for an OU, the organization or a tag")
+		t.stay("it lets in everyone, and a grant names its principal: write one for an OU, the organization or a tag")
 	case len(who.Service)+len(who.Federated)+len(who.CanonicalUser)+len(who.Other) > 0:
 		t.stay("its Principal names something else than accounts, roles and users")
 	}
@@ -176,7 +176,7 @@ func (t *translation) expires(values []string) {
 	t.common[grant.AttrExpires] = moment.UTC().Format(time.RFC3339)
 }
 
-// principal is one whom a grant can name.
+// principal is one that a grant can name.
 type principal struct {
 	text   string
 	byName bool // a role or user that is recognised by its ARN

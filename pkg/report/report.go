@@ -28,7 +28,7 @@ type Report struct {
 type Grant struct {
 	Gateway     string `json:"gateway"`
 	ID          string `json:"grant"`
-	Principal   string `json:"principal"` // whom it lets in and how far, in words; "" for a row that cannot be understood
+	Principal   string `json:"principal"` // who is let in and how far, in words; "" for a row that cannot be understood
 	Expires     string `json:"expires,omitempty"`
 	Reason      string `json:"reason,omitempty"`
 	RequestedBy string `json:"requestedBy,omitempty"`
@@ -190,7 +190,7 @@ func (g *Gateway) foreign(p plan.Plan) {
 	}
 }
 
-// named lists whom a statement names, as it names them.
+// named lists the principals of a statement, as it writes them.
 func named(s policy.Statement) []string {
 	if s.NotPrincipal != nil {
 		return []string{"everyone but " + strings.Join(principals(s.NotPrincipal), ", ")}
