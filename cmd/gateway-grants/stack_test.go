@@ -9,9 +9,11 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
+	"github.com/gateway-grants/gateway-grants/pkg/sandbox/cloud/cloudtest"
 	"github.com/gateway-grants/gateway-grants/pkg/settings"
 )
 
@@ -203,5 +205,30 @@ func TestAnInstallationDecidesAsItsStackSays(t *testing.T) {
 	w.created()
 	if got := w.done("plan"); !strings.Contains(got.out, "us-east-1 is not among the regions of the deployment (NotListed)") {
 		t.Errorf("said\n%s", got.out)
+	}
+}
+
+// CloudFormation as moto has it, which the local cloud serves.
+func TestADeploymentIsFoundByTheSDKsOwnWords(t *testing.T) {
+	config := cloudtest.Moto(t).Config(accountA, region)
+	client := cloudformation.NewFromConfig(config)
+	for name, outputs := range map[string]string{
+		"another": `"GrantsTableName":{"Value":"other"}`,
+		"team-b": `"GrantsTableName":{"Value":"team-b"},"AccountsTableName":{"Value":"team-b-accounts"},"StateTableName":{"Value":"team-b-state"},` +
+			`"InstallationId":{"Value":"b"},"EventBusArn":{"Value":"arn:aws:events:us-east-1:111122223333:event-bus/team-b"}`,
+	} {
+		template := `{"Parameters":{"OwnerAccounts":{"Type":"String","Default":""}},"Resources":{"Topic":{"Type":"AWS::SNS::Topic"}},"Outputs":{` + outputs + `}}`
+		if _, err := client.CreateStack(t.Context(), &cloudformation.CreateStackInput{StackName: &name, TemplateBody: &template}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"", "team-b"} {
+		found, err := deploymentsIn(t.Context(), config, name)
+		if err != nil || len(found) != 1 || found[0].Name != "team-b" || found[0].Account != accountA || found[0].Region != region || found[0].Outputs["InstallationId"] != "b" {
+			t.Errorf("named %q: %+v, %v", name, found, err)
+		}
+	}
+	if _, err := deploymentsIn(t.Context(), config, "typo"); err == nil || !strings.Contains(err.Error(), "there is no stack typo in us-east-1") {
+		t.Errorf("a stack that there is not: %v", err)
 	}
 }
