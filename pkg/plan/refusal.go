@@ -114,24 +114,3 @@ func pinned(accesses map[Access]bool) []string {
 func WasAdmitted(recorded ledger.State, principal string) bool {
 	return slices.Contains(recorded.Gateway.Pinned, principal)
 }
-
-// Forgets tells whether the plan, once applied, wipes away what tells that a role
-// or user was deleted, a unique id in the policy or a hold that no grant asks for, or
-// somebody whom a selector meant.
-func (p Plan) Forgets(recorded ledger.State) bool {
-	for selection, accounts := range recorded.Gateway.Selected {
-		forgotten := func(account string) bool {
-			_, known := slices.BinarySearch(p.Selected[selection], account)
-			return !known
-		}
-		if slices.ContainsFunc(accounts, forgotten) {
-			return true
-		}
-	}
-	for principal, refusal := range recorded.Gateway.Refused {
-		if _, kept := p.Refused[principal]; refusal.Held() && !kept {
-			return true
-		}
-	}
-	return len(p.Unexplained) > 0
-}

@@ -82,8 +82,12 @@ func (r *Reconciler) Reconcile(ctx context.Context, gateway grant.Gateway, cause
 		default: // look again
 		}
 	}
-	return run.fail(ctx, &grant.Error{Code: CodeNotConverged, Op: "settle the policy",
-		Hint: fmt.Sprintf("what was written was not what was read, %d times: others keep changing it, or AWS shows it late; it is tried again", maxPasses)})
+	return run.fail(ctx, notConverged())
+}
+
+func notConverged() error {
+	return &grant.Error{Code: CodeNotConverged, Op: "settle the policy",
+		Hint: fmt.Sprintf("what was written was not what was read, %d times: others keep changing it, or AWS shows it late; it is tried again", maxPasses)}
 }
 
 // notRecorded is the failure of a run that could not record how it ended.
@@ -103,14 +107,13 @@ func (r *Reconciler) Plan(ctx context.Context, gateway grant.Gateway) (plan.Plan
 // Observe reads everything that a decision on the gateway depends on.
 func (r *Reconciler) Observe(ctx context.Context, gateway grant.Gateway) (plan.World, error) {
 	run := r.begin(gateway, Cause{})
-	if err := run.observe(ctx); err != nil {
-		return plan.World{}, err
+	for range maxPasses {
+		switch verdict, err := run.read(ctx); {
+		case err != nil:
+			return plan.World{}, err
+		case verdict == complete:
+			return run.world, nil
+		}
 	}
-	if err := run.recall(ctx); err != nil {
-		return plan.World{}, err
-	}
-	if err := run.readTakeover(ctx); err != nil {
-		return plan.World{}, err
-	}
-	return run.world, nil
+	return plan.World{}, notConverged()
 }

@@ -49,7 +49,7 @@ func text(err error) string {
 
 // Describe is reconcile.Gateways's.
 func (n *run) Describe(_ context.Context, gateway grant.Gateway) (observed plan.Observed, err error) {
-	n.refused, n.known, n.informed, n.unmarked, n.loaded, n.looked = nil, nil, false, false, false, false // a pass begins
+	n.refused, n.known, n.informed, n.unmarked = nil, nil, false, false // a pass begins
 	err = n.call("Describe", readFaults, func(f fault) error {
 		if f != none {
 			return f.failure("describe")

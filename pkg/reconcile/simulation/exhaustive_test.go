@@ -136,7 +136,7 @@ var tinies = []tiny{
 func (w *world) doomed() []*run {
 	var runs []*run
 	for _, n := range w.runs {
-		if n.at == "PutPolicy" || n.at == "DeletePolicy" || n.at == "ForGateway" || n.at == "Record" {
+		if n.at == "PutPolicy" || n.at == "DeletePolicy" || n.at == "Load" || n.at == "Record" {
 			runs = append(runs, n)
 		}
 	}

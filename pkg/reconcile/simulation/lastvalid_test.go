@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/ledger"
 )
 
 // An edit that cannot be understood changes nothing: what the row's last valid
@@ -87,12 +88,14 @@ func (g *gateway) revisions(row grant.Row) []*grant.Grant {
 	return all
 }
 
-// kept is what rows that cannot be understood give, as far as there is no doubt.
-func (w *world) kept(g *gateway, rows []grant.Row) map[grant.Key]*grant.Grant {
+// kept is what rows that cannot be understood give, as far as there is no doubt: the
+// state that the run loaded tells of their last valid revision.
+func (w *world) kept(g *gateway, loaded ledger.State, rows []grant.Row) map[grant.Key]*grant.Grant {
 	all := map[grant.Key]*grant.Grant{}
 	for _, row := range rows {
-		recorded := w.state(g).Grants[row.Key]
-		if was := g.valid[row.Key]; row.Fault != nil && len(was) == 1 && len(recorded.Admitted) > 0 {
+		recorded := loaded.Grants[row.Key]
+		known := recorded.LastValid == w.state(g).Grants[row.Key].LastValid
+		if was := g.valid[row.Key]; row.Fault != nil && len(was) == 1 && known && len(recorded.Admitted) > 0 {
 			all[row.Key] = was[0].Grant
 		}
 	}

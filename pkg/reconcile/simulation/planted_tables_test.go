@@ -250,7 +250,7 @@ func (o onlyOn) Apply(ledger.State) (ledger.State, error) { return o.Transition.
 
 // early reads the state before everything else, as the loop once did.
 type early struct {
-	reconcile.Grants
+	reconcile.Gateways
 	reconcile.States
 	state ledger.State
 	err   error
@@ -258,14 +258,14 @@ type early struct {
 }
 
 func stateReadFirst(_ *run, d *reconcile.Dependencies, _ *plan.Limits) {
-	e := &early{Grants: d.Grants, States: d.States}
-	d.Grants, d.States = e, e
+	e := &early{Gateways: d.Gateways, States: d.States}
+	d.Gateways, d.States = e, e
 }
 
-func (e *early) ForGateway(ctx context.Context, g grant.Gateway) ([]grant.Row, error) {
+func (e *early) Describe(ctx context.Context, g grant.Gateway) (plan.Observed, error) {
 	e.state, e.err = e.States.Load(ctx, g)
 	e.kept = true
-	return e.Grants.ForGateway(ctx, g)
+	return e.Gateways.Describe(ctx, g)
 }
 
 func (e *early) Load(ctx context.Context, g grant.Gateway) (ledger.State, error) {

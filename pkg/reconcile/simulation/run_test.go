@@ -33,10 +33,8 @@ type run struct {
 	unknown    bool                       // the directory failed it
 	unmarked   bool                       // the directory seemed to be none, although it is one
 	informed   bool                       // the directory answered it
-	loaded     bool                       // the pass has read the state
 	right      *string                    // of the gateway, when the state was read
 	wroteOther bool                       // of the gateway, when the state was read
-	looked     bool                       // the pass has looked into the directory
 	refused    *policy.Document           // the first document of this pass that AWS refused
 	sought     int                        // as of how many changes of IAM, and one more, it seeks bad principals; 0 for not
 	known      *ledger.State              // what was recorded when the pass read the policy

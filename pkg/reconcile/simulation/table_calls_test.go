@@ -22,7 +22,6 @@ var (
 func (n *run) ForGateway(_ context.Context, gateway grant.Gateway) (rows []grant.Row, err error) {
 	err = n.call("ForGateway", readFaults, func(f fault) error {
 		n.rows = n.w.rows(n.gateway)
-		n.informed = n.informed && n.loaded && f == none && !n.w.wrongTable
 		switch {
 		case f != none:
 			return f.failure("read the grants")
@@ -31,20 +30,15 @@ func (n *run) ForGateway(_ context.Context, gateway grant.Gateway) (rows []grant
 			return err
 		}
 		rows = n.rows
+		n.kept = n.w.kept(n.gateway, n.state, n.rows)
 		return nil
 	})
 	return rows, err
 }
 
-// Lookup is reconcile.Directory's. The first of a pass is what it decides by; a later
-// one only makes sure that it still holds.
+// Lookup is reconcile.Directory's.
 func (n *run) Lookup(_ context.Context, selectors []grant.Principal, accounts []string) (snapshot directory.Snapshot, err error) {
-	if n.looked {
-		org, unknown, unmarked, informed := n.org, n.unknown, n.unmarked, n.informed
-		defer func() { n.org, n.unknown, n.unmarked, n.informed = org, unknown, unmarked, informed }()
-	}
 	err = n.call("Lookup", readFaults, func(f fault) error {
-		n.looked = true
 		n.org, n.unknown = n.w.org, f != none || n.w.directoryDown
 		n.unmarked = n.w.unmarked && !n.unknown
 		switch {
@@ -69,9 +63,8 @@ func (n *run) Load(_ context.Context, _ grant.Gateway) (state ledger.State, err 
 			return f.failure("load the state")
 		}
 		state = n.w.state(n.gateway)
-		n.state, n.loaded = state, true
+		n.state = state
 		n.right, n.wroteOther = n.gateway.right, n.gateway.wroteOther
-		n.kept = n.w.kept(n.gateway, n.rows)
 		return nil
 	})
 	return state, err
