@@ -59,11 +59,14 @@ type Ledger struct {
 	Authorizer  string
 	AppliedHash string // of our statements, when last seen to be right; "" if never seen
 	PendingHash string // of our statements in a write whose end was not recorded yet; "" for none
-	Size        Size
-	LastError   grant.Code // of the last run that failed; "" after one that did not
-	LastMessage string
-	Failures    int       // runs failed in a row
-	Due         time.Time // when to look again; zero for never
+	// PendingRevisions are the valid revisions of rows that such a write gives, where
+	// their statuses do not record them yet, as grant.Row.Canonical writes them.
+	PendingRevisions map[grant.Key]string
+	Size             Size
+	LastError        grant.Code // of the last run that failed; "" after one that did not
+	LastMessage      string
+	Failures         int       // runs failed in a row
+	Due              time.Time // when to look again; zero for never
 	// InFlightUntil is until when a write may be in flight; the gateway is looked at
 	// again then. Zero for none.
 	InFlightUntil time.Time

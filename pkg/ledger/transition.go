@@ -27,13 +27,16 @@ type BeginWrite struct {
 	Until time.Time          // when to look again, whatever happens; becomes InFlightUntil
 	Hash  string             // becomes the PendingHash
 	Held  map[string]Refusal // principals whose deletion the write may leave no other trace of
+	// Revisions become the PendingRevisions: those that no status records.
+	Revisions map[grant.Key]string
 	WriteAhead
 }
 
 // Apply is Transition's.
 func (b BeginWrite) Apply(recorded State) (State, error) {
 	l := recorded.Gateway
-	l.PendingHash, l.InFlightUntil, l.Due = b.Hash, b.Until, earlier(l.Due, b.Until)
+	l.PendingHash, l.PendingRevisions = b.Hash, b.Revisions
+	l.InFlightUntil, l.Due = b.Until, earlier(l.Due, b.Until)
 	l.Selected, l.InFlight = union(l.Selected, b.Selected), union(l.InFlight, b.InFlight)
 	l.HadDirectory = l.HadDirectory || b.HadDirectory
 	l.Refused = with(l.Refused, b.Held)
@@ -86,7 +89,7 @@ func (s Settled) Apply(recorded State) (State, error) {
 		next.overwrite(s.At)
 	}
 	if s.Untouched {
-		next.AppliedHash, next.PendingHash = was.AppliedHash, was.PendingHash
+		next.AppliedHash, next.PendingHash, next.PendingRevisions = was.AppliedHash, was.PendingHash, was.PendingRevisions
 	}
 	if s.Failure != nil {
 		next.LastError, next.LastMessage = s.Failure.Code, s.Failure.Hint
@@ -96,7 +99,8 @@ func (s Settled) Apply(recorded State) (State, error) {
 		next.Due = earlier(next.Due, s.At.Add(Backoff(next.Failures)))
 	}
 	if was.InFlightUntil.After(s.At) { // a write, perhaps another run's, may be in flight
-		next.Due, next.InFlightUntil, next.PendingHash = earlier(next.Due, was.InFlightUntil), was.InFlightUntil, was.PendingHash
+		next.Due, next.InFlightUntil = earlier(next.Due, was.InFlightUntil), was.InFlightUntil
+		next.PendingHash, next.PendingRevisions = was.PendingHash, was.PendingRevisions
 	}
 	return State{Gateway: next}.stating(s.Statuses, recorded.Grants), nil
 }

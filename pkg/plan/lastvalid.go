@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -29,6 +30,41 @@ func standIn(row grant.Row, recorded grant.Status, now time.Time) (claim, bool) 
 		c.row.Grant = &grant.Grant{Expires: expires}
 	}
 	return c, c.row.Grant.Live(now)
+}
+
+// Unrecorded lists the valid revisions of rows that the plan gives access by, and that
+// their recorded statuses do not tell, as grant.Row.Canonical writes them.
+func (p Plan) Unrecorded(recorded ledger.State) map[grant.Key]string {
+	revisions := make(map[grant.Key]string)
+	for key, status := range p.Status {
+		known := recorded.Grants[key]
+		if status.LastValid != "" && (status.LastValid != known.LastValid || !slices.Equal(status.Given(), known.Given())) {
+			revisions[key] = status.LastValid
+		}
+	}
+	return revisions
+}
+
+// written is a row with a fault whose grant is that of the revision by which a write
+// gave access whose end was not recorded.
+func written(row grant.Row, recorded ledger.Ledger, now time.Time) (claim, bool) {
+	revision := recorded.PendingRevisions[row.Key]
+	if row.Fault == nil || revision == "" {
+		return claim{}, false
+	}
+	last, _ := grant.ReadCanonical(revision)
+	c := claim{row: grant.Row{Key: row.Key, Revision: row.Revision, Grant: last}, fault: row.Fault, revision: revision}
+	return c, last != nil && last.Live(now)
+}
+
+// claimWritten is the claim of a row by what a write gave it: just what stands of that.
+func (r *resolver) claimWritten(c claim) claim {
+	means := r.claim(c.row).onlyStanding(r.standing)
+	means.fault, means.revision = c.fault, c.revision
+	for _, a := range means.accesses {
+		means.given = append(means.given, a.Who.String())
+	}
+	return means
 }
 
 // within keeps the accesses of the principals that the row had admitted.
@@ -85,24 +121,29 @@ func (r *resolver) claimStanding(c claim) (_ claim, kept bool) {
 // accounts whose membership counts. For a row with a fault that is what its last
 // valid revision needs.
 func Consults(rows []grant.Row, recorded ledger.State, now time.Time) (selectors []grant.Principal, accounts []string) {
-	for _, row := range rows {
-		g := row.Grant
-		if last, kept := standIn(row, recorded.Grants[row.Key], now); kept {
-			if last.unread {
-				for _, who := range last.given {
-					arn, _ := policy.ParseIAMARN(who)
-					accounts = append(accounts, arn.Account)
-				}
-				continue
-			}
-			g = last.row.Grant
-		}
+	consult := func(g *grant.Grant) {
 		switch {
 		case g == nil:
 		case g.Principal.IsSelector():
 			selectors = append(selectors, g.Principal)
 		default:
 			accounts = append(accounts, g.Principal.Account())
+		}
+	}
+	for _, row := range rows {
+		if last, kept := written(row, recorded.Gateway, now); kept {
+			consult(last.row.Grant)
+		}
+		switch last, kept := standIn(row, recorded.Grants[row.Key], now); {
+		case !kept:
+			consult(row.Grant)
+		case last.unread:
+			for _, who := range last.given {
+				arn, _ := policy.ParseIAMARN(who)
+				accounts = append(accounts, arn.Account)
+			}
+		default:
+			consult(last.row.Grant)
 		}
 	}
 	return selectors, accounts
@@ -119,7 +160,7 @@ func (c claim) remember(status, recorded grant.Status) grant.Status {
 	}
 	switch {
 	case c.fault != nil:
-		status.LastValid = recorded.LastValid
+		status.LastValid = cmp.Or(c.revision, recorded.LastValid)
 	case len(status.Admitted)+len(status.Withheld) > 0:
 		status.LastValid = c.row.Canonical()
 	}

@@ -25,6 +25,7 @@ type claim struct {
 	fault     *grant.Error // of the row; the grant is then that of its last valid revision
 	given     []string     // with a fault: the principals that the row had admitted
 	unread    bool         // with a fault: the last valid revision cannot be read from the record
+	revision  string       // with a fault: the revision by which a write gave access that is not recorded
 }
 
 // resolver turns live grants into claims.
@@ -61,7 +62,9 @@ func SelectionKey(g *grant.Grant) string {
 func (r *resolver) live() []claim {
 	var all []claim
 	for _, row := range r.world.Rows {
-		if last, kept := standIn(row, r.world.Gateway.Recorded.Grants[row.Key], r.world.Now); kept {
+		if last, kept := written(row, r.world.Gateway.Recorded.Gateway, r.world.Now); kept && r.unrecorded {
+			all = append(all, last)
+		} else if last, kept := standIn(row, r.world.Gateway.Recorded.Grants[row.Key], r.world.Now); kept {
 			all = append(all, last)
 		} else if row.Fault == nil && row.Grant.Live(r.world.Now) {
 			all = append(all, claim{row: row})
@@ -77,6 +80,8 @@ func (r *resolver) claims() []claim {
 	var claims []claim
 	for _, c := range r.live() {
 		switch {
+		case c.revision != "":
+			c = r.claimWritten(c)
 		case c.unread:
 			var kept bool
 			if c, kept = r.claimStanding(c); !kept {

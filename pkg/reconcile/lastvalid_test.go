@@ -1,7 +1,9 @@
 package reconcile_test
 
 import (
+	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -73,5 +75,72 @@ func TestARunThatReadTheGrantsLongAgoBringsNoEndedAccessBack(t *testing.T) {
 	c.reconcile()
 	if got := c.principals(); !slices.Equal(got, []string{rootC}) {
 		t.Errorf("let in are %v", got)
+	}
+}
+
+// A run that dies between its put and its record leaves nothing but what it recorded
+// before the put.
+func TestAnInvalidEditAfterACrashKeepsWhatTheWriteGave(t *testing.T) {
+	ranges := map[string]any{"sourceIp": []any{"203.0.113.0/24"}}
+	for name, test := range map[string]struct {
+		reason string
+		before func(c *cloud)
+		valid  func(c *cloud)
+		want   []string
+		within string // of the policy
+	}{
+		"a new row": {
+			"it was never recorded as valid", func(*cloud) {},
+			func(c *cloud) { c.grant("row", "444455556666") }, []string{rootB}, "",
+		},
+		"a row that names another account": {
+			"the account that it named before lost its access by the edit",
+			func(c *cloud) { c.grant("row", "777788889999") },
+			func(c *cloud) { c.grant("row", "444455556666") }, []string{rootB}, "",
+		},
+		"a row with a new condition": {
+			"the condition stays",
+			func(c *cloud) { c.grant("row", "444455556666") },
+			func(c *cloud) { c.grant("row", "444455556666", "conditions", ranges) }, []string{rootB}, "203.0.113.0/24",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCloud(t)
+			test.before(c)
+			c.reconcileUntilSettled()
+			test.valid(c)
+			if err := c.run(c.hooked(&hooks{beforeRecord: func() error { return errCrash }})); !errors.Is(err, errCrash) {
+				t.Fatalf("it ended with %v", err)
+			}
+			c.grant("row", "444455556666", "condition", "misspelt")
+			for range 2 { // the second run decides by what the first recorded
+				c.reconcileUntilSettled()
+				if diff := cmp.Diff(test.want, c.principals()); diff != "" || !strings.Contains(c.text(), test.within) {
+					t.Errorf("%s: -want +got\n%s\npolicy %s", test.reason, diff, c.text())
+				}
+			}
+			if got := c.state().Grants[c.key("row")]; got.Phase != grant.PhaseInvalid || !slices.Equal(got.Admitted, test.want) {
+				t.Errorf("%s: the row is %+v", test.reason, got)
+			}
+			c.revoke("row")
+			c.reconcileUntilSettled()
+			if got := c.principals(); len(got) > 0 {
+				t.Errorf("with the row deleted, let in are %v", got)
+			}
+		})
+	}
+}
+
+// What a write was to give, and did not, an Invalid row does not get.
+func TestAnInvalidEditAfterACrashBeforeThePutGetsNothing(t *testing.T) {
+	c := newCloud(t)
+	c.grant("row", "444455556666")
+	if err := c.run(c.hooked(&hooks{beforePut: func() error { return errCrash }, beforeRecord: func() error { return errCrash }})); !errors.Is(err, errCrash) {
+		t.Fatalf("it ended with %v", err)
+	}
+	c.grant("row", "444455556666", "condition", "misspelt")
+	c.reconcileUntilSettled()
+	if got := c.principals(); len(got) > 0 {
+		t.Errorf("let in: %v", got)
 	}
 }

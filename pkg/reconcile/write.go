@@ -52,7 +52,10 @@ func (r *run) beginWrite(ctx context.Context, hash string) error {
 		recorded, ok := known[principal]
 		return !refusal.Held() || ok && recorded.Same(refusal)
 	})
-	begin := ledger.BeginWrite{Until: r.Now().Add(ledger.LookAgainAfter), Hash: hash, Held: held, WriteAhead: p.WriteAhead}
+	begin := ledger.BeginWrite{
+		Until: r.Now().Add(ledger.LookAgainAfter), Hash: hash, Held: held, WriteAhead: p.WriteAhead,
+		Revisions: p.Unrecorded(r.world.Gateway.Recorded),
+	}
 	recorded, err := r.States.Update(ctx, r.gateway, r.recorded, begin)
 	if err != nil {
 		return fmt.Errorf("record that a write begins: %w", err)

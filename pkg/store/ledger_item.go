@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"fmt"
 	"iter"
 	"maps"
@@ -56,6 +57,14 @@ type part struct {
 	Selected []set     `dynamodbav:"selected,omitempty"`
 	InFlight []set     `dynamodbav:"inFlight,omitempty"`
 	Refused  []refusal `dynamodbav:"refused,omitempty"`
+
+	Revisions []revision `dynamodbav:"pendingRevisions,omitempty"`
+}
+
+type revision struct {
+	Scope    string `dynamodbav:"scope"`
+	Grant    string `dynamodbav:"grant"`
+	Revision string `dynamodbav:"revision"`
 }
 
 type set struct {
@@ -134,6 +143,12 @@ func partsOf(l ledger.Ledger) []part {
 		p := room(len(principal))
 		p.Refused = append(p.Refused, refusal{Principal: principal, Code: r.Code, Since: r.Since, Tries: r.Tries, NextTry: r.NextTry})
 	}
+	rows := slices.SortedFunc(maps.Keys(l.PendingRevisions), func(a, b grant.Key) int { return cmp.Compare(a.String(), b.String()) })
+	for _, row := range rows {
+		text := l.PendingRevisions[row]
+		p := room(len(row.Gateway) + len(row.ID) + len(text))
+		p.Revisions = append(p.Revisions, revision{Scope: row.Gateway, Grant: row.ID, Revision: text})
+	}
 	return parts
 }
 
@@ -195,11 +210,14 @@ func (r *stateReader) add(p part) {
 	for _, s := range p.Refused {
 		l.Refused = adding(l.Refused, s.Principal, ledger.Refusal{Code: s.Code, Since: s.Since, Tries: s.Tries, NextTry: s.NextTry})
 	}
+	for _, s := range p.Revisions {
+		l.PendingRevisions = adding(l.PendingRevisions, grant.Key{Gateway: s.Scope, ID: s.Grant}, s.Revision)
+	}
 }
 
-func adding[V any](m map[string]V, key string, value V) map[string]V {
+func adding[K comparable, V any](m map[K]V, key K, value V) map[K]V {
 	if m == nil {
-		m = make(map[string]V)
+		m = make(map[K]V)
 	}
 	m[key] = value
 	return m
