@@ -24,7 +24,7 @@ func (a Access) lasting() Access {
 }
 
 // principal is the ARN that Principal names for the access: the role or user
-// itself, or its account's root where it is told by name.
+// itself, or its account's root where a condition names it.
 func (a Access) principal() string {
 	if a.ByName {
 		return a.Who.Root().String()

@@ -109,7 +109,7 @@ func (c compiler) compile(accesses []Access) []policy.Statement {
 	return statements
 }
 
-// members are whom a statement lets in, as it writes them.
+// members are the principals that a statement lets in, as it writes them.
 type members struct{ principals, names []string }
 
 func (c compiler) statement(g group, in members) policy.Statement {

@@ -34,7 +34,7 @@ type entry struct {
 }
 
 // decompile reads statements of ours back into the accesses they mean. What it
-// cannot read, somebody else has put under our name: those statements are
+// cannot read, others have put under our name: those statements are
 // strange.
 func decompile(statements []policy.Statement, gateway, partition string) observation {
 	r := observation{accesses: make(map[Access]bool), principals: make(map[string]bool), shared: make(Layout)}

@@ -98,7 +98,7 @@ func Reach(gateway grant.Gateway, document *policy.Document, index int, a Access
 	return c.reach(document, index, a)
 }
 
-// Representative is a caller whom the access lets in: for an account any role of it,
+// Representative is a caller that the access lets in: for an account any role of it,
 // for a pattern a role that it matches, and a stranger where there is no principal.
 func Representative(gateway grant.Gateway, a Access) policy.Caller {
 	if a.Who == (policy.IAMARN{}) {

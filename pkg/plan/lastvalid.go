@@ -89,8 +89,8 @@ func (c claim) onlyStanding(standing map[Access]bool) claim {
 // claimStanding is the claim of a row whose last valid revision was recorded in
 // another form, by an earlier or a newer version. What it gave is taken from the
 // policy: the one access that names the principal, to the end that stands there
-// where no other is recorded. Where several accesses name it, none can be told to
-// be of this row, and none is kept.
+// where no other is recorded. Where several accesses name it, nothing says
+// which is of this row, and none is kept.
 func (r *resolver) claimStanding(c claim) (_ claim, kept bool) {
 	g := *c.row.Grant
 	recorded := !g.Expires.IsZero()

@@ -136,7 +136,7 @@ var noticeOf = map[grant.Code]NoticeType{
 	grant.CodeProofFailed:   GrantQuarantined,
 }
 
-// expiringWithin is how long before its end a grant is told to end.
+// expiringWithin is how long before the end of a grant a notice says so.
 const expiringWithin = 7 * 24 * time.Hour
 
 // expiring tells whether the row is a grant that ends soon.
@@ -144,8 +144,8 @@ func expiring(row grant.Row, now time.Time) bool {
 	return row.Fault == nil && row.Grant.Live(now) && !row.Grant.Expires.IsZero() && row.Grant.Expires.Sub(now) <= expiringWithin
 }
 
-// tellExpiring tells once of each grant that ends soon. Whoever wrote one for less
-// than that knows it.
+// tellExpiring is one notice for each grant that ends soon. A row that was written for
+// less than that needs none.
 func (p Plan) tellExpiring(world World) []Notice {
 	arn := world.Gateway.Gateway.ARN()
 	var all []Notice
@@ -166,7 +166,7 @@ func (p Plan) tellExpiring(world World) []Notice {
 	return all
 }
 
-// notices tell of each grant that newly has a reason which somebody should know.
+// notices are for the grants that newly have a reason which calls for a person.
 func notices(world World, p Plan) []Notice {
 	arn := world.Gateway.Gateway.ARN()
 	var keys []grant.Key

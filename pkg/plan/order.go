@@ -9,7 +9,7 @@ import (
 )
 
 // byPrecedence orders accesses for admission: standing access first, which newer
-// grants never evict, then what lets in somebody who is in now, but in another way,
+// grants never evict, then what lets in a principal that is in now, but in another way,
 // so that an edited grant waits behind none, then explicit ones before those of
 // selectors, then by name, so that the same grants always leave out the same
 // principals.

@@ -41,8 +41,8 @@ func (o Outside) tellOpen(world World) []Notice {
 	}}}
 }
 
-// repaired is what somebody has to know who changed the policy, and finds our
-// statements back: what it means for a Deny that is to contain an incident, and
+// repaired is for the people who changed the policy and find our statements back: what
+// it means for a Deny that is to contain an incident, and
 // that statements of others are not ours to put back.
 func (o Outside) repaired() string {
 	const ours = "only this installation's statements were put back, those of others stand or fall with who writes them"
@@ -115,8 +115,8 @@ func outside(document *policy.Document, c compiler, admitted map[Access]bool) (O
 	return found, stops
 }
 
-// denial says whom the Deny at an index stops, and keeps in stops which goes
-// furthest against each. No statement of ours is a Deny.
+// denial lists the accesses that the Deny at an index stops, and keeps in stops which
+// Deny goes furthest against each. No statement of ours is a Deny.
 func (c compiler) denial(document *policy.Document, index int, admitted map[Access]bool, stops map[Access]stop) Denial {
 	denial := Denial{Statement: Statement{Number: index + 1, Sid: document.Statements[index].Sid}}
 	for a := range admitted {
@@ -141,7 +141,7 @@ func sortedOnce(list []string) []string {
 	return slices.Compact(list)
 }
 
-// stranger is a caller whom no statement names.
+// stranger is a caller that no statement names.
 func stranger(c compiler) policy.Caller {
 	return policy.Role(policy.IAMARN{Partition: c.partition, Account: outsider, Resource: "role/gateway-grants/Stranger"}.String(), "probe")
 }
@@ -177,7 +177,7 @@ func (c compiler) reach(document *policy.Document, index int, a Access) policy.R
 	return reach
 }
 
-// namesOne tells whether the principals name one of those whom the ARN means: a
+// namesOne tells whether the principals name one of those that the ARN means: a
 // role or user in it, or a session of its role.
 func namesOne(principals *policy.Principals, who policy.IAMARN) bool {
 	return principals != nil && slices.ContainsFunc(principals.AWS, func(named string) bool {

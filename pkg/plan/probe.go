@@ -62,7 +62,7 @@ func (c compiler) representatives(admitted map[Access]bool, within map[string][]
 	return chosen
 }
 
-// outsider is the account id of nobody.
+// outsider is the id of no account.
 const outsider = "000000000000"
 
 // allowAll is the caller's side of every probe: only the gateway's is judged.
@@ -70,8 +70,8 @@ var allowAll = &policy.Document{Version: policy.Version2012, Statements: []polic
 	{Effect: policy.Allow, Action: []string{Action}, Resource: []string{"*"}},
 }}
 
-// decide has the evaluator decide a probe as a call across accounts, whoever
-// calls: within one account the identity side alone could allow it.
+// decide has the evaluator decide a probe as a call across accounts, whatever
+// the caller is: within one account the identity side alone could allow it.
 func (c compiler) decide(owned *policy.Document, p probe) policy.Decision {
 	context := make(map[string][]string, len(p.context)+1)
 	maps.Copy(context, p.context)
@@ -131,7 +131,7 @@ func valueProbes(a Access) []probe {
 // matching turns a pattern of roles into a role that it matches.
 var matching = strings.NewReplacer("*", "Any", "?", "x")
 
-// caller is somebody whom the ARN names: for a root any role of the account, for
+// caller is one that the ARN names: for a root any role of the account, for
 // a pattern a role that it matches.
 func caller(who policy.IAMARN) policy.Caller {
 	switch {

@@ -12,7 +12,7 @@ import (
 // refusals is what stays known of principals that AWS would not take: those that
 // some grant still asks for and that the policy does not name, or that are held.
 // A role or user that was let in by identity, and of which the policy shows
-// nothing but a unique id, was deleted: one of its name may be somebody else's.
+// nothing but a unique id, was deleted: one of its name may belong to another owner.
 func refusals(world World, claims []claim, owned observation) map[string]ledger.Refusal {
 	recorded, known := world.Gateway.Recorded.Gateway, make(map[string]ledger.Refusal)
 	for _, c := range claims {
@@ -37,10 +37,10 @@ func refusals(world World, claims []claim, owned observation) map[string]ledger.
 	return known
 }
 
-// askedFor tells of a role or user whether a row names it, live or not, and of
-// everybody where a row cannot be understood: a slip of the pen, an expiry that is
-// put off, or a while by name must not give a role made anew the access of the one
-// that was deleted.
+// askedFor tells whether a row names a role or user, live or not. Where a row cannot be
+// understood, every principal counts as named: a mistake in a row, an expiry that is put
+// off, or a while by name must not give a role that was created again the access of the
+// one that was deleted.
 func (w World) askedFor() func(principal string) bool {
 	named, anybody := make(map[string]bool), false
 	for _, row := range w.Rows {
@@ -53,9 +53,9 @@ func (w World) askedFor() func(principal string) bool {
 	return func(principal string) bool { return anybody || named[principal] }
 }
 
-// mayHaveBeenAdmitted also counts whom a write was to let in whose end was not
-// recorded: a unique id does not tell whose it was. Only one that was found before
-// somebody was named, by whoever named him, is not his.
+// mayHaveBeenAdmitted also counts the principals that a write was to let in whose end
+// was not recorded: a unique id does not say whose it was. Only an id that was found
+// before a principal was named, by every write that names it, is not that principal's.
 func mayHaveBeenAdmitted(recorded ledger.State, principal string, leftovers []string) bool {
 	named, unclear := WasAdmitted(recorded, principal), slices.Clone(leftovers)
 	for found, principals := range recorded.Gateway.InFlight {
@@ -69,14 +69,13 @@ func mayHaveBeenAdmitted(recorded ledger.State, principal string, leftovers []st
 }
 
 // mostInFlight bounds what is kept apart on a gateway that is written to
-// without a pause. What is told of the many is told of all together then: that any
-// unique id may be theirs, which lets in fewer.
+// without a pause. Beyond it, any unique id may belong to any of the principals, which
+// lets in fewer.
 const mostInFlight = 16
 
-// inFlight is what is recorded of writes that may still be under way, and whom
-// a write of the plan names by identity. Writes before which other unique ids were
-// found are kept apart: such an id may well be that of somebody whom an earlier one
-// named.
+// inFlight is what is recorded of writes in flight, and the principals that a write of
+// the plan names by identity. Writes before which other unique ids were found are kept
+// apart: such an id may well be that of a principal that an earlier write named.
 func inFlight(world World, admitted map[Access]bool, leftovers []string) map[string][]string {
 	recorded, all := world.Gateway.Recorded.Gateway, make(map[string][]string)
 	if world.Now.Before(recorded.InFlightUntil) {

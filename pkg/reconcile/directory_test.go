@@ -68,7 +68,7 @@ func TestWithNoDirectoryEverAGrantFromOutsideCounts(t *testing.T) {
 	}
 }
 
-func TestARunThatReadTheGrantsLongAgoForgetsNobodyWhomASelectorMeans(t *testing.T) {
+func TestStaleGrantsKeepSelectorAccess(t *testing.T) {
 	for name, already := range map[string]bool{"of a new selector": false, "who joined": true} {
 		t.Run(name, func(t *testing.T) {
 			c := newCloud(t)

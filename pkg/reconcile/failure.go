@@ -11,7 +11,7 @@ const (
 	CodeAccessDenied      grant.Code = "AccessDenied"          // the deployment lacks a permission
 	CodePrincipalRejected grant.Code = "PrincipalRejected"     // AWS does not know a principal of the document
 	CodeIsolating         grant.Code = "Isolating"             // refused principals are still being looked for
-	CodeBlockedByForeign  grant.Code = "BlockedByForeign"      // AWS refuses somebody else's statement
+	CodeBlockedByForeign  grant.Code = "BlockedByForeign"      // AWS refuses a statement of others
 	CodePolicyTooLarge    grant.Code = "PolicyTooLarge"        // AWS refuses the document for its size
 	CodeInvalidPolicy                = grant.CodePolicyRefused // AWS refuses the document for another reason
 	CodeUnknownOutcome    grant.Code = "UnknownOutcome"        // the write may or may not have taken effect

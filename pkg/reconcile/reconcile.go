@@ -57,7 +57,7 @@ type Result struct {
 	Failure *grant.Error // why the policy may not be what the grants say; nil if it is
 
 	Applied  time.Time // when what was written was read back as right; zero where nothing was
-	Repaired bool      // what was written put right what somebody else had changed
+	Repaired bool      // what was written put right what others had changed
 }
 
 // Reconcile makes the gateway's policy what its grants say. Whatever keeps it

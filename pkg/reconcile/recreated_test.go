@@ -27,7 +27,7 @@ func TestARoleThatWasTriedAgainAndDeletedIsHeldThoughTheRunCrashed(t *testing.T)
 	}
 }
 
-func TestARunThatReadTheGrantsLongAgoForgetsNoDeletedRole(t *testing.T) {
+func TestStaleGrantsKeepHolds(t *testing.T) {
 	for name, held := range map[string]bool{"that another run holds": true, "of which the policy shows the unique id": false} {
 		t.Run(name, func(t *testing.T) {
 			c := newCloud(t)

@@ -29,7 +29,7 @@ const (
 // DueShard is the one partition of the index of what is due.
 const DueShard = "all"
 
-// AskAgainAfter is for how long a gateway that somebody asked for is left out of
+// AskAgainAfter is for how long a gateway that was asked for is left out of
 // what is due: a request is on its way for seconds, and behind a wide change for
 // minutes. One that is lost is made again then.
 const AskAgainAfter = 5 * time.Minute

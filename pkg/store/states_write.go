@@ -72,7 +72,7 @@ func (s *States) replace(ctx context.Context, gateway grant.Gateway, was, is led
 	}
 }
 
-// Asked records that somebody asked for the gateway to be reconciled, which keeps
+// Asked records that the gateway was asked to be reconciled, which keeps
 // it from being Due for AskAgainAfter or until it was. A gateway that is
 // not due at that time stays as it is.
 func (s *States) Asked(ctx context.Context, gateway grant.Gateway, at time.Time) error {
@@ -203,7 +203,7 @@ func undisturbed(ctx context.Context, write func() error) error {
 	return errDisturbed
 }
 
-// errDisturbed is a throttle: who makes fewer writes is in nobody's way.
+// errDisturbed is a throttle: fewer writes meet fewer others.
 var errDisturbed = &types.ThrottlingException{Message: aws.String("other transactions kept being at the same items")}
 
 // Journal is reconcile.States's. An entry that is in the journal already, as after
