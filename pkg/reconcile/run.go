@@ -61,9 +61,6 @@ func (r *run) pass(ctx context.Context) (verdict, error) {
 	if verdict, err := r.read(ctx); verdict != complete {
 		return verdict, err
 	}
-	if err := r.readTakeover(ctx); err != nil {
-		return failed, err
-	}
 	if err := r.decide(); err != nil {
 		return failed, err
 	}
