@@ -110,7 +110,12 @@ func checkWalked(t *testing.T, walk func(string) (string, error), command string
 		if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
 			t.Fatalf("%v\n%s", err, said)
 		}
-		for _, check := range []string{"stack", "tables", "sentinel", "mappings", "rules", "schedules", "queues", "owners", "organization", "gateways", "approvals"} {
+		// The owner of the README joins by a stack of its own, which needs no trusted access.
+		if !regexp.MustCompile(`(?m)^organization +(ok$|found\n  StackSets have no trusted access.*\n.*\n\S)`).MatchString(said) {
+			t.Log(said)
+			return false
+		}
+		for _, check := range []string{"stack", "tables", "sentinel", "mappings", "rules", "schedules", "queues", "owners", "gateways", "approvals"} {
 			if !regexp.MustCompile(`(?m)^` + check + ` +ok`).MatchString(said) {
 				t.Log(said)
 				return false
