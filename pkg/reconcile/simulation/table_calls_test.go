@@ -95,6 +95,7 @@ func (n *run) Update(_ context.Context, gateway grant.Gateway, loaded ledger.Sta
 		}
 		n.w.tell("%s: due %s, error %q, refused %v", n.name, next.Gateway.Due.Format("15:04:05"), next.Gateway.LastError, next.Gateway.Refused)
 		n.seesRows(before.Grants, next.Grants)
+		n.seesNothingInherited()
 		n.seesRight(next.Gateway.LastError != "")
 		return nil
 	})

@@ -70,6 +70,14 @@ func (n *run) waitsForApproval() {
 	}
 }
 
+// seesNothingInherited notes that a run has recorded a policy from which others had
+// taken out what another deployment left: what comes into it later is a change.
+func (n *run) seesNothingInherited() {
+	if n.known != nil && ownedOnly(n.basis) == nil {
+		n.gateway.inherited = false
+	}
+}
+
 // takeoverAssumed takes over whatever it finds.
 func takeoverAssumed(_ *run, d *reconcile.Dependencies, _ *plan.Limits) {
 	d.States = statesAs{States: d.States, load: func(state ledger.State) ledger.State {
