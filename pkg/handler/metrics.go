@@ -55,7 +55,7 @@ const (
 	CountFailing    = "ReconcilesFailing" // after which the policy may not be what the grants say
 	CountRepaired   = "DriftRepaired"
 
-	ChangesNotApplied = "ChangesNotApplied" // principals that would be added or removed, but for the deployment's mode
+	ChangesNotApplied = "ChangesNotApplied" // principals that would be added or removed, but for the deployment's mode or a takeover that is not approved
 
 	GrantsQuarantined  = "GrantsQuarantined" // live grants left out, or partly, because of a principal: AWS refuses it, it was deleted, or its statement fails its check
 	GrantsWithoutRoom  = "GrantsWithoutRoom" // the same because the policy is full

@@ -101,6 +101,10 @@ func everything(t *testing.T) []byte {
 	events(outcome{result: reconcile.Result{
 		Passes: 1, Failure: &grant.Error{Code: grant.CodeNotManaged}, Plan: plan.Plan{Hash: "5c1d0e2f3a4b5c6d"},
 	}}, request)
+	events(outcome{result: reconcile.Result{
+		Passes: 1, Failure: &grant.Error{Code: grant.CodeObserved},
+		Plan: plan.Plan{Hash: "5c1d0e2f3a4b5c6d", NotApplied: &plan.Pending{Added: []string{"arn:aws:iam::444455556666:root"}}},
+	}}, request)
 	events(outcome{err: errors.New("no state table")}, request)
 	events(outcome{}, []byte(`{}`))
 	events(outcome{}, eventtest.Payload(t, "cloudtrail-put-resource-policy-failed"))
