@@ -90,12 +90,15 @@ func (n *run) Update(_ context.Context, gateway grant.Gateway, loaded ledger.Sta
 		if begins {
 			n.announces(begin)
 		}
-		if next, err = n.w.states.Update(ctx, gateway, loaded, transition); err != nil || begins {
+		if next, err = n.w.states.Update(ctx, gateway, loaded, transition); err != nil {
 			return err
+		}
+		n.seesNothingInherited()
+		if begins {
+			return nil
 		}
 		n.w.tell("%s: due %s, error %q, refused %v", n.name, next.Gateway.Due.Format("15:04:05"), next.Gateway.LastError, next.Gateway.Refused)
 		n.seesRows(before.Grants, next.Grants)
-		n.seesNothingInherited()
 		n.seesRight(next.Gateway.LastError != "")
 		return nil
 	})
