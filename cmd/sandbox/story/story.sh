@@ -151,7 +151,7 @@ step "A standing grant for an organizational unit, and then a new account"
 # AWS sends the organization's events to the management account only: this stack forwards
 # them to the product's bus. `make standin` has deployed it already.
 run cloudformation deploy --profile management --stack-name gateway-grants-organization-events \
-	--template-file "$repository/infra/organization-events.yaml" --capabilities CAPABILITY_IAM --no-fail-on-empty-changeset \
+	--template-file "$repository/infra/organization-events.yaml" --capabilities CAPABILITY_NAMED_IAM --no-fail-on-empty-changeset \
 	--parameter-overrides HubBusArn="$bus" HubAccountId="$account_a"
 root=$(ask organizations list-roots --profile management --query 'Roots[0].Id')
 unit=$(ask organizations create-organizational-unit --profile management --parent-id "$root" --name "agents-$name" --query OrganizationalUnit.Id)

@@ -75,7 +75,7 @@ func (f *forwarded) deployOrganizationEvents(t *testing.T) {
 	}
 	deploy := exec.Command(filepath.Join(filepath.Dir(cloudtest.Python(t)), "aws"), "cloudformation", "deploy",
 		"--template-file", filepath.Join(cloudtest.Repository(t), "infra", "organization-events.yaml"),
-		"--stack-name", "organization-events", "--capabilities", "CAPABILITY_IAM",
+		"--stack-name", "organization-events", "--capabilities", "CAPABILITY_NAMED_IAM",
 		"--parameter-overrides", "HubBusArn="+hubBus, "HubAccountId="+accountB)
 	deploy.Env = append(os.Environ(), "AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull,
 		"AWS_REGION="+region, "AWS_DEFAULT_REGION="+region, "AWS_ENDPOINT_URL="+f.endpoint, "AWS_PAGER=",
@@ -170,7 +170,7 @@ func TestAnEventIsForwardedIfBothSidesAgree(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range listed.Roles {
-		if strings.Contains(aws.ToString(listed.Roles[i].RoleName), "ForwardRole") {
+		if strings.Contains(aws.ToString(listed.Roles[i].RoleName), "gateway-grants-") {
 			_, err = client.DeleteRolePolicy(t.Context(), &awsiam.DeleteRolePolicyInput{RoleName: listed.Roles[i].RoleName, PolicyName: aws.String("forward")})
 		}
 	}
