@@ -228,6 +228,10 @@ func known() map[string]asking {
 			"a name stands for any id", request{service: "cloudformation", form: "Action=DescribeStacks&Version=2010-05-15&StackName=gateway-grants"},
 			[]actions.Permission{on("cloudformation:DescribeStacks", "arn:aws:cloudformation:us-east-1:111122223333:stack/gateway-grants/*")},
 		},
+		"describe every stack": {
+			"the action is about stacks, named or not", request{service: "cloudformation", form: "Action=DescribeStacks&Version=2010-05-15"},
+			[]actions.Permission{on("cloudformation:DescribeStacks", "arn:aws:cloudformation:us-east-1:111122223333:stack/*/*")},
+		},
 
 		"put an object": {
 			"path style", request{service: "s3", rest: "PUT /artifacts/a/b.zip?x-id=PutObject"},

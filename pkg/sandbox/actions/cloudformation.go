@@ -11,6 +11,8 @@ func cloudformation(c *call) ([]Permission, error) {
 	switch {
 	case strings.HasPrefix(stack, "arn:"):
 		return []Permission{c.on(stack)}, nil
+	case stack == "" && c.is("DescribeStacks"): // all of them; the action is about stacks
+		return []Permission{c.on(c.arn("*", "stack/") + "/*")}, nil
 	case stack != "": // whose id may be any
 		return []Permission{c.on(c.arn(stack, "stack/") + "/*")}, nil
 	default:
