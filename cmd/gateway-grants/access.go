@@ -23,7 +23,7 @@ func (p *program) accessCommand() *cobra.Command {
 		Short: "Show who may call a gateway, or whether a principal may and why not",
 		Long: `Show who may call a gateway, or whether a principal may and why not.
 
-access GATEWAY lists everyone whom the gateway's policy lets in, by grants or by
+access GATEWAY lists every caller that the gateway's policy lets in, by grants or by
 statements of others, and the principals that grants mean and that are not in it.
 access --principal P, without a GATEWAY or with '*', says of each managed gateway
 whether P may call it. access GATEWAY --principal P says whether it is allowed or

@@ -58,7 +58,7 @@ func newEstate(t *testing.T, seed uint64) *estate {
 
 func pick[T any](e *estate, choices ...T) T { return choices[e.IntN(len(choices))] }
 
-// redraw draws every policy anew: grants that are applied, statements of others,
+// redraw draws every policy again: grants that are applied, statements of others,
 // grants that are not applied yet, and what the callers' own sides say.
 func (e *estate) redraw() {
 	for _, row := range e.rows() {

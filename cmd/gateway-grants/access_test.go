@@ -46,7 +46,7 @@ func TestAccessIsPrinted(t *testing.T) {
 GATEWAY                         PRINCIPAL                                 ACCESS   BY                                 UNDER  EXPIRES               WHY
 ID  arn:aws:iam::444455556666:role/AgentRole  Allowed  grant 444455556666:role/AgentRole  -      2099-02-01T00:00:00Z  -
 ID  arn:aws:iam::444455556666:role/AdminRole  Denied   statement 2 (Sid "Partner"), foreign  -      -                     ForeignDeny: statement 3 (Sid "Contain") denies every call
-ID  ou-abcd-11112222  Denied   grant ou-abcd-11112222  -  -  NoDirectory: no complete listing of the organization has ended yet; selectors mean nobody until one has
+ID  ou-abcd-11112222  Denied   grant ou-abcd-11112222  -  -  NoDirectory: no complete listing of the organization has ended yet; selectors match no account until one has
 `, ""},
 		{"an allowed role", []string{"access", config.GatewayID, "--principal", "arn:aws:iam::444455556666:role/AgentRole", "--caller-profile", "account-b"}, `
 Allowed: arn:aws:iam::444455556666:role/AgentRole on ID
@@ -56,14 +56,14 @@ Assumed: ` + assumed, ""},
 		{"a role that a Deny of others stops", []string{"access", config.GatewayID, "--principal", "arn:aws:sts::444455556666:assumed-role/AdminRole/session"}, `
 Denied by the gateway's side: arn:aws:iam::444455556666:role/AdminRole on ID
 Gateway: Denied: statement 3 (Sid "Contain") of the gateway's policy denies it
-         Next: no grant goes before a Deny: whoever wrote statement 3 (Sid "Contain") has to remove or narrow it
+         Next: no grant goes before a Deny: the owner of statement 3 (Sid "Contain") has to remove or narrow it
 Caller:  Allowed: the caller's identity policies and permissions boundary were not read: they are assumed to allow it
 Assumed: a session's ARN leaves out the path of its role: the role is taken for arn:aws:iam::444455556666:role/AdminRole
 Assumed: the caller's identity policies and permissions boundary are assumed to allow the call: give a profile of account 444455556666 with --caller-profile to read them
 Assumed: ` + assumed, ""},
 		{"every gateway", []string{"access", "--principal", "555566667777"}, `
 GATEWAY  ACCESS  SIDE  WHY
-ID  Denied  gateway  no statement of the gateway's policy allows it: grant ou-abcd-11112222 is LeftOut (NoDirectory): no complete listing of the organization has ended yet; selectors mean nobody until one has
+ID  Denied  gateway  no statement of the gateway's policy allows it: grant ou-abcd-11112222 is LeftOut (NoDirectory): no complete listing of the organization has ended yet; selectors match no account until one has
 `, "Note: of account 555566667777 any role is meant, whose identity policies and permissions boundary allow the call\nNote: " + assumed},
 	}
 	sid := w.parse(w.policyText(config.GatewayARN)).Statements[0].Sid

@@ -49,17 +49,21 @@ changes nothing.`,
   gateway-grants apply --file grants.yaml
   gateway-grants apply --file grants.yaml --prune --yes
   gateway-grants apply tonight.plan`,
-		Args: between(0, 1, "--file FILE or a PLAN"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			d, err := p.readDeployment(cmd)
+		Args: func(cmd *cobra.Command, args []string) error {
 			switch {
-			case err != nil:
-				return err
 			case (flags.file == "") == (len(args) == 0):
 				return usage(cmd, "apply takes either --file FILE or a PLAN")
 			case len(args) > 0 && flags.prune:
 				return usage(cmd, "--prune goes with --file: a PLAN says already what is removed")
-			case len(args) > 0:
+			}
+			return between(0, 1, "--file FILE or a PLAN")(cmd, args)
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			d, err := p.readDeployment(cmd)
+			if err != nil {
+				return err
+			}
+			if len(args) > 0 {
 				return p.applyPlan(cmd.Context(), args[0], d)
 			}
 			return p.applyFile(cmd.Context(), flags, yes, d)
@@ -72,15 +76,7 @@ changes nothing.`,
 }
 
 func (p *program) applyFile(ctx context.Context, flags fileFlags, yes bool, d deployment) error {
-	file, err := p.readFile(flags.file)
-	if err != nil {
-		return err
-	}
-	run, err := p.proposing(ctx, d)
-	if err != nil {
-		return err
-	}
-	made, err := run.ofFile(ctx, file, flags.prune)
+	run, made, err := p.proposeFile(ctx, flags, d)
 	if err != nil {
 		return err
 	}

@@ -185,7 +185,7 @@ func TestAFileThatIsNotValidChangesNothing(t *testing.T) {
 	}
 }
 
-// A row that somebody changes between the showing and the writing stays, and the others
+// A row that changes between the showing and the writing stays, and the others
 // are written.
 func TestARowIsWrittenOnlyAsItWasShown(t *testing.T) {
 	w := newWorld(t)
@@ -210,7 +210,7 @@ func TestARowIsWrittenOnlyAsItWasShown(t *testing.T) {
 	}
 }
 
-// lateTable is the grants table, in which somebody changes something right after it
+// lateTable is the grants table, in which something changes right after it
 // was read for a file.
 type lateTable struct {
 	*world
@@ -312,7 +312,7 @@ func (c changedTable) Written(ctx context.Context) ([]grant.Attributes, error) {
 	return rows, err
 }
 
-// interruptedTable is the grants table, in whose second change somebody presses Ctrl-C.
+// interruptedTable is the grants table, in whose second change Ctrl-C is pressed.
 type interruptedTable struct {
 	*memory.Grants
 

@@ -17,8 +17,8 @@ import (
 func (p *program) confirmCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "confirm [GATEWAY] ROLE",
-		Short: "Confirm that a role which was made anew may be let in",
-		Long: `Confirm that a role, or user, which was made anew may be let in.
+		Short: "Confirm that a role which was created again may be let in",
+		Long: `Confirm that a role, or user, which was created again may be let in.
 
 A grant that follows a role by identity holds for the role that was there. When it
 was deleted, and made again under the same name, the grant is held as

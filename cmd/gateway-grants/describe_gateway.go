@@ -93,7 +93,7 @@ type describedGateway struct {
 	Statements    int           `json:"statements"`
 	MaxStatements int           `json:"maxStatements"`
 	Settled       bool          `json:"settled"` // the policy is what the grants say
-	Drift         bool          `json:"drift"`   // somebody else changed our statements
+	Drift         bool          `json:"drift"`   // others changed our statements
 	Reason        grant.Code    `json:"reason,omitempty"`
 	Message       string        `json:"message,omitempty"`
 	Due           string        `json:"due,omitempty"` // when it is looked at next, besides sweeps
@@ -211,7 +211,7 @@ func (p *program) sayDescribed(t describedGateway) error {
 	line("Status", fmt.Sprintf("%s, authorizer %s, %s", cmp.Or(t.Status, "-"), cmp.Or(t.Authorizer, "-"), managedText(t.Managed)))
 	line("Policy", state)
 	line("Headroom", fmt.Sprintf("%d of %d bytes and %d of %d statements left", t.MaxBytes-t.Bytes, t.MaxBytes, t.MaxStatements-t.Statements, t.MaxStatements))
-	line("Drift", map[bool]string{true: "somebody else changed our statements", false: "none"}[t.Drift])
+	line("Drift", map[bool]string{true: "others changed our statements", false: "none"}[t.Drift])
 	line("Due", dash(t.Due))
 	line("Plan", t.PlanHash)
 	fmt.Fprintln(p.out, "\nForeign statements:")

@@ -67,7 +67,7 @@ func (p *program) sayGrant(t describedGrant) {
 	}
 	line("Grant", t.Grant)
 	line("Gateway", t.Gateway)
-	line("Principal", t.whom())
+	line("Principal", t.principalText())
 	line("Follow", t.Follow)
 	line("Expires", t.Expires)
 	line("Why", t.Why)

@@ -153,7 +153,7 @@ func (r *detaching) note(err error) {
 }
 
 // detachAttempts is how often our statements are taken out of a gateway's policy
-// while somebody else writes it, too.
+// while others write it, too.
 const detachAttempts = 5
 
 // one takes our statements out of the policy that it has just read, until a

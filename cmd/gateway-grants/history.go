@@ -28,7 +28,7 @@ With a GATEWAY: its policy, its rows and those for every gateway. Without: all o
 them. Changes are kept for 90 days.
 
 BY is the row's requestedBy or source, DynamoDB where it deleted an expired row, and
-for a policy who asked for the change, where CloudTrail told. The stream of the table
+for a policy who asked for the change, where CloudTrail recorded it. The stream of the table
 does not say who wrote or deleted a row: CloudTrail does, where it logs the table's
 data events.`,
 		Example: `  gateway-grants history --since 1h
@@ -162,7 +162,7 @@ func rowOf(text string) *grant.Row {
 	return &row
 }
 
-// described says in one line whom a row lets in.
+// described says in one line which principal a row lets in.
 func described(row *grant.Row) string {
 	switch {
 	case row == nil:
@@ -170,7 +170,7 @@ func described(row *grant.Row) string {
 	case row.Fault != nil:
 		return "Invalid (" + string(row.Fault.Code) + ")"
 	}
-	text := rowItself(*row).whom()
+	text := rowItself(*row).principalText()
 	if !row.Grant.Expires.IsZero() {
 		text += " until " + moment(row.Grant.Expires)
 	}

@@ -141,7 +141,7 @@ func (p *program) printListed(rows []listedRow) error {
 	return printRows(p, rows, "No grants.", []column[listedRow]{
 		{name: "GATEWAY", text: func(row listedRow) string { return shortGateway(row.Gateway) }},
 		{name: "GRANT", text: func(row listedRow) string { return row.Grant }},
-		{name: "PRINCIPAL", text: listedRow.whom},
+		{name: "PRINCIPAL", text: listedRow.principalText},
 		{name: "PHASE", text: func(row listedRow) string { return string(row.Phase) }, paint: p.paintStatus},
 		{name: "REASON", text: func(row listedRow) string { return string(row.Reason) }},
 		{name: "EXPIRES", text: func(row listedRow) string { return row.Expires }},

@@ -82,7 +82,7 @@ func rowItself(row grant.Row) listedRow {
 }
 
 // whom says whom the row lets in, as an admin wrote it.
-func (l listedRow) whom() string {
+func (l listedRow) principalText() string {
 	words := []string{l.Principal}
 	if l.Role != "" {
 		words = append(words, "role/"+l.Role)

@@ -10,15 +10,7 @@ import (
 
 // planFile shows what apply would do with a file, and does nothing.
 func (p *program) planFile(ctx context.Context, flags fileFlags, out string, d deployment, detailed bool) error {
-	file, err := p.readFile(flags.file)
-	if err != nil {
-		return err
-	}
-	run, err := p.proposing(ctx, d)
-	if err != nil {
-		return err
-	}
-	made, err := run.ofFile(ctx, file, flags.prune)
+	run, made, err := p.proposeFile(ctx, flags, d)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -77,6 +78,20 @@ func (p *program) proposing(ctx context.Context, d deployment) (*proposing, erro
 	return &proposing{program: p, session: s, deployment: d, gateways: d.gateways(s.config), table: table}, nil
 }
 
+// proposeFile proposes to make the table what the file of the flags says.
+func (p *program) proposeFile(ctx context.Context, flags fileFlags, d deployment) (*proposing, proposal, error) {
+	file, err := p.readFile(flags.file)
+	if err != nil {
+		return nil, proposal{}, err
+	}
+	run, err := p.proposing(ctx, d)
+	if err != nil {
+		return nil, proposal{}, err
+	}
+	made, err := run.ofFile(ctx, file, flags.prune)
+	return run, made, err
+}
+
 // ofFile proposes to make the table what the file says.
 func (r *proposing) ofFile(ctx context.Context, file grantfile.File, prune bool) (proposal, error) {
 	who, err := r.session.identity(ctx)
@@ -133,12 +148,12 @@ func (r *proposing) concerned(ctx context.Context, steps []grantfile.Step) ([]gr
 			set[gateway] = true
 		}
 	}
-	all := make([]grant.Gateway, 0, len(set))
-	for gateway := range set {
-		all = append(all, gateway)
-	}
-	slices.SortFunc(all, func(a, b grant.Gateway) int { return cmp.Compare(a.ARN(), b.ARN()) })
-	return all, nil
+	return byARN(set), nil
+}
+
+// byARN lists the gateways of a set in the order of their ARNs.
+func byARN(set map[grant.Gateway]bool) []grant.Gateway {
+	return slices.SortedFunc(maps.Keys(set), func(a, b grant.Gateway) int { return cmp.Compare(a.ARN(), b.ARN()) })
 }
 
 // asIf is the grants table as it would be, by gateway key.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -172,12 +171,7 @@ func (r reporting) concerned(ctx context.Context, names []string) ([]grant.Gatew
 			set[gateway] = true
 		}
 	}
-	all := make([]grant.Gateway, 0, len(set))
-	for gateway := range set {
-		all = append(all, gateway)
-	}
-	slices.SortFunc(all, func(a, b grant.Gateway) int { return cmp.Compare(a.ARN(), b.ARN()) })
-	return all, nil
+	return byARN(set), nil
 }
 
 // recentChanges is how many writes of each policy a report has.

@@ -72,7 +72,7 @@ func TestAReportHasWhoReachesWhatAndWhyOthersDoNot(t *testing.T) {
 	}
 }
 
-// Whom a Deny of others stops is not shown as let in, as access has it.
+// A principal that a Deny of others stops is not shown as let in, as access has it.
 func TestAReportSaysWhoIsDeniedAllTheSame(t *testing.T) {
 	w, first, _ := withTwo(t)
 	w.done("reconcile", "*")

@@ -25,7 +25,7 @@ func (p *program) undoCommand() *cobra.Command {
 
 Each row becomes again what it was then. Rows that were added since stay: revoke
 them, if they are wrong. A row that is not as its last recorded change left it, such
-as one that somebody edits at the same time, is named and left alone. Access comes
+as one that is edited at the same time, is named and left alone. Access comes
 back as it came: within seconds.
 
 Changes of rows are kept for 90 days, and are recorded within seconds. gateway-grants

@@ -86,7 +86,7 @@ func (p Place) context() map[string][]string {
 	return context
 }
 
-// Question is a call that somebody would make.
+// Question is a call that a principal would make.
 type Question struct {
 	Caller       Caller
 	From         Place

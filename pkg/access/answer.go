@@ -86,7 +86,7 @@ func (g Gateway) gatewayPart(q Question) Part {
 	case best.Reason == policy.ExplicitDeny:
 		g.name(&part, best, q)
 		part.Why = part.Statement + " of the gateway's policy denies it"
-		part.Remedy = "no grant goes before a Deny: whoever wrote " + part.Statement + " has to remove or narrow it"
+		part.Remedy = "no grant goes before a Deny: the owner of " + part.Statement + " has to remove or narrow it"
 	case part.Verdict == Denied:
 		g.missing(&part, q)
 	default:

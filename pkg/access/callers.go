@@ -26,11 +26,6 @@ type Listed struct {
 	Message   string
 }
 
-// Means tells whether the caller is one of those that are listed.
-func (l Listed) Means(who policy.Caller) bool {
-	return l.Principal == plan.Everyone || l.Access.Means(who)
-}
-
 // Callers lists who may call the gateway as its policy stands, and behind them the
 // principals that grants mean and that are not in it, with the reason.
 func (g Gateway) Callers() []Listed {

@@ -70,5 +70,5 @@ func worthRepeating(err error) bool {
 
 // once keeps the SDK from sending a call again by itself. Besides the rate, a
 // policy has no revision to compare: a write that is repeated could overwrite
-// what somebody else wrote in between, so a caller that tries again has to read again.
+// what others wrote in between, so a caller that tries again has to read again.
 func once(o *control.Options) { o.Retryer = aws.NopRetryer{} }

@@ -233,7 +233,7 @@ func alarms(f Facts, r *Result) {
 	})
 }
 
-// recreate brings back what somebody deleted out of the stack. A plain deployment leaves
+// recreate brings back what was deleted out of the stack. A plain deployment leaves
 // alone what its template has not changed.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/drift-aware-change-sets.html
 func (f Facts) recreate() string {

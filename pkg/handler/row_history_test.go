@@ -108,7 +108,7 @@ func TestManyRemovalsAreToldOnce(t *testing.T) {
 	}
 	remove(0, 10)
 	if told := w.notices.Published(); len(told) > 0 {
-		t.Fatalf("ten removals were told: %+v", told)
+		t.Fatalf("ten removals were reported: %+v", told)
 	}
 	remove(10, 12)
 	remove(12, 30)

@@ -98,15 +98,6 @@ func Reach(gateway grant.Gateway, document *policy.Document, index int, a Access
 	return c.reach(document, index, a)
 }
 
-// Representative is a caller that the access lets in: for an account any role of it,
-// for a pattern a role that it matches, and a stranger where there is no principal.
-func Representative(gateway grant.Gateway, a Access) policy.Caller {
-	if a.Who == (policy.IAMARN{}) {
-		return stranger(compiler{partition: gateway.Partition()})
-	}
-	return caller(a.Who)
-}
-
 // Means tells whether the caller is one that the access lets in, from anywhere.
 func (a Access) Means(who policy.Caller) bool {
 	named, ok := policy.ParseIAMARN(who.PrincipalARN)

@@ -130,7 +130,7 @@ func TestAnEditThatCannotBeUnderstood(t *testing.T) {
 			},
 			both, "is kept",
 		},
-		"keeps a role out that was made anew": {
+		"keeps a role out that was created again": {
 			"the policy shows the unique id of the one that was deleted", world(t, rowOf("row", roleB)),
 			func(t *testing.T, w *plan.World) {
 				t.Helper()

@@ -44,7 +44,7 @@ type AppliedDetail struct {
 	Added       []string `json:"added"`
 	Removed     []string `json:"removed"`
 	Cause       string   `json:"cause"`
-	By          string   `json:"by,omitempty"`          // ARN of who did what led to it, where CloudTrail told
+	By          string   `json:"by,omitempty"`          // ARN of who did what led to it, where CloudTrail recorded it
 	Interrupted []string `json:"interrupted,omitempty"` // principals that were out, or still are, while bad ones are looked for
 	Message     string   `json:"message,omitempty"`     // of Drift Repaired: what of the policy was not put back
 }

@@ -244,7 +244,7 @@ func (r *resolver) admittedBy(claims []claim, admitted map[Access]bool) map[stri
 // unresolvedReason says why a selector has no meaning, now or earlier.
 func (r *resolver) unresolvedReason() (grant.Code, string) {
 	if r.world.Accounts.Availability() == directory.Absent {
-		return grant.CodeNoDirectory, "no complete listing of the organization has ended yet; selectors mean nobody until one has"
+		return grant.CodeNoDirectory, "no complete listing of the organization has ended yet; selectors match no account until one has"
 	}
 	return grant.CodeDirectoryFailed, "the directory cannot be read now; it is tried again"
 }

@@ -88,7 +88,7 @@ func TestAnUnknownGatewayIsNotWrittenBeforeATakeoverIsApproved(t *testing.T) {
 			}
 			other.reconcileUntilSettled()
 			if in := other.principals(); len(in) > 0 {
-				t.Errorf("once it is taken over, a revocation waits for nobody: %v", in)
+				t.Errorf("once it is taken over, a revocation waits: %v", in)
 			}
 		})
 	}

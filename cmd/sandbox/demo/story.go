@@ -238,7 +238,7 @@ func (t *story) takeStock(ctx context.Context) error {
 	}
 	t.say("%s", document)
 	t.check(document != nil && len(document.Statements) == 1 && document.Statements[0].String() == t.partnerStatement(),
-		"somebody else's statement survived it all, byte for byte, and nothing else did")
+		"the statement of others survived it all, byte for byte, and nothing else did")
 	return nil
 }
 

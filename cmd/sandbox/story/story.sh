@@ -183,7 +183,7 @@ patience=$((patience + 90)) soon "and the next sweep takes the principal out" po
 step "What is left in the policy"
 say "$(short "$(policy)")"
 only_theirs() { [ "$(policy)" = "{\"Version\":\"2012-10-17\",\"Statement\":[$theirs]}" ]; }
-check "somebody else's statement survived it all, byte for byte, and nothing else did" only_theirs
+check "the statement of others survived it all, byte for byte, and nothing else did" only_theirs
 
 step "Account A deletes the gateway"
 run bedrock-agentcore-control delete-gateway-target --profile account-a --gateway-identifier "$id" --target-id "$target" --query status

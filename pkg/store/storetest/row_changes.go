@@ -109,9 +109,9 @@ func changedRowsStay(t *testing.T, table GrantsTable) {
 		now    grant.Attributes
 		change grant.RowChange
 	}{
-		"a row that was removed and made anew": {row(alpha.ARN(), "a", "principal", "777788889999"), removed},
-		"an attribute changed again":           {row(alpha.ARN(), "a", "principal", "888899990000"), changed},
-		"an attribute that the row had before": {row(alpha.ARN(), "a", "principal", "777788889999", "reason", "other"), changed},
+		"a row that was removed and written again": {row(alpha.ARN(), "a", "principal", "777788889999"), removed},
+		"an attribute changed again":               {row(alpha.ARN(), "a", "principal", "888899990000"), changed},
+		"an attribute that the row had before":     {row(alpha.ARN(), "a", "principal", "777788889999", "reason", "other"), changed},
 	} {
 		now := is(step.now)
 		if err := table.PutBack(t.Context(), step.change); grant.CodeOf(err) != store.CodeRowChanged {
