@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/creack/pty"
 
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/cloud/cloudtest"
@@ -68,15 +69,18 @@ func TestMakeDeployFromZero(t *testing.T) {
 		}
 		d.stands(t)
 		t.Log("a lost request is sent again")
-		lost := d.output(t, "LostRequestsUrl")
-		must(t, d.cli(t), "sqs", "SendMessage", map[string]any{"QueueUrl": lost, "MessageBody": `{"source":"gateway-grants","detail":{"gateway":"*"}}`})
+		lost, queues := d.output(t, "LostRequestsUrl"), sqs.NewFromConfig(sdkConfig(t, s, d.profile))
+		request := `{"source":"gateway-grants","detail":{"gateway":"*"}}`
+		if _, err := queues.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: &lost, MessageBody: &request}); err != nil {
+			t.Fatal(err)
+		}
 		redrive := d.make()
 		redrive.Path, redrive.Args = filepath.Join(clone, "infra", "stack"), []string{"infra/stack", "redrive"}
 		if output, err := redrive.CombinedOutput(); err != nil || !strings.Contains(string(output), "requests sent again: 1") {
 			t.Errorf("redrive: %v\n%s", err, output)
 		}
-		if left := must(t, d.cli(t), "sqs", "ReceiveMessage", map[string]any{"QueueUrl": lost})["Messages"]; left != nil {
-			t.Errorf("the queue still holds %v", left)
+		if left, err := queues.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &lost}); err != nil || len(left.Messages) > 0 {
+			t.Errorf("the queue still holds %v (%v)", left, err)
 		}
 		t.Log("what is not given again keeps its value")
 		if said, err := d.inPipeline(t, "PARAMETERS=LogLevel=WARN"); err != nil {
