@@ -5,8 +5,9 @@ GOARCH_IS := $(patsubst $(ARCH)=%,%,$(filter $(ARCH)=%,$(GOARCH_OF)))
 FUNCTIONS := $(filter-out internal,$(notdir $(wildcard functions/*)))
 LOCAL     := $(FUNCTIONS:%=build/local/%/bootstrap)
 TOOL      := go tool -modfile=.ci/tools.mod
-# Nothing of when, where and from which commit goes in: same source, same bytes.
-BOOTSTRAP := go build -trimpath -buildvcs=false -ldflags="-s -w" -tags lambda.norpc
+# Nothing of when and where goes in: same source and version, same bytes.
+BOOTSTRAP  = go build -trimpath -buildvcs=false -ldflags="-s -w -X $(MODULE)/pkg/version.stamped=$(VERSION)" -tags lambda.norpc
+MODULE    := github.com/gateway-grants/gateway-grants
 ARGS      ?=
 VERSION   ?= $(shell git describe --tags --always --dirty)
 FUZZTIME  ?= 10m
@@ -81,7 +82,7 @@ lines: ## count lines of code, without comments, of product and stand-in
 reproducible: ## build the functions of this commit twice, in two places, and compare
 	@commit=$$(git rev-parse HEAD) && for copy in first second; do \
 		rm -rf build/$$copy && mkdir -p build/$$copy && git archive $$commit | tar -x -C build/$$copy && \
-		$(MAKE) --no-print-directory -C build/$$copy build | sed 's|  .*/linux-|  linux-|' >build/$$copy.sums || exit 1; \
+		$(MAKE) --no-print-directory -C build/$$copy build VERSION=$(VERSION) | sed 's|  .*/linux-|  linux-|' >build/$$copy.sums || exit 1; \
 	done
 	@diff build/first.sums build/second.sums && cat build/first.sums
 

@@ -19,6 +19,7 @@ const module = "github.com/gateway-grants/gateway-grants/"
 var arrows = map[string][]string{
 	"pkg/policy":    {},
 	"pkg/policy/":   {"pkg/policy"}, // support for tests
+	"pkg/version":   {},
 	"pkg/grant":     {},
 	"pkg/grantfile": {"pkg/grant"},
 	"pkg/directory": {"pkg/grant"},
@@ -36,7 +37,7 @@ var arrows = map[string][]string{
 	"pkg/reconcile/simulation": {}, // all of it is in its tests
 
 	// Adapters implement what their consumers declare.
-	"pkg/store":           {"pkg/reconcile", "pkg/plan", "pkg/ledger", "pkg/directory", "pkg/grant"},
+	"pkg/store":           {"pkg/version", "pkg/reconcile", "pkg/plan", "pkg/ledger", "pkg/directory", "pkg/grant"},
 	"pkg/store/memory":    {"pkg/store", "pkg/reconcile", "pkg/dirsync", "pkg/plan", "pkg/ledger", "pkg/directory", "pkg/grant"},
 	"pkg/store/storetest": {"pkg/store", "pkg/reconcile", "pkg/plan", "pkg/ledger", "pkg/directory", "pkg/grant"},
 	"pkg/noticetest":      {"pkg/plan"},

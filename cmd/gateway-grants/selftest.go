@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"runtime/debug"
 	"strings"
 	"time"
 
@@ -20,6 +19,7 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/mcpclient"
 	"github.com/gateway-grants/gateway-grants/pkg/selftest"
 	"github.com/gateway-grants/gateway-grants/pkg/settings"
+	"github.com/gateway-grants/gateway-grants/pkg/version"
 )
 
 type selftestFlags struct {
@@ -155,7 +155,7 @@ func (p *program) tryCall(ctx context.Context, url string, caller *session) self
 }
 
 func (p *program) saySelftest(report selftest.Report) error {
-	report.Version = buildOf(debug.ReadBuildInfo()).Version
+	report.Version = version.Product()
 	if p.settings.structured() {
 		if err := p.printValue(report); err != nil {
 			return err

@@ -6,6 +6,8 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"github.com/gateway-grants/gateway-grants/pkg/version"
 )
 
 func (p *program) versionCommand() *cobra.Command {
@@ -14,7 +16,7 @@ func (p *program) versionCommand() *cobra.Command {
 		Short: "Print the version of this program",
 		Args:  between(0, 0, "nothing"),
 		RunE: func(*cobra.Command, []string) error {
-			built := buildOf(debug.ReadBuildInfo())
+			built := thisBuild()
 			if p.settings.structured() {
 				return p.printValue(built)
 			}
@@ -24,32 +26,34 @@ func (p *program) versionCommand() *cobra.Command {
 	}
 }
 
-// build is what this program was built from, as the Go linker recorded it.
+// build is what this program was built from.
 type build struct {
 	Version  string `json:"version"`
 	Revision string `json:"revision"`
 	Go       string `json:"go"`
 }
 
-func buildOf(info *debug.BuildInfo, known bool) build {
-	built := build{Version: "(devel)", Revision: "unknown revision", Go: runtime.Version()}
-	if !known {
-		return built
+func thisBuild() build {
+	built := build{Version: version.Product(), Revision: "unknown revision", Go: runtime.Version()}
+	if info, known := debug.ReadBuildInfo(); known {
+		built.Revision = revisionOf(info, built.Revision)
 	}
-	if info.Main.Version != "" {
-		built.Version = info.Main.Version
-	}
-	modified := false
+	return built
+}
+
+// revisionOf is the commit that the Go tool recorded, where it did.
+func revisionOf(info *debug.BuildInfo, unknown string) string {
+	revision, modified := unknown, false
 	for _, setting := range info.Settings {
 		switch setting.Key {
 		case "vcs.revision":
-			built.Revision = setting.Value
+			revision = setting.Value
 		case "vcs.modified":
 			modified = setting.Value == "true"
 		}
 	}
 	if modified {
-		built.Revision += ", modified"
+		revision += ", modified"
 	}
-	return built
+	return revision
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"sort"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -48,7 +49,12 @@ const (
 	AttrReason      = "reason"
 	AttrRequestedBy = "requestedBy"
 	AttrSource      = "source"
+	AttrForm        = "form" // of a row that only newer versions of the product understand
 )
+
+// Form is the form of rows that this version understands. A row without the attribute
+// is of form 1.
+const Form = 1
 
 // The kinds of condition.
 const (
@@ -77,6 +83,7 @@ func Parse(attributes Attributes) Row {
 
 func parse(attributes Attributes) (*Grant, *Error) {
 	r := reader{attributes: attributes}
+	r.form()
 	r.onlyKnown()
 	gateway := r.key()
 	g := &Grant{
@@ -157,12 +164,26 @@ var knownAttributes = []string{
 // KnownAttributes are the attributes that a row can have, its key first.
 func KnownAttributes() []string { return slices.Clone(knownAttributes) }
 
+// form checks the form of the row: what a newer version wrote may mean anything.
+func (r *reader) form() {
+	value, ok := r.attributes[AttrForm]
+	if !ok {
+		return
+	}
+	switch form, err := strconv.Atoi(fmt.Sprint(value)); {
+	case err != nil || form < 1:
+		r.fail(CodeWrongType, "read "+AttrForm, "the product writes it: leave it out")
+	case form > Form:
+		r.fail(CodeNewerVersion, "read "+AttrForm, fmt.Sprintf("a newer version of the product wrote the row in form %d, and this version knows form %d: deploy that version", form, Form))
+	}
+}
+
 // onlyKnown refuses attributes that are not ours: a misspelt "conditions" must
 // not widen access.
 func (r *reader) onlyKnown() {
 	var unknown []string
 	for name := range r.attributes {
-		if !slices.Contains(knownAttributes, name) && !ReservedAttribute(name) {
+		if name != AttrForm && !slices.Contains(knownAttributes, name) && !ReservedAttribute(name) {
 			unknown = append(unknown, name)
 		}
 	}

@@ -35,6 +35,7 @@ const (
 	CodeProofFailed        Code = "ProofFailed"         // what was compiled for it would not do what the grants say
 	CodeOverwrittenByOther Code = "OverwrittenByOther"  // others keep changing this installation's statements
 	CodeObserved           Code = "Observed"            // the deployment is in observe mode, in which no policy is written
+	CodeNewerVersion       Code = "NewerVersion"        // a newer version of the product wrote the row, or recorded the gateway
 	CodeTakeoverNeeded     Code = "TakeoverNeeded"      // this deployment has no record of its statements on the gateway
 	// CodeOtherInstallation: another installation keeps the gateway's policy.
 	CodeOtherInstallation Code = "OtherInstallation"

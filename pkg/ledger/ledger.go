@@ -37,9 +37,8 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 )
 
-// Form is the form in which this version of the product records a ledger. A ledger
-// of a newer form is not read: what it says may be lost on a version that does not
-// know it.
+// Form is the form in which this version of the product records a ledger. Of a newer
+// form it reads what it knows, and records nothing but the marks of its runs: see Newer.
 const Form = 1
 
 // LookAgainAfter is for how long a write counts as in flight. The gateway is looked
@@ -50,6 +49,7 @@ const LookAgainAfter = 2 * time.Minute
 type State struct {
 	Gateway Ledger
 	Grants  map[grant.Key]grant.Status // where each row stands
+	Newer   Newer                      // the newer version that recorded it; zero for none
 }
 
 // Ledger is what decisions about one gateway depend on. The zero value stands for a

@@ -130,7 +130,7 @@ func Consults(rows []grant.Row, recorded ledger.State, now time.Time) (selectors
 			accounts = append(accounts, g.Principal.Account())
 		}
 	}
-	for _, row := range rows {
+	for _, row := range notUnderstood(rows, recorded.Newer) {
 		if last, kept := written(row, recorded.Gateway, now); kept {
 			consult(last.row.Grant)
 		}

@@ -33,9 +33,15 @@ type draft struct {
 }
 
 func makeWith(prove prover, world World, limits Limits) (Plan, draft, error) {
+	world = world.asRecorded()
 	problem := Problem{Gateway: world.Gateway.Gateway, Limits: limits, Base: world.Gateway.Policy}
 	owned := problem.owned(problem.Base)
-	if blocked := blockedReason(world.Gateway, limits); blocked != nil {
+	newer := world.Gateway.Recorded.Newer
+	blocked := blockedReason(world.Gateway, limits)
+	if blocked == nil && newer != (ledger.Newer{}) && !world.hasEnded(owned) {
+		blocked = newerVersion(newer)
+	}
+	if blocked != nil {
 		claims := blockedClaims(world, limits, blocked)
 		return leaveAlone(world, problem, claims, blocked, owned), draft{claims: claims, observed: owned}, nil
 	}
@@ -57,7 +63,9 @@ func makeWith(prove prover, world World, limits Limits) (Plan, draft, error) {
 	})
 	solver := problem.solver(prove)
 	others := siblings(solver.foreign)
-	addNothing(wanted, standing, others)
+	if len(others) > 0 || newer != (ledger.Newer{}) {
+		addNothing(wanted, standing)
+	}
 	problem.Encoding = solver.chooseEncoding(wanted, owned)
 	solver = problem.solver(prove)
 	solved, err := solver.solve(solver.fit(wanted, byPrecedence(wanted, standing, claims), standing))
@@ -78,6 +86,9 @@ func makeWith(prove prover, world World, limits Limits) (Plan, draft, error) {
 	plan.Outside, d.verdict.stops = outside(plan.inForce(world), solver.compiler, d.verdict.admitted)
 	plan.Status = statuses(world, claims, d.verdict)
 	plan.Notices = slices.Concat(notices(world, plan), plan.tellExpiring(world), plan.Outside.tellOpen(world), plan.notApplied(world))
+	if newer != (ledger.Newer{}) { // what was published is for the newer version to record
+		plan.Waits, plan.Notices = newerVersion(newer), nil
+	}
 	return plan, d, nil
 }
 

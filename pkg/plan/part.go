@@ -51,7 +51,7 @@ func (p Plan) claims(world World) []claim {
 	if blocked := blockedReason(world.Gateway, p.Problem.Limits); blocked != nil {
 		return blockedClaims(world, p.Problem.Limits, blocked)
 	}
-	return newResolver(world, p.Problem.Limits, p.Problem.owned(p.Problem.Base)).claims()
+	return newResolver(world.asRecorded(), p.Problem.Limits, p.Problem.owned(p.Problem.Base)).claims()
 }
 
 // Owns tells whether a statement is one of this installation's.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gateway-grants/gateway-grants/pkg/directory"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/ledger"
 	"github.com/gateway-grants/gateway-grants/pkg/policy"
 )
 
@@ -61,10 +62,16 @@ func SelectionKey(g *grant.Grant) string {
 // order of their keys.
 func (r *resolver) live() []claim {
 	var all []claim
+	newer := r.world.Gateway.Recorded.Newer != (ledger.Newer{})
 	for _, row := range r.world.Rows {
-		if last, kept := written(row, r.world.Gateway.Recorded.Gateway, r.world.Now); kept && r.unrecorded {
+		last, kept := written(row, r.world.Gateway.Recorded.Gateway, r.world.Now)
+		if kept && (r.unrecorded || newer) {
 			all = append(all, last)
-		} else if last, kept := standIn(row, r.world.Gateway.Recorded.Grants[row.Key], r.world.Now); kept {
+		}
+		if kept && r.unrecorded && !newer {
+			continue // the status tells of what was before that write
+		}
+		if last, kept := standIn(row, r.world.Gateway.Recorded.Grants[row.Key], r.world.Now); kept {
 			all = append(all, last)
 		} else if row.Fault == nil && row.Grant.Live(r.world.Now) {
 			all = append(all, claim{row: row})

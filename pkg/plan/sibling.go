@@ -36,11 +36,9 @@ func siblings(foreign []policy.Statement) []string {
 	return slices.Sorted(maps.Keys(ids))
 }
 
-// addNothing leaves of what is wanted only what stands, where siblings are there.
-func addNothing(wanted map[Access]int64, standing map[Access]bool, siblings []string) {
-	if len(siblings) > 0 {
-		maps.DeleteFunc(wanted, func(a Access, _ int64) bool { return !standing[a] })
-	}
+// addNothing leaves of what is wanted only what stands.
+func addNothing(wanted map[Access]int64, standing map[Access]bool) {
+	maps.DeleteFunc(wanted, func(a Access, _ int64) bool { return !standing[a] })
 }
 
 // belongsTo says why a sibling's gateway gets no new access, and how to hand it over.

@@ -55,8 +55,10 @@ func (r *run) outcome() ledger.Settled {
 		Untouched: p.Blocked != nil, Failure: cmp.Or(p.Blocked, p.Waits),
 	}
 	switch {
+	case p.Waits != nil && p.Waits.Code == grant.CodeNewerVersion:
+		outcome.Again = true
 	case p.Blocked != nil:
-		outcome.Again = p.Blocked.Code == grant.CodeGatewayNotReady
+		outcome.Again = p.Blocked.Code == grant.CodeGatewayNotReady || p.Blocked.Code == grant.CodeNewerVersion
 	case r.world.Accounts.Availability() == directory.Unreadable:
 		outcome.Again = true
 		outcome.Failure = cmp.Or(outcome.Failure, &grant.Error{Code: grant.CodeDirectoryFailed, Op: "read the directory",

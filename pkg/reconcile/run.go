@@ -131,6 +131,9 @@ func (r *run) load(ctx context.Context) (err error) {
 	if r.recorded, err = r.States.Load(ctx, r.gateway); err != nil {
 		return fmt.Errorf("read the recorded state: %w", err)
 	}
+	if newer := r.recorded.Newer; newer != (ledger.Newer{}) {
+		r.Log.WarnContext(ctx, "a newer version recorded the gateway", "gateway", r.gateway.ARN(), "newer", newer.Product, "form", newer.Form)
+	}
 	r.version, r.inFlightUntil = r.recorded.Gateway.Version, r.recorded.Gateway.InFlightUntil
 	r.world.Gateway.Recorded, err = r.learned.Apply(r.recorded)
 	return err

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -37,12 +38,21 @@ func alpha(t *testing.T) grant.Gateway {
 // answering is a client whose every call is answered so. In a bubble of synctest
 // no time passes between attempts.
 func answering(answer func(operation string) *http.Response) *dynamodb.Client {
+	return exchanging(func(operation string, _ map[string]any) *http.Response { return answer(operation) })
+}
+
+// exchanging is a client to a server that answers by what it is asked.
+func exchanging(answer func(operation string, asked map[string]any) *http.Response) *dynamodb.Client {
 	return dynamodb.New(dynamodb.Options{
 		Region:       "us-east-1",
 		BaseEndpoint: aws.String("http://dynamodb.invalid"),
 		Credentials:  credentials.NewStaticCredentialsProvider("AKIAEXAMPLE", "secret", ""),
 		HTTPClient: &http.Client{Transport: transport(func(request *http.Request) (*http.Response, error) {
-			return answer(operation(request)), nil
+			asked := make(map[string]any)
+			if err := json.NewDecoder(request.Body).Decode(&asked); err != nil {
+				return nil, err
+			}
+			return answer(operation(request), asked), nil
 		})},
 	})
 }

@@ -11,12 +11,14 @@ import (
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 	"github.com/gateway-grants/gateway-grants/pkg/ledger"
+	"github.com/gateway-grants/gateway-grants/pkg/version"
 )
 
 type gatewayItem struct {
 	Gateway     string     `dynamodbav:"gateway"`
 	Item        string     `dynamodbav:"item"`
 	Form        int        `dynamodbav:"form"`
+	Product     string     `dynamodbav:"product,omitempty"` // the version that wrote this item
 	Version     int        `dynamodbav:"version,omitempty"`
 	Authorizer  string     `dynamodbav:"authorizer,omitempty"`
 	AppliedHash string     `dynamodbav:"appliedHash,omitempty"`
@@ -84,24 +86,28 @@ type refusal struct {
 func LedgerItems(gateway grant.Gateway, l ledger.Ledger) []Item {
 	parts := partsOf(l)
 	own := gatewayItem{
-		Gateway: gateway.ARN(), Item: gatewaySort, Form: ledger.Form, Version: l.Version,
+		Gateway: gateway.ARN(), Item: gatewaySort, Form: ledger.Form, Product: version.Product(), Version: l.Version,
 		Authorizer: l.Authorizer, AppliedHash: l.AppliedHash, PendingHash: l.PendingHash,
 		Bytes: l.Size.Bytes, Statements: l.Size.Statements,
 		LastError: l.LastError, LastMessage: l.LastMessage, Failures: l.Failures,
-		Due: l.Due, InFlightUntil: l.InFlightUntil,
+		DueShard: dueShard(l), Due: l.Due, InFlightUntil: l.InFlightUntil,
 		Overwritten: l.Overwritten, OverwrittenAt: l.OverwrittenAt,
 		Pinned: l.Pinned, Accounts: strings.Join(l.Accounts, " "),
 		HadDirectory: l.HadDirectory, ExpandedSizeObserved: l.ExpandedSizeObserved, ListsRefused: l.ListsRefused, Open: l.Open,
 		Written: l.Version, Overflow: len(parts) - 1, part: parts[0],
-	}
-	if !l.Due.IsZero() {
-		own.DueShard = DueShard
 	}
 	items := []Item{marshal(own)}
 	for n, more := range parts[1:] {
 		items = append(items, marshal(overflowItem{Gateway: gateway.ARN(), Item: overflowSort(n), Written: l.Version, part: more}))
 	}
 	return items
+}
+
+func dueShard(l ledger.Ledger) string {
+	if l.Due.IsZero() {
+		return ""
+	}
+	return DueShard
 }
 
 // mostLedgerItems are as many items as one transaction takes with statuses beside: it
@@ -170,7 +176,7 @@ func (r *stateReader) gateway(item Item) error {
 	}
 	r.form = read.Form
 	if read.Form > ledger.Form {
-		return fmt.Errorf("was written by a newer version of this product, in form %d: deploy that version", read.Form)
+		r.state.Newer = ledger.Newer{Form: read.Form, Product: read.Product}
 	}
 	r.state.Gateway = ledger.Ledger{
 		Version:    read.Version,

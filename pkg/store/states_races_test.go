@@ -147,14 +147,3 @@ func TestALoadThatNeverSettlesIsAnError(t *testing.T) {
 		}
 	})
 }
-
-func TestALedgerOfANewerFormIsNotRead(t *testing.T) {
-	table := store.NewStates(answering(func(string) *http.Response {
-		return answer(map[string]any{"Items": []any{map[string]any{
-			"gateway": map[string]any{"S": alpha(t).ARN()}, "item": map[string]any{"S": "gateway"}, "form": map[string]any{"N": strconv.Itoa(ledger.Form + 1)},
-		}}})
-	}), "s")
-	if _, err := table.Load(t.Context(), alpha(t)); grant.CodeOf(err) != reconcile.CodeReadFailed || !strings.Contains(fmt.Sprint(err), "newer version") {
-		t.Errorf("want a failed read that names the newer version, got %v", err)
-	}
-}

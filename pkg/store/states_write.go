@@ -23,7 +23,7 @@ import (
 func (s *States) Update(ctx context.Context, gateway grant.Gateway, loaded ledger.State, transition ledger.Transition) (ledger.State, error) {
 	op := "record what changed of " + gateway.ARN()
 	for attempt := range attempts {
-		next, err := transition.Apply(loaded)
+		next, err := loaded.Record(transition)
 		if err != nil {
 			return ledger.State{}, fmt.Errorf("%s in table %s: %w", op, s.table, err)
 		}
@@ -49,6 +49,9 @@ func (s *States) Update(ctx context.Context, gateway grant.Gateway, loaded ledge
 // version of its own, and the ledger comes with the last: until then the gateway is as
 // due as it was, and what a crash leaves undone is done again.
 func (s *States) replace(ctx context.Context, gateway grant.Gateway, was, is ledger.State) (int, error) {
+	if was.Newer != (ledger.Newer{}) {
+		return s.mark(ctx, gateway, was, is)
+	}
 	is.Gateway.Version = was.Gateway.Version + 1
 	changes, err := Compare(gateway, was, is)
 	if err != nil || changes.Own == nil {

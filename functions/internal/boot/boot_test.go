@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gateway-grants/gateway-grants/pkg/handler"
+	"github.com/gateway-grants/gateway-grants/pkg/version"
 )
 
 func TestALogLineBelongsToItsRequest(t *testing.T) {
@@ -29,7 +30,7 @@ func TestALogLineBelongsToItsRequest(t *testing.T) {
 	if err := json.Unmarshal(out.Bytes(), &line); err != nil {
 		t.Fatalf("%v: want exactly one line of JSON, got %s", err, out.String())
 	}
-	if line["level"] != "WARN" || line["msg"] != "of interest" || line["gateway"] != "gw" || !strings.Contains(out.String(), `"requestId":"05be9129"`) {
+	if line["level"] != "WARN" || line["msg"] != "of interest" || line["gateway"] != "gw" || line["version"] != version.Product() || !strings.Contains(out.String(), `"requestId":"05be9129"`) {
 		t.Errorf("got %s", out.String())
 	}
 }

@@ -6,12 +6,14 @@ import (
 	"log/slog"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
+
+	"github.com/gateway-grants/gateway-grants/pkg/version"
 )
 
-// newLog writes one JSON object a line, each with the id of the request that it
-// belongs to.
+// newLog writes one JSON object a line, each with the product's version, and with the id
+// of the request that it belongs to.
 func newLog(to io.Writer, level slog.Level) *slog.Logger {
-	return slog.New(requestHandler{slog.NewJSONHandler(to, &slog.HandlerOptions{Level: level})})
+	return slog.New(requestHandler{slog.NewJSONHandler(to, &slog.HandlerOptions{Level: level})}).With("version", version.Product())
 }
 
 // requestHandler adds the request's id, by which Lambda's own lines are found.

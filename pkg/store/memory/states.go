@@ -49,6 +49,10 @@ func (s *States) Update(ctx context.Context, gateway grant.Gateway, loaded ledge
 		if next, changes, err = s.applied(gateway, recorded, transition); err != nil {
 			return err
 		}
+		if recorded.Newer != (ledger.Newer{}) {
+			own, _ := v.get(store.GatewayKey(gateway))
+			return v.put(store.CompareMarks(recorded, next).On(own, next.Gateway.Version))
+		}
 		for _, item := range slices.Concat(changes.Own, changes.Statuses) {
 			if err := v.put(item); err != nil {
 				return err
@@ -68,7 +72,7 @@ func (s *States) Update(ctx context.Context, gateway grant.Gateway, loaded ledge
 // applied is what the transition makes of the state, as the next version, and the
 // changes of items; the state as it is, where it changes nothing.
 func (s *States) applied(gateway grant.Gateway, state ledger.State, transition ledger.Transition) (ledger.State, store.Changes, error) {
-	next, err := transition.Apply(state)
+	next, err := state.Record(transition)
 	if err != nil {
 		return ledger.State{}, store.Changes{}, fmt.Errorf("record what changed of %s in table %s: %w", gateway.ARN(), s.table.Name, err)
 	}
