@@ -5,7 +5,9 @@ package directory
 import (
 	"maps"
 	"slices"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 )
@@ -26,6 +28,7 @@ const (
 // Account is one account of the organization, as last read.
 type Account struct {
 	ID           string // 12 digits
+	Name         string // for people, as DisplayName makes it; "" where it is not known
 	State        State
 	Organization string            // o-…
 	Path         []string          // OU ids from below the root down to the parent; empty directly under the root
@@ -119,7 +122,23 @@ func (v View) matches(selector grant.Principal) bool {
 // SameAccount tells whether two readings of an account say the same, whenever
 // they were made.
 func SameAccount(a, b Account) bool {
-	return a.ID == b.ID && a.View().Same(b.View()) &&
+	return a.ID == b.ID && a.Name == b.Name && a.View().Same(b.View()) &&
 		a.MissingSince.Equal(b.MissingSince) && a.HeldSince.Equal(b.HeldSince) &&
 		slices.EqualFunc(a.Kept, b.Kept, func(x, y Kept) bool { return x.Same(y.View) && x.LostSince.Equal(y.LostSince) })
+}
+
+// maxName is how many characters the name of an account may have.
+// https://docs.aws.amazon.com/organizations/latest/APIReference/API_Account.html
+const maxName = 50
+
+// DisplayName is an account's name as it can be shown on a terminal: what cannot be
+// printed is replaced, and what is beyond AWS's 50 characters is cut off.
+func DisplayName(name string) string {
+	printable := []rune(strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, strings.TrimSpace(name)))
+	return string(printable[:min(len(printable), maxName)])
 }

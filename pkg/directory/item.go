@@ -16,6 +16,7 @@ type Attributes map[string]any
 
 // The attributes of an account's item, besides its key.
 const (
+	AttrName         = "name"
 	AttrState        = "state"
 	AttrOrganization = "organization"
 	AttrPath         = "path"
@@ -34,6 +35,9 @@ var accountID = regexp.MustCompile(`^\d{12}$`)
 func (a Account) Item() Attributes {
 	item := a.View().item()
 	item[AttrReadAt] = writeMoment(a.ReadAt)
+	if a.Name != "" {
+		item[AttrName] = a.Name
+	}
 	if !a.MissingSince.IsZero() {
 		item[AttrMissingSince] = writeMoment(a.MissingSince)
 	}
@@ -74,8 +78,10 @@ func ParseItem(id string, item Attributes) (Account, error) {
 	}
 	r := itemReader{item: item}
 	view := r.view()
+	name, _ := item[AttrName].(string) // it decides nothing, so that a bad one is no fault
 	a := Account{
 		ID:           id,
+		Name:         DisplayName(name),
 		State:        view.State,
 		Organization: view.Organization,
 		Path:         view.Path,

@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -10,6 +11,7 @@ type Reading struct {
 	ID      string
 	At      time.Time
 	Absent  bool // the organization has no such account; then there is no view
+	Name    string
 	View    View
 	NoTags  bool // tags were not read: those recorded still hold
 	Confirm time.Duration
@@ -61,7 +63,7 @@ func (r Reading) Follow(was *Account, interests Interests, verdict Verdict) Step
 
 func (r Reading) account() Account {
 	return Account{
-		ID: r.ID, State: r.View.State, Organization: r.View.Organization,
+		ID: r.ID, Name: r.Name, State: r.View.State, Organization: r.View.Organization,
 		Path: r.View.Path, Tags: r.View.Tags, ReadAt: r.At,
 	}
 }
@@ -110,6 +112,7 @@ func (r Reading) present(was Account, interests Interests, verdict Verdict) Step
 	}
 	r.View.Tags = interests.Needed(r.View.Tags, was.Tags)
 	step := Step{Account: r.account()}
+	step.Account.Name = cmp.Or(r.Name, was.Name)
 	verdict = standing(was, verdict)
 	held := false
 	candidates := append(slices.Clone(was.Kept), Kept{View: was.View(), LostSince: r.At})

@@ -74,6 +74,9 @@ func (s Snapshot) Select(selector grant.Principal, exclude grant.Exclusion) ([]s
 	return ids, true
 }
 
+// Name is the account's name; "" where it is not known.
+func (s Snapshot) Name(id string) string { return s.accounts[id].Name }
+
 // IsMember tells whether the account belongs to the organization. It means
 // something only where the snapshot is Known and was asked for the account.
 func (s Snapshot) IsMember(id string) bool {

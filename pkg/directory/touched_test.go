@@ -2,6 +2,7 @@ package directory_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -54,6 +55,10 @@ func TestAChangeOfAnAccountTouchesWhatItMayChange(t *testing.T) {
 			reason: "an account directly under the root is in no unit",
 			before: &base, after: change(func(a *directory.Account) { a.Path = nil }),
 			selectors: everything,
+		},
+		"renamed": {
+			reason: "a name is for people: no grant means it",
+			before: &base, after: change(func(a *directory.Account) { a.Name = "Tools" }),
 		},
 		"tag changed": {
 			reason: "a tag's other value is another selector; nothing else is concerned",
@@ -147,7 +152,7 @@ func TestATouchNeverNamesTooLittle(t *testing.T) {
 
 func TestAnAccountSurvivesItsItem(t *testing.T) {
 	want := directory.Account{
-		ID: "444455556666", State: directory.StateActive, Organization: "o-exampleorgid",
+		ID: "444455556666", Name: "Équipe Outils & Co.", State: directory.StateActive, Organization: "o-exampleorgid",
 		Path: []string{"ou-ab12-11111111"}, Tags: map[string]string{"env": "prod"},
 		ReadAt:       time.Date(2026, 11, 20, 9, 0, 0, 123, time.UTC),
 		MissingSince: time.Date(2026, 11, 19, 9, 0, 0, 0, time.UTC),
@@ -158,6 +163,31 @@ func TestAnAccountSurvivesItsItem(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
+func TestANameIsReadAsItCanBeShown(t *testing.T) {
+	for _, c := range []struct {
+		reason string
+		name   any
+		want   string
+	}{
+		{"older items have no name", nil, ""},
+		{"a name decides nothing, so that a bad one fails no reading", true, ""},
+		{"a terminal would take an escape for a command", "\x1b]0;owned\a\u009b2JTools", "\ufffd]0;owned\ufffd\ufffd2JTools"},
+		{"a mark of direction would turn the text after it around", "Tools\u202e)", "Tools\ufffd)"},
+		{"a name is one line", "Tools\r\nAllowed", "Tools\ufffd\ufffdAllowed"},
+		{"only AWS's 50 characters are kept", strings.Repeat("é", 60), strings.Repeat("é", 50)},
+		{"spaces around it are none of it", " Tools ", "Tools"},
+	} {
+		item := directory.Attributes{"state": "ACTIVE"}
+		if c.name != nil {
+			item["name"] = c.name
+		}
+		got, err := directory.ParseItem("444455556666", item)
+		if err != nil || got.Name != c.want {
+			t.Errorf("%s: %q, %v; want %q", c.reason, got.Name, err, c.want)
+		}
 	}
 }
 

@@ -38,6 +38,7 @@ type Organization struct {
 // Member is an account as Organizations describes it.
 type Member struct {
 	ID    string
+	Name  string
 	State directory.State
 	Paths []string // such as o-…/r-…/ou-…/ID/; may be empty, then parents tell
 }

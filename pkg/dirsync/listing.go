@@ -132,8 +132,10 @@ func (r *run) listed(ctx context.Context, l *listing, member Member, at time.Tim
 			return nil
 		}
 		// Tags read long ago must not go with a new state: one that left the
-		// organization and came back has lost them.
-		if reading.NoTags {
+		// organization and came back has lost them. A new name is no new state.
+		renamed := was
+		renamed.Name = step.Account.Name
+		if reading.NoTags && !directory.SameAccount(renamed, step.Account) {
 			if err := r.complete(ctx, &reading, member, true); err != nil {
 				return err
 			}

@@ -67,6 +67,28 @@ func TestAListingThatFindsNothingNewWritesNoAccount(t *testing.T) {
 	}
 }
 
+// A listing tells the names, so that neither the first one nor a new one costs a call
+// for the account's tags.
+func TestAListingRecordsNamesAndReadsNoTagsForThem(t *testing.T) {
+	w := newWorld(t)
+	w.grant(t, "tag:env=prod")
+	w.all(t)
+	check(t, w.organizations.NameAccount(member, "Tools"))
+	w.organizations.tagCalls = 0
+	w.now = w.now.Add(time.Hour)
+	summary := w.all(t)
+	if got := w.recorded(t)[member]; got.Name != "Tools" || got.Tags["env"] != "prod" || len(got.Kept) > 0 {
+		t.Errorf("recorded %+v", got)
+	}
+	if summary.Changed != 1 || w.organizations.tagCalls > 0 {
+		t.Errorf("changed %d, %d calls for tags", summary.Changed, w.organizations.tagCalls)
+	}
+	check(t, w.organizations.NameAccount(member, "")) // as an answer without it would be
+	if summary := w.all(t); summary.Changed > 0 || w.recorded(t)[member].Name != "Tools" {
+		t.Errorf("an answer without a name changed %d, recorded %+v", summary.Changed, w.recorded(t)[member])
+	}
+}
+
 func TestListingsMarkAndThenForgetWhoLeft(t *testing.T) {
 	w := newWorld(t)
 	w.all(t)

@@ -90,6 +90,7 @@ func (r *run) complete(ctx context.Context, reading *directory.Reading, member M
 	if err != nil {
 		return err
 	}
+	reading.Name = directory.DisplayName(member.Name)
 	reading.View = directory.View{State: member.State, Organization: r.within.ID, Path: path}
 	if !tags {
 		reading.NoTags = r.interests.KeepsTags()

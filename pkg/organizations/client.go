@@ -103,7 +103,7 @@ func memberOf(account types.Account) (dirsync.Member, error) {
 	if account.Id == nil {
 		return dirsync.Member{}, errors.New("an account without an id")
 	}
-	return dirsync.Member{ID: *account.Id, State: directory.State(account.State), Paths: account.Paths}, nil
+	return dirsync.Member{ID: *account.Id, Name: aws.ToString(account.Name), State: directory.State(account.State), Paths: account.Paths}, nil
 }
 
 // Parent is the unit or root that the account or unit is directly in. Today

@@ -77,14 +77,14 @@ func everyone(ctx context.Context, client *organizations.Client) (members []dirs
 }
 
 func TestAnAccountIsDescribedByStateAndPaths(t *testing.T) {
-	client := service{"DescribeAccount": {"": `{"Account":{"Id":"444455556666","State":"PENDING_CLOSURE","Status":"ACTIVE",
+	client := service{"DescribeAccount": {"": `{"Account":{"Id":"444455556666","Name":"Tools","State":"PENDING_CLOSURE","Status":"ACTIVE",
 		"Paths":["o-exampleorgid/r-ab12/ou-ab12-11111111/444455556666/"]}}`}}.client(t)
 	got, found, err := client.Member(t.Context(), "444455556666")
 	if err != nil || !found {
 		t.Fatal(found, err)
 	}
 	want := dirsync.Member{
-		ID: "444455556666", State: directory.StatePendingClosure,
+		ID: "444455556666", Name: "Tools", State: directory.StatePendingClosure,
 		Paths: []string{"o-exampleorgid/r-ab12/ou-ab12-11111111/444455556666/"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -104,7 +104,7 @@ func TestAllPagesAreReadThoughSomeAreEmpty(t *testing.T) {
 		"ListAccounts": {
 			"":  `{"Accounts":[{"Id":"111122223333","State":"ACTIVE"}],"NextToken":"a"}`,
 			"a": `{"Accounts":[],"NextToken":"b"}`,
-			"b": `{"Accounts":[{"Id":"444455556666","State":"SUSPENDED"}]}`,
+			"b": `{"Accounts":[{"Id":"444455556666","Name":"Tools","State":"SUSPENDED"}]}`,
 		},
 		"ListTagsForResource": {
 			"":  `{"Tags":[],"NextToken":"a"}`,
@@ -114,7 +114,7 @@ func TestAllPagesAreReadThoughSomeAreEmpty(t *testing.T) {
 	}.client(t)
 
 	members, err := everyone(t.Context(), client)
-	want := []dirsync.Member{{ID: "111122223333", State: directory.StateActive}, {ID: "444455556666", State: directory.StateSuspended}}
+	want := []dirsync.Member{{ID: "111122223333", State: directory.StateActive}, {ID: "444455556666", Name: "Tools", State: directory.StateSuspended}}
 	if diff := cmp.Diff(want, members); err != nil || diff != "" {
 		t.Errorf("members: %v, -want +got\n%s", err, diff)
 	}

@@ -158,7 +158,7 @@ func (a *Accounts) transact(ctx context.Context, writes []types.TransactWriteIte
 
 // optional are the attributes that an account's item may lack: one that was added
 // since is a change, too.
-var optional = []string{directory.AttrPath, directory.AttrTags, directory.AttrMissingSince, directory.AttrHeldSince, directory.AttrKept}
+var optional = []string{directory.AttrName, directory.AttrPath, directory.AttrTags, directory.AttrMissingSince, directory.AttrHeldSince, directory.AttrKept}
 
 // unchanged holds as long as an item has every attribute as it was read, or there
 // is still none. An account that is not as it was read has other memberships

@@ -31,6 +31,7 @@ type Organization struct {
 }
 
 type member struct {
+	name   string
 	state  directory.State
 	parent string
 	tags   map[string]string
@@ -88,6 +89,18 @@ func (o *Organization) CreateAccount(id string) error {
 		},
 	})}
 	return o.unlockAndSend(events)
+}
+
+// NameAccount names an account. No event that the product takes tells of it.
+func (o *Organization) NameAccount(id, name string) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	m, err := o.mustBeMember(id)
+	if err != nil {
+		return fmt.Errorf("name account %s: %w", id, err)
+	}
+	m.name = name
+	return nil
 }
 
 // MoveAccount moves an account to a unit or the root.
@@ -245,7 +258,7 @@ func (o *Organization) describe(id string, m *member) dirsync.Member {
 	for place := m.parent; place != ""; place = o.units[place] {
 		path = place + "/" + path
 	}
-	return dirsync.Member{ID: id, State: m.state, Paths: []string{o.id + "/" + path}}
+	return dirsync.Member{ID: id, Name: m.name, State: m.state, Paths: []string{o.id + "/" + path}}
 }
 
 // Parent is where an account or a unit is directly in.

@@ -47,6 +47,7 @@ func sameReadingsChangeNothing(t *testing.T, table AccountsTable) {
 		"organization": func(a *directory.Account) { a.Organization = "o-anotherorgid" },
 		"path":         func(a *directory.Account) { a.Path = []string{lower, upper} },
 		"tags":         func(a *directory.Account) { a.Tags = map[string]string{"team": "Red"} },
+		"name":         func(a *directory.Account) { a.Name = "Tools" },
 		"missing":      func(a *directory.Account) { a.MissingSince = at(5) },
 	} {
 		again.ReadAt = again.ReadAt.Add(time.Second)
