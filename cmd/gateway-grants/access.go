@@ -108,6 +108,7 @@ type accessing struct {
 	deployment deployment
 	reconciler *reconcile.Reconciler
 	directory  directoryTable
+	callerName string // of the account of the caller that is asked about
 	failed     bool
 }
 
@@ -131,7 +132,7 @@ func (r *accessing) question(ctx context.Context, flags accessFlags) (access.Que
 	case err != nil:
 		notes = append(notes, "the accounts table cannot be read, so the caller's organization is not known: "+oneLine(r.explain(err)))
 	case found:
-		question.Organization = account.Organization
+		question.Organization, r.callerName = account.Organization, account.Name
 	}
 	return question, notes, nil
 }

@@ -16,6 +16,7 @@ type callerRow struct {
 	Gateway   string         `json:"gateway"`
 	Principal string         `json:"principal"` // "*" for everyone
 	Account   string         `json:"account,omitempty"`
+	Name      string         `json:"accountName,omitempty"`
 	Access    access.Verdict `json:"access"` // of the gateway's side; the caller's own has to allow as well
 	InPolicy  bool           `json:"inPolicy"`
 	Grants    []string       `json:"grants,omitempty"`
@@ -81,10 +82,14 @@ func (r *accessing) list(ctx context.Context, concerned []grant.Gateway) error {
 	}); err != nil {
 		return err
 	}
+	if err := r.name(ctx, rows); err != nil {
+		return err
+	}
 	paint := r.paint(r.out)
 	err := printRows(r.program, rows, "No principal of another account may call it.", []column[callerRow]{
 		{name: "GATEWAY", text: func(row callerRow) string { return shortGateway(row.Gateway) }},
 		{name: "PRINCIPAL", text: func(row callerRow) string { return row.Principal }},
+		{name: "NAME", text: func(row callerRow) string { return row.Name }, optional: true},
 		{name: "ACCESS", text: func(row callerRow) string { return string(row.Access) }, paint: func(row callerRow, text string) string { return paint.verdict(row.Access, text) }},
 		{name: "BY", text: callerRow.by},
 		{name: "UNDER", text: func(row callerRow) string { return row.Under }},
@@ -98,6 +103,19 @@ func (r *accessing) list(ctx context.Context, concerned []grant.Gateway) error {
 		r.note(note)
 	}
 	return r.end()
+}
+
+// name adds the names of the callers' accounts.
+func (r *accessing) name(ctx context.Context, rows []callerRow) error {
+	var ids []string
+	for _, row := range rows {
+		ids = append(ids, row.Account)
+	}
+	names, err := r.accountNames(ctx, r.directory, ids)
+	for i := range rows {
+		rows[i].Name = names[rows[i].Account]
+	}
+	return err
 }
 
 func (p paint) verdict(v access.Verdict, text string) string {
@@ -115,6 +133,7 @@ func (p paint) verdict(v access.Verdict, text string) string {
 type accessText struct {
 	Gateway     string         `json:"gateway"`
 	Principal   string         `json:"principal"`
+	AccountName string         `json:"accountName,omitempty"`
 	Access      access.Verdict `json:"access"`
 	Side        access.Side    `json:"side,omitempty"` // that denies, or that it depends on
 	GatewaySide partText       `json:"gatewaySide"`
@@ -166,7 +185,7 @@ func (r *accessing) answer(ctx context.Context, concerned []grant.Gateway, where
 	if err := r.each(ctx, concerned, func(g access.Gateway) {
 		found := g.Answer(question)
 		texts = append(texts, accessText{
-			Gateway: g.World.Gateway.Gateway.ARN(), Principal: question.Caller.Name, Access: found.Verdict, Side: found.Side,
+			Gateway: g.World.Gateway.Gateway.ARN(), Principal: question.Caller.Name, AccountName: r.callerName, Access: found.Verdict, Side: found.Side,
 			GatewaySide: partTextOf(found.Gateway), CallerSide: partTextOf(found.Caller), Assumed: notes,
 		})
 	}); err != nil {
@@ -212,7 +231,7 @@ func (r *accessing) sayAccess(t accessText) {
 		by = " on the " + string(t.Side) + "'s side"
 	case access.Allowed:
 	}
-	fmt.Fprintf(r.out, "%s%s: %s on %s\n", paint.verdict(t.Access, string(t.Access)), by, t.Principal, shortGateway(t.Gateway))
+	fmt.Fprintf(r.out, "%s%s: %s on %s\n", paint.verdict(t.Access, string(t.Access)), by, beside(t.Principal, t.AccountName), shortGateway(t.Gateway))
 	for _, side := range []struct {
 		name string
 		part partText

@@ -8,7 +8,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -56,6 +55,7 @@ changed meanwhile stays held. It takes effect within about a minute.`,
 // heldAccount is a departure as it is shown, and as it is approved.
 type heldAccount struct {
 	Account   string   `json:"account"`
+	Name      string   `json:"accountName,omitempty"`
 	Loses     []string `json:"loses"`
 	Grants    []string `json:"grants"` // that let it in, GATEWAY#ID
 	HeldSince string   `json:"heldSince"`
@@ -174,7 +174,7 @@ func heldAccounts(ctx context.Context, stored opened, only []string) ([]heldAcco
 }
 
 func heldAs(a directory.Account, interests directory.Interests) heldAccount {
-	h := heldAccount{Account: a.ID, HeldSince: a.HeldSince.UTC().Format(time.RFC3339), Departure: a.Departure(), Grants: []string{}}
+	h := heldAccount{Account: a.ID, Name: a.Name, HeldSince: a.HeldSince.UTC().Format(time.RFC3339), Departure: a.Departure(), Grants: []string{}}
 	for _, key := range interests.Ending(a) {
 		h.Grants = append(h.Grants, key.String())
 	}
@@ -224,16 +224,21 @@ func (p *program) showWaiting(all undecided) {
 }
 
 func (p *program) showHeld(held []heldAccount) {
-	table := tabwriter.NewWriter(p.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "ACCOUNT\tLOSES\tGRANTS\tHELD SINCE")
-	for _, h := range held {
-		grants := make([]string, len(h.Grants))
-		for i, key := range h.Grants {
-			grants[i] = shortKey(key)
-		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", h.Account, strings.Join(h.Loses, "; "), strings.Join(grants, ", "), h.HeldSince)
+	printTable(p, held, []column[heldAccount]{
+		{name: "ACCOUNT", text: func(h heldAccount) string { return h.Account }},
+		{name: "NAME", text: func(h heldAccount) string { return h.Name }, optional: true},
+		{name: "LOSES", text: func(h heldAccount) string { return strings.Join(h.Loses, "; ") }},
+		{name: "GRANTS", text: heldAccount.grants},
+		{name: "HELD SINCE", text: func(h heldAccount) string { return h.HeldSince }},
+	})
+}
+
+func (h heldAccount) grants() string {
+	grants := make([]string, len(h.Grants))
+	for i, key := range h.Grants {
+		grants[i] = shortKey(key)
 	}
-	_ = table.Flush() // a terminal that went away ends the program anyway
+	return strings.Join(grants, ", ")
 }
 
 // shortKey names a grant without the part of its gateway's ARN that all share.

@@ -98,6 +98,7 @@ type describedGateway struct {
 	Message       string        `json:"message,omitempty"`
 	Due           string        `json:"due,omitempty"` // when it is looked at next, besides sweeps
 	PlanHash      string        `json:"planHash"`
+	Names         accountNames  `json:"accountNames,omitempty"` // by id, of the accounts in what follows
 	Foreign       []foreignText `json:"foreign"`
 	Grants        []listedRow   `json:"grants"`
 	Changes       []journalText `json:"changes"` // of the policy, the newest first
@@ -158,7 +159,22 @@ func (p *program) describedGateway(ctx context.Context, stored opened, d deploym
 		}
 		text.Grants = append(text.Grants, listedOn(gateway.ARN(), row, recordedStatus, p.now()))
 	}
-	return text, nil
+	return text, p.nameDescribed(ctx, stored.directory, &text)
+}
+
+func (p *program) nameDescribed(ctx context.Context, table directoryTable, text *describedGateway) (err error) {
+	var principals []string
+	for _, f := range text.Foreign {
+		principals = append(principals, f.Principals...)
+	}
+	for _, row := range text.Grants {
+		principals = append(principals, row.Principal)
+	}
+	text.Names, err = p.accountNames(ctx, table, principals)
+	for i := range text.Grants {
+		text.Grants[i].AccountName = text.Names.of(text.Grants[i].Principal)
+	}
+	return err
 }
 
 func foreignTexts(gateway grant.Gateway, document *policy.Document, installation string) []foreignText {
@@ -219,7 +235,7 @@ func (p *program) sayDescribed(t describedGateway) error {
 		{name: "STATEMENT", text: func(f foreignText) string { return strconv.Itoa(f.Statement) }},
 		{name: "SID", text: func(f foreignText) string { return f.Sid }},
 		{name: "EFFECT", text: func(f foreignText) string { return string(f.Effect) }},
-		{name: "PRINCIPALS", text: func(f foreignText) string { return someOf(f.Principals) }},
+		{name: "PRINCIPALS", text: func(f foreignText) string { return someOf(t.Names.besideEach(f.Principals)) }},
 	}); err != nil {
 		return err
 	}

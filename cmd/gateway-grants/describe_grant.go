@@ -13,7 +13,8 @@ import (
 type describedGrant struct {
 	listedRow
 
-	On []listedRow `json:"on"` // each gateway that the row is for
+	On    []listedRow  `json:"on"`                     // each gateway that the row is for
+	Names accountNames `json:"accountNames,omitempty"` // by id, of the accounts that it lets in
 }
 
 // describeGrant shows the row of that id, of the gateway if one is named.
@@ -52,6 +53,14 @@ func (p *program) describeGrant(ctx context.Context, stored opened, d deployment
 	if known.failed != nil {
 		return known.failed
 	}
+	principals := []string{text.Principal}
+	for _, on := range text.On {
+		principals = append(principals, on.Admitted...)
+	}
+	if text.Names, err = p.accountNames(ctx, stored.directory, principals); err != nil {
+		return err
+	}
+	text.AccountName = text.Names.of(text.Principal)
 	if p.settings.structured() {
 		return p.printValue(text)
 	}
@@ -68,6 +77,7 @@ func (p *program) sayGrant(t describedGrant) {
 	line("Grant", t.Grant)
 	line("Gateway", t.Gateway)
 	line("Principal", t.principalText())
+	line("Account", t.AccountName)
 	line("Follow", t.Follow)
 	line("Expires", t.Expires)
 	line("Why", t.Why)
@@ -83,7 +93,7 @@ func (p *program) sayGrant(t describedGrant) {
 		}
 		fmt.Fprintf(p.out, "\n%s: %s\n", shortGateway(on.Gateway), p.paintStatus(on, oneLine(status)))
 		for _, principal := range on.Admitted {
-			fmt.Fprintln(p.out, " ", principal)
+			fmt.Fprintln(p.out, " ", t.Names.beside(principal))
 		}
 	}
 }

@@ -50,6 +50,7 @@ takes.`,
 	completeWith(cmd, "phase", phases...)
 	settingFlag(cmd, settings.GrantsTable)
 	settingFlag(cmd, settings.StateTable)
+	settingFlag(cmd, settings.AccountsTable)
 	printsRows(cmd)
 	p.completeNames(cmd, false)
 	return cmd
@@ -79,7 +80,23 @@ func (p *program) list(ctx context.Context, name string, flags listFlags) error 
 	if p.settings.output == outputYAML {
 		return p.listFile(ctx, stored.grants, listed)
 	}
+	if err := p.nameListed(ctx, stored.directory, listed); err != nil {
+		return err
+	}
 	return p.sayListed(listed, known)
+}
+
+// nameListed adds the names of the accounts that rows name.
+func (p *program) nameListed(ctx context.Context, table directoryTable, rows []listedRow) error {
+	var principals []string
+	for _, row := range rows {
+		principals = append(principals, row.Principal)
+	}
+	names, err := p.accountNames(ctx, table, principals)
+	for i := range rows {
+		rows[i].AccountName = names.of(rows[i].Principal)
+	}
+	return err
 }
 
 // listTable lists the rows of every partition, or of that one.
@@ -142,6 +159,7 @@ func (p *program) printListed(rows []listedRow) error {
 		{name: "GATEWAY", text: func(row listedRow) string { return shortGateway(row.Gateway) }},
 		{name: "GRANT", text: func(row listedRow) string { return row.Grant }},
 		{name: "PRINCIPAL", text: listedRow.principalText},
+		{name: "NAME", text: func(row listedRow) string { return row.AccountName }, optional: true},
 		{name: "PHASE", text: func(row listedRow) string { return string(row.Phase) }, paint: p.paintStatus},
 		{name: "REASON", text: func(row listedRow) string { return string(row.Reason) }},
 		{name: "EXPIRES", text: func(row listedRow) string { return row.Expires }},

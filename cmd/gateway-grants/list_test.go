@@ -184,7 +184,7 @@ func TestATableThatCannotProveItselfIsNotEmpty(t *testing.T) {
 func TestGrantsAreListedEvenIfTheirStatusesCannotBeRead(t *testing.T) {
 	w := listed(t)
 	got := w.with(func(aws.Config, settings.Tables) opened {
-		return opened{grants: w.grants, states: failingStates{}}
+		return opened{grants: w.grants, states: failingStates{}, directory: w.accounts}
 	}, "list", "tools-abcdefghij")
 	if got.code != exitDone || strings.Count(got.out, "\n") != 10 || !strings.Contains(got.out, "a-admitted    444455556666 role/AgentRole  Pending") {
 		t.Errorf("exit %d\n%s", got.code, got.out)

@@ -14,6 +14,7 @@ type listedRow struct {
 	Gateway     string      `json:"gateway"`
 	Grant       string      `json:"grant"`
 	Principal   string      `json:"principal,omitempty"`
+	AccountName string      `json:"accountName,omitempty"` // of the principal's account
 	Role        string      `json:"role,omitempty"`
 	Follow      string      `json:"follow,omitempty"`
 	From        string      `json:"from,omitempty"` // where calls must come from, in words

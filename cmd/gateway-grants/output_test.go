@@ -174,12 +174,12 @@ func TestRowsArePrintedAsCSVWithAColumnForEachField(t *testing.T) {
 	rows, err := csv.NewReader(strings.NewReader(w.done("list", "-o", "csv").out)).ReadAll()
 	w.must(err)
 	if diff := cmp.Diff([]string{
-		"gateway", "grant", "principal", "role", "follow", "from", "exclude", "expires", "phase", "reason",
+		"gateway", "grant", "principal", "accountName", "role", "follow", "from", "exclude", "expires", "phase", "reason",
 		"message", "since", "admitted", "why", "requestedBy", "source",
 	}, rows[0]); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
-	if got := rows[3]; got[0] != gatewayARN || got[1] != "444455556666" || got[13] != `'=HYPERLINK("x")` {
+	if got := rows[3]; got[0] != gatewayARN || got[1] != "444455556666" || got[14] != `'=HYPERLINK("x")` {
 		t.Errorf("the formula of a reason is not kept text: %q", got)
 	}
 	if want := len(w.rows()) + 1; len(rows) != want {

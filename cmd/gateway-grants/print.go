@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -59,6 +60,8 @@ type column[R any] struct {
 	name  string
 	text  func(R) string
 	paint func(row R, text string) string // adds colour; nil for none
+	// optional leaves the column out where no row has anything in it.
+	optional bool
 }
 
 // printRows prints rows as a table of columns, or says what it means that there
@@ -82,6 +85,9 @@ func printRows[R any](p *program, rows []R, none string, columns []column[R]) er
 
 // printTable aligns columns by what is seen: colour takes no room.
 func printTable[R any](p *program, rows []R, columns []column[R]) {
+	columns = slices.DeleteFunc(slices.Clone(columns), func(c column[R]) bool {
+		return c.optional && !slices.ContainsFunc(rows, func(row R) bool { return c.text(row) != "" })
+	})
 	widths := make([]int, len(columns))
 	cells := make([][]string, len(rows))
 	for c, column := range columns {

@@ -145,7 +145,9 @@ func (r reporting) all(ctx context.Context, names []string) (report.Report, erro
 		made.Gateways = append(made.Gateways, one)
 		steps.done()
 	}
-	return made, nil
+	steps.clear()
+	made.Names, err = r.accountNames(ctx, stored.directory, made.Accounts())
+	return made, err
 }
 
 // concerned are the gateways named; or every managed one, and those that a row names

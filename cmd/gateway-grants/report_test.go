@@ -107,14 +107,14 @@ func TestAReportIsRowsForAccessReviews(t *testing.T) {
 	w, first, _ := reported(t)
 	rows, err := csv.NewReader(strings.NewReader(w.done("report", first, "-o", "csv").out)).ReadAll()
 	w.must(err)
-	if diff := cmp.Diff([]string{"gateway", "account", "principal", "access", "under", "expires", "grants", "statement", "message", "reasons", "requestedBy", "sources"}, rows[0]); diff != "" {
+	if diff := cmp.Diff([]string{"gateway", "account", "accountName", "principal", "access", "under", "expires", "grants", "statement", "message", "reasons", "requestedBy", "sources"}, rows[0]); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
 	var found bool
 	for _, row := range rows[1:] {
-		if row[6] == "soon" {
+		if row[7] == "soon" {
 			found = true
-			if row[0] != first || row[1] != accountB || row[3] != "to be added" || row[5] == "" || row[9] != "pilot" || !strings.Contains(row[10], "AdminRole") {
+			if row[0] != first || row[1] != accountB || row[4] != "to be added" || row[6] == "" || row[10] != "pilot" || !strings.Contains(row[11], "AdminRole") {
 				t.Errorf("%q", row)
 			}
 		}

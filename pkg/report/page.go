@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"maps"
+	"slices"
 	"strconv"
 	"time"
 
@@ -106,6 +108,8 @@ type pageData struct {
 	Grants     []Grant       `json:"grants"`
 	Gateways   []pageGateway `json:"gateways"`
 	Approvals  []Approval    `json:"approvals"`
+	// Names are in pairs of id and name: a map's key could be that of an object's prototype.
+	Names [][2]string `json:"names"`
 }
 
 type pageGateway struct {
@@ -133,7 +137,10 @@ type pageAttention struct {
 }
 
 func (r Report) pageData() pageData {
-	data := pageData{At: moment(r.At), Principals: []string{}, Grants: r.Grants, Gateways: make([]pageGateway, len(r.Gateways)), Approvals: r.Approvals}
+	data := pageData{At: moment(r.At), Principals: []string{}, Grants: r.Grants, Gateways: make([]pageGateway, len(r.Gateways)), Approvals: r.Approvals, Names: [][2]string{}}
+	for _, id := range slices.Sorted(maps.Keys(r.Names)) {
+		data.Names = append(data.Names, [2]string{id, r.Names[id]})
+	}
 	grants := make(map[grant.Key]int, len(r.Grants))
 	for i, g := range r.Grants {
 		grants[grant.Key{Gateway: g.Gateway, ID: g.ID}] = i

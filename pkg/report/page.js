@@ -23,6 +23,8 @@ const counted = (n, what) => n.toLocaleString("en") + " " + what + (n === 1 ? ""
 const when = text => text ? text.replace("T", " ").replace(/:\d\d(\.\d+)?Z$/, "") : "";
 
 // A principal's account, and the rest of its name; an account's root is the account.
+const nameOf = new Map(data.names);
+const beside = (text, account) => nameOf.has(account) ? text + " " + nameOf.get(account) : text;
 const people = data.principals.map(text => {
   const arn = /^arn:[^:]*:(?:iam|sts)::(\d{12}):(.*)$/.exec(text);
   if (!arn) return {text, account: text, rest: ""};
@@ -114,7 +116,7 @@ const rank = ["denied", "granted", "part", "to be added", "to be ended", "foreig
 // reach is, for each row of the matrix, the accesses by gateway. There may be a million.
 function reach(byAccount) {
   const rows = new Map(), rowOf = people.map(person => {
-    const name = byAccount ? person.account : person.text;
+    const name = beside(byAccount ? person.account : person.text, person.account);
     let row = rows.get(name);
     if (!row) rows.set(name, row = {name, cells: new Map()});
     return row;
@@ -139,7 +141,7 @@ function kindOf(cell, byAccount) {
 }
 const reaches = {};
 sections.access = (section, query) => {
-  const rowFilter = el("input", {type: "search", id: "rows", value: query.get("rows") || "", placeholder: "444455556666 or AgentRole"});
+  const rowFilter = el("input", {type: "search", id: "rows", value: query.get("rows") || "", placeholder: "account, name or AgentRole"});
   const columnFilter = el("input", {type: "search", id: "columns", value: query.get("gateways") || "", placeholder: "name, account or Region"});
   const option = (value, text, chosen) => el("option", {value, selected: chosen === value}, text);
   const by = el("select", {id: "by"}, option("accounts", "accounts", query.get("by")), option("principals", "roles and users, too", query.get("by")));
@@ -167,7 +169,7 @@ sections.access = (section, query) => {
       const cells = new Map();
       for (const [column, cell] of row.cells) {
         if (!visible.has(column)) continue;
-        const kept = [...accesses(cell)].filter(access => passes(access) && (rowMatches || wanted(rowFilter.value, people[access[0]].text)));
+        const kept = [...accesses(cell)].filter(access => passes(access) && (rowMatches || wanted(rowFilter.value, beside(people[access[0]].text, people[access[0]].account))));
         if (kept.length) cells.set(column, kept.flat());
       }
       return {name: row.name, cells};
@@ -206,7 +208,7 @@ function matrix() {
     narrow = 150 + columns.length * 176 > node.clientWidth;
     node.className = "matrix " + (narrow ? "narrow" : "wide");
     [width, top] = narrow ? [30, 170] : [176, 34];
-    left = byAccount ? 150 : 430;
+    left = !byAccount ? 430 : nameOf.size > 0 ? 320 : 150;
     at = [Math.min(at[0], Math.max(rows.length - 1, 0)), Math.min(at[1], Math.max(columns.length - 1, 0))];
     Object.assign(size.style, {width: left + columns.length * width + "px", height: top + rows.length * height + "px"});
     node.style.height = Math.min(top + rows.length * height + 20, Math.max(360, innerHeight - 330)) + "px";
@@ -270,7 +272,7 @@ function details(row, gateway) {
   document.getElementById("details-body").replaceChildren(cell.length === 0 ? el("p", {}, "No access.") : el("table", {},
     el("thead", {}, el("tr", {}, ["Principal", "Access", "Because of", "Conditions", "Expires"].map(name => el("th", {scope: "col"}, name)))),
     el("tbody", {}, [...accesses(cell)].map(([p, group]) => el("tr", {},
-      el("td", {}, people[p].text), el("td", {class: kinds[group.kind].class}, group.kind),
+      el("td", {}, beside(people[p].text, people[p].account)), el("td", {class: kinds[group.kind].class}, group.kind),
       el("td", {}, group.statement || (group.g || []).map(i => el("div", {}, "grant " + grantName(i), i >= 0 && data.grants[i].reason ? el("div", {class: "faint"}, data.grants[i].reason) : ""))),
       el("td", {}, group.under || "", group.message ? el("div", {class: "pending"}, group.message) : ""), el("td", {class: "number"}, when(group.expires)))))));
   dialog.showModal();
@@ -323,7 +325,7 @@ const some = (list, kind) => (list || []).slice(0, 3).map(text => el("div", {cla
 sections.approvals = (section, query) => table(section, "approvals", query, {
   title: "Waiting for approval", about: "Accounts that left, closed, moved or lost tags together with many others. They keep their access until an admin approves: gateway-grants approve.", none: "No departure is held.",
   rows: data.approvals, columns: [
-    {name: "Account", text: a => a.account, class: "number"}, {name: "Loses", text: a => a.loses}, {name: "Grants", text: a => a.grants.join(", ")}, {name: "Held since", text: a => when(a.since), class: "number"}]});
+    {name: "Account", text: a => beside(a.account, a.account)}, {name: "Loses", text: a => a.loses}, {name: "Grants", text: a => a.grants.join(", ")}, {name: "Held since", text: a => when(a.since), class: "number"}]});
 
 addEventListener("hashchange", show);
 show();

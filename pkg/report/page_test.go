@@ -41,12 +41,12 @@ func TestThePageShowsWhoReachesWhatAndWhy(t *testing.T) {
 	// By keyboard: two columns on, where a role of the account is to be added.
 	eval[bool](b, "(document.querySelector('.matrix').focus(), true)")
 	b.press("ArrowDown", "ArrowRight", "ArrowRight", "Enter")
-	contains(t, "the details", b.text("dialog[open]"), "200000007919 on payments-0000000002", "arn:aws:iam::200000007919:role/team/AgentRole", "to be added", "grant agents-1", "from 203.0.113.0/24", "2027-")
+	contains(t, "the details", b.text("dialog[open]"), "200000007919 search team AB on payments-0000000002", "arn:aws:iam::200000007919:role/team/AgentRole", "to be added", "grant agents-1", "from 203.0.113.0/24", "2027-")
 	b.screenshot("small-details")
 	b.press("Escape")
 	b.until("!document.querySelector('dialog').open")
 	b.press("End")
-	if label := eval[string](b, "document.getElementById('active').getAttribute('aria-label')"); !strings.HasPrefix(label, "200000007919 on search-0000000009: ") {
+	if label := eval[string](b, "document.getElementById('active').getAttribute('aria-label')"); !strings.HasPrefix(label, "200000007919 search team AB on search-0000000009: ") {
 		t.Errorf("the last column is %s", label)
 	}
 
@@ -58,6 +58,8 @@ func TestThePageShowsWhoReachesWhatAndWhy(t *testing.T) {
 	if hash := eval[string](b, "location.hash"); hash != "#access?rows=200000007919&gateways=payments" {
 		t.Errorf("the address ends in %s", hash)
 	}
+	b.goTo("access?rows=search+TEAM+AB")
+	contains(t, "one account, by its name", b.text(".count"), "1 account × 10 gateways: 4 pairs")
 	b.goTo("access?only=foreign&by=principals")
 	contains(t, "what others let in", b.text(".count")+b.text(".name"), "1 principal × 10 gateways: 4 pairs", "arn:aws:iam::999900001111:role/Auditor")
 	b.goTo("access?by=principals&sort=most&rows=Agent")
@@ -77,7 +79,7 @@ func TestEachSectionShowsItsRowsFilteredAndSorted(t *testing.T) {
 		"attention": {"3 rows", "Quarantined", "AWS does not know arn:aws:iam::444455556666:role/Gone", "Blocked", "2026-11-26 09:30"},
 		"foreign":   {"4 rows", `statement 1 (Sid "Theirs")`, "Allow", `"Principal":{"AWS":"arn:aws:iam::999900001111:role/Auditor"}`},
 		"changes":   {"10 rows", "2026-11-28 08:30", "grants table", "arn:aws:iam::111122223333:user/alice", "arn:aws:iam::200000000000:root"},
-		"approvals": {"1 row", "200000023757", "its membership", "product-teams", "2026-11-28 03:30"},
+		"approvals": {"1 row", "200000023757 tickets team AD", "its membership", "product-teams", "2026-11-28 03:30"},
 	} {
 		b.goTo(section)
 		contains(t, section, b.text("main"), parts...)
@@ -155,6 +157,7 @@ func TestHostileNamesAreShownAsTheyAre(t *testing.T) {
 	} {
 		r := sample(1, 2)
 		r.Installation = hostile
+		r.Names = map[string]string{hostile: hostile}
 		g := &r.Gateways[0]
 		key := grant.Key{Gateway: hostile, ID: hostile}
 		r.Grants = []report.Grant{{Gateway: hostile, ID: hostile, Principal: hostile, Expires: "2026-12-24T00:00:00Z", Reason: hostile, RequestedBy: hostile, Source: hostile}}

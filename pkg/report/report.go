@@ -22,6 +22,8 @@ type Report struct {
 	Gateways     []Gateway  `json:"gateways"` // sorted by ARN
 	Grants       []Grant    `json:"grants"`   // every row of the table, sorted by key
 	Approvals    []Approval `json:"approvals"`
+	// Names are those of accounts, by id, as far as the directory has them.
+	Names map[string]string `json:"accountNames,omitempty"`
 }
 
 // Grant is a row of the table.
@@ -110,6 +112,22 @@ type Approval struct {
 	Loses   string    `json:"loses"`
 	Grants  []string  `json:"grants"`
 	Since   time.Time `json:"since,omitzero"`
+}
+
+// Accounts are the ids of the accounts that reach a gateway or wait for approval, each
+// once, sorted.
+func (r Report) Accounts() []string {
+	var ids []string
+	for _, g := range r.Gateways {
+		for _, a := range g.Access {
+			ids = append(ids, accountOf(a.Principal))
+		}
+	}
+	for _, a := range r.Approvals {
+		ids = append(ids, a.Account)
+	}
+	slices.Sort(ids)
+	return slices.DeleteFunc(slices.Compact(ids), func(id string) bool { return id == "" })
 }
 
 // Of is a gateway as it was read, and as its plan has it.

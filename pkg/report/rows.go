@@ -12,6 +12,7 @@ import (
 type AccessRow struct {
 	Gateway     string   `json:"gateway"`
 	Account     string   `json:"account"` // of the principal; "" where it names none
+	AccountName string   `json:"accountName"`
 	Principal   string   `json:"principal"`
 	Access      Kind     `json:"access"`
 	Under       string   `json:"under"`
@@ -34,7 +35,7 @@ func (r Report) AccessRows() []AccessRow {
 	for _, gateway := range r.Gateways {
 		for _, a := range gateway.Access {
 			row := AccessRow{
-				Gateway: gateway.ARN, Account: accountOf(a.Principal), Principal: a.Principal, Access: a.Kind, Under: a.Under,
+				Gateway: gateway.ARN, Account: accountOf(a.Principal), AccountName: r.Names[accountOf(a.Principal)], Principal: a.Principal, Access: a.Kind, Under: a.Under,
 				Expires: moment(a.Expires), Statement: a.Statement, Message: a.Message,
 			}
 			for _, key := range a.Grants {

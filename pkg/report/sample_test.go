@@ -15,11 +15,14 @@ var made = time.Date(2026, 11, 28, 9, 30, 0, 0, time.UTC)
 // time: grants for each, for an OU and for roles, and something of everything else.
 func sample(gateways, accounts int) report.Report {
 	random := rand.New(rand.NewPCG(1, 2))
-	r := report.Report{At: made, Installation: "main", Gateways: []report.Gateway{}, Grants: []report.Grant{}, Approvals: []report.Approval{}}
+	r := report.Report{At: made, Installation: "main", Names: map[string]string{}, Gateways: []report.Gateway{}, Grants: []report.Grant{}, Approvals: []report.Approval{}}
 	everyone := grant.Key{Gateway: grant.EveryGateway, ID: "product-teams"}
 	r.Grants = append(r.Grants, report.Grant{Gateway: everyone.Gateway, ID: everyone.ID, Principal: "ou-abcd-11112222", Reason: "every product team", Source: "git/platform"})
 	account := func(i int) string { return fmt.Sprintf("%012d", 200000000000+i*7919) }
 	names := []string{"tools", "search", "payments", "tickets", "documents", "forecasts", "inventory", "support"}
+	for i := range accounts {
+		r.Names[account(i)] = fmt.Sprintf("%s team %c%c", names[i%len(names)], 'A'+i/26%26, 'A'+i%26)
+	}
 	for i := range gateways {
 		g := report.Gateway{
 			ARN:   fmt.Sprintf("arn:aws:bedrock-agentcore:us-east-1:111122223333:gateway/%s-%010d", names[i%len(names)], i),
