@@ -238,7 +238,7 @@ func (r *accessing) sayAccess(t accessText) {
 	}{{"Gateway", t.GatewaySide}, {"Caller", t.CallerSide}} {
 		fmt.Fprintf(r.out, "%-9s%s: %s\n", side.name+":", paint.verdict(side.part.Access, string(side.part.Access)), side.part.Why)
 		if side.part.Remedy != "" {
-			fmt.Fprintf(r.out, "%-9sNext: %s\n", "", side.part.Remedy)
+			fmt.Fprintf(r.out, "%-9sNext: %s\n", "", oneLine(side.part.Remedy))
 		}
 		if side.part.Missing != nil {
 			fmt.Fprintf(r.out, "%-9s%s\n", "", side.part.Missing)

@@ -159,7 +159,8 @@ func (p *program) describedGateway(ctx context.Context, stored opened, d deploym
 		}
 		text.Grants = append(text.Grants, listedOn(gateway.ARN(), row, recordedStatus, p.now()))
 	}
-	return text, p.nameDescribed(ctx, stored.directory, &text)
+	err = p.nameDescribed(ctx, stored.directory, &text)
+	return text, err
 }
 
 func (p *program) nameDescribed(ctx context.Context, table directoryTable, text *describedGateway) (err error) {

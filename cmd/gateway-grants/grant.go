@@ -330,7 +330,7 @@ func (p *program) sayGranted(all []granting) error {
 		if g.written {
 			written++
 		}
-		fmt.Fprintf(p.out, "%s %s on %s (grant %s)\n", verb, describe(g.row), g.where, g.row.ID)
+		fmt.Fprintf(p.out, "%s %s on %s (grant %s)\n", verb, describe(g.row), g.where, oneLine(g.row.ID))
 	}
 	if written > 0 {
 		fmt.Fprintln(p.out, paint.faint("It takes effect once it is in the policy: gateway-grants list shows that."))

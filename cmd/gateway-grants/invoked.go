@@ -50,7 +50,7 @@ func (p *program) sayAnswer(i invocation) {
 	default:
 		fmt.Fprintln(p.out, success, "tools/list returned:")
 		for _, tool := range i.Tools {
-			fmt.Fprintf(p.out, " - %s: %s\n", tool.Name, oneLine(tool.Description))
+			fmt.Fprintf(p.out, " - %s: %s\n", oneLine(tool.Name), oneLine(tool.Description))
 		}
 	}
 }

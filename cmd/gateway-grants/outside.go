@@ -59,7 +59,7 @@ func someOf(principals []string) string {
 		case i > 0:
 			text += ", "
 		}
-		text += principal
+		text += oneLine(principal)
 	}
 	return text
 }

@@ -234,7 +234,7 @@ func (p *program) sayPlanned(gateway grant.Gateway, decided plan.Plan, limits pl
 		}
 	}
 	for _, row := range invalidRows(decided) {
-		fmt.Fprintf(p.out, "  %s grant %s (%s): %s\n", paint.yellow("Invalid"), row.Grant, row.Reason, oneLine(row.Message))
+		fmt.Fprintf(p.out, "  %s grant %s (%s): %s\n", paint.yellow("Invalid"), oneLine(row.Grant), row.Reason, oneLine(row.Message))
 	}
 	fmt.Fprintf(p.out, "%d to add, %d to remove, %d to keep, %d left out. The policy takes %d of %d bytes and %d of %d statements.\n",
 		count[plan.Add], count[plan.Remove], count[plan.Keep], count[plan.LeaveOut],

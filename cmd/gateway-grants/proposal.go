@@ -205,12 +205,12 @@ func stepTexts(steps []grantfile.Step) []stepText {
 func (p *program) sayProposal(made proposal, d deployment) {
 	paint := p.paint(p.out)
 	for _, step := range made.steps {
-		name := shortKey(step.Key.String())
+		name := oneLine(shortKey(step.Key.String()))
 		switch step.Verb {
 		case grantfile.Add:
 			fmt.Fprintf(p.out, "%s %s: %s\n", paint.green("+"), name, describe(grant.Parse(step.After)))
 		case grantfile.Change:
-			fmt.Fprintf(p.out, "%s %s: %s\n", paint.yellow("~"), name, strings.Join(differing(step), ", "))
+			fmt.Fprintf(p.out, "%s %s: %s\n", paint.yellow("~"), name, oneLine(strings.Join(differing(step), ", ")))
 		case grantfile.Remove:
 			fmt.Fprintf(p.out, "%s %s: %s\n", paint.red("-"), name, describe(grant.Parse(step.Before)))
 		}

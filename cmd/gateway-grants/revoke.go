@@ -207,10 +207,10 @@ func (p *program) sayRevoked(all []revoking) error {
 	paint := p.paint(p.out)
 	for _, r := range all {
 		for _, row := range r.gone {
-			fmt.Fprintf(p.out, "%s %s on %s (grant %s)\n", paint.green("Revoked"), describe(row), r.where, row.ID)
+			fmt.Fprintf(p.out, "%s %s on %s (grant %s)\n", paint.green("Revoked"), describe(row), r.where, oneLine(row.ID))
 		}
 		for _, row := range r.remaining {
-			fmt.Fprintf(p.out, "%s %s is still let in on every gateway: gateway-grants revoke '*' '%s' ends that\n", paint.yellow("Note:"), describe(row), row.ID)
+			fmt.Fprintf(p.out, "%s %s is still let in on every gateway: gateway-grants revoke '*' '%s' ends that\n", paint.yellow("Note:"), describe(row), oneLine(row.ID))
 		}
 	}
 	return nil
