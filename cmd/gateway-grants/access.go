@@ -38,7 +38,7 @@ policies are always assumed to.`,
   gateway-grants access --principal 444455556666
   gateway-grants access tools-abcdefghij --principal arn:aws:iam::444455556666:role/AgentRole --caller-profile account-b
   gateway-grants access tools-abcdefghij --principal arn:aws:sts::444455556666:assumed-role/AgentRole/session --source-vpce vpce-0123456789abcdef0`,
-		Args: between(0, 1, "an optional GATEWAY"),
+		Args: checked(between(0, 1, "an optional GATEWAY"), func(*cobra.Command, []string) error { return flags.check() }),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			d, err := p.readDeployment(cmd)
 			if err != nil {
@@ -65,6 +65,17 @@ policies are always assumed to.`,
 	return cmd
 }
 
+func (f accessFlags) check() error {
+	if f.principal == "" {
+		if f.from != (access.Place{}) || f.callerProfile != "" {
+			return refuse("--source-ip, --source-vpce, --source-vpc and --caller-profile are about one caller: name it with --principal")
+		}
+		return nil
+	}
+	_, err := parseAsked(f.principal, "")
+	return err
+}
+
 func (p *program) access(ctx context.Context, name string, flags accessFlags, d deployment) error {
 	s, err := p.session(ctx)
 	if err != nil {
@@ -81,9 +92,6 @@ func (p *program) access(ctx context.Context, name string, flags accessFlags, d 
 		directory: p.open(s.config, p.settings.tables).directory,
 	}
 	if flags.principal == "" {
-		if flags.from != (access.Place{}) || flags.callerProfile != "" {
-			return refuse("--source-ip, --source-vpce, --source-vpc and --caller-profile are about one caller: name it with --principal")
-		}
 		concerned, err := managed(ctx, where, gateways)
 		if err != nil {
 			return err

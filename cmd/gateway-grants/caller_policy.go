@@ -2,8 +2,11 @@ package main
 
 import (
 	"context"
+	"slices"
 
 	"github.com/spf13/cobra"
+
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
 )
 
 func (p *program) callerPolicyCommand() *cobra.Command {
@@ -17,7 +20,12 @@ It is one of the two yeses; the other one is a grant. Give the gateway's ARN, as
 id stands for a gateway of your own account.`,
 		Example: `  gateway-grants caller-policy arn:aws:bedrock-agentcore:us-east-1:111122223333:gateway/tools-abcdefghij > policy.json
   aws iam put-role-policy --role-name AgentRole --policy-name CallTools --policy-document file://policy.json`,
-		Args: between(0, 1, "an optional GATEWAY"),
+		Args: checked(between(0, 1, "an optional GATEWAY"), func(_ *cobra.Command, args []string) error {
+			if slices.Contains(args, grant.EveryGateway) {
+				return refuse("a caller's policy names one gateway: give its ARN or id instead of '*'")
+			}
+			return nil
+		}),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name := ""
 			if len(args) > 0 {
@@ -34,9 +42,6 @@ func (p *program) callerPolicy(ctx context.Context, name string) error {
 	where, err := p.scope(ctx, name, p.whoami)
 	if err != nil {
 		return err
-	}
-	if where.every {
-		return refuse("a caller's policy names one gateway: give its ARN or id instead of '*'")
 	}
 	type statement struct {
 		Effect, Action, Resource string

@@ -27,7 +27,13 @@ know whose it is; it is let in within two minutes, or at once by reconcile.
 A principal that AWS did not know (Quarantined) is tried again by the same means.`,
 		Example: `  gateway-grants confirm arn:aws:iam::444455556666:role/AgentRole
   gateway-grants confirm tools-abcdefghij arn:aws:iam::444455556666:role/AgentRole`,
-		Args: between(1, 2, "an optional GATEWAY and the ARN of a ROLE"),
+		Args: checked(between(1, 2, "an optional GATEWAY and the ARN of a ROLE"), func(_ *cobra.Command, args []string) error {
+			if len(args) > 1 && args[0] == grant.EveryGateway {
+				return refuse("a role is confirmed for one gateway at a time: name the gateway")
+			}
+			_, err := heldPrincipal(args[len(args)-1])
+			return err
+		}),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return p.confirm(cmd.Context(), strings.Join(args[:len(args)-1], ""), args[len(args)-1])
 		},
@@ -37,13 +43,22 @@ A principal that AWS did not know (Quarantined) is tried again by the same means
 	return cmd
 }
 
-func (p *program) confirm(ctx context.Context, name, text string) error {
+// heldPrincipal is a principal that may be held.
+func heldPrincipal(text string) (grant.Principal, error) {
 	principal, err := grant.ParsePrincipal(text)
 	if err != nil {
-		return refuse("nothing was confirmed: %v", err)
+		return grant.Principal{}, refuse("nothing was confirmed: %v", err)
 	}
 	if principal.IsSelector() || principal.Kind() == grant.KindRolePattern {
-		return refuse("%s is not one principal: name the role or user that is held, as list shows it", text)
+		return grant.Principal{}, refuse("%s is not one principal: name the role or user that is held, as list shows it", text)
+	}
+	return principal, nil
+}
+
+func (p *program) confirm(ctx context.Context, name, text string) error {
+	principal, err := heldPrincipal(text)
+	if err != nil {
+		return err
 	}
 	s, err := p.session(ctx)
 	if err != nil {
@@ -52,9 +67,6 @@ func (p *program) confirm(ctx context.Context, name, text string) error {
 	where, err := p.scopeOf(ctx, name, s)
 	if err != nil {
 		return err
-	}
-	if where.every {
-		return refuse("a role is confirmed for one gateway at a time: name the gateway")
 	}
 	arn := principal.ARN(where.gateway.Partition())
 	state, err := p.confirmed(ctx, p.open(s.config, p.settings.tables).states, where, arn)

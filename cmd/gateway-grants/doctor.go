@@ -36,7 +36,12 @@ otherwise.`,
 		Example: `  gateway-grants doctor
   gateway-grants doctor --output json
   gateway-grants doctor --preflight --name gateway-grants`,
-		Args: between(0, 0, "flags only"),
+		Args: checked(between(0, 0, "flags only"), func(cmd *cobra.Command, _ []string) error {
+			if set := cmd.Flags(); !before.only && (set.Changed("name") || set.Changed("reconcile-concurrency") || set.Changed("regions")) {
+				return usage(cmd, "--name, --reconcile-concurrency and --regions are about a deployment to be: they go with --preflight")
+			}
+			return nil
+		}),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if before.only {
 				return p.preflight(cmd.Context(), before)

@@ -34,7 +34,7 @@ may invoke FUNCTION.`,
 		Example: `  gateway-grants gateway create --name cross-account-test \
     --role-arn arn:aws:iam::111122223333:role/AgentCoreGatewayServiceRole \
     --lambda-arn arn:aws:lambda:us-east-1:111122223333:function:echo`,
-		Args: between(0, 0, "flags only"),
+		Args: checked(between(0, 0, "flags only"), func(*cobra.Command, []string) error { return flags.check() }),
 		RunE: func(cmd *cobra.Command, _ []string) error { return p.createGateway(cmd.Context(), flags) },
 	}
 	set := cmd.Flags()
@@ -70,9 +70,6 @@ func (f createFlags) check() error {
 }
 
 func (p *program) createGateway(ctx context.Context, flags createFlags) error {
-	if err := flags.check(); err != nil {
-		return err
-	}
 	s, err := p.session(ctx)
 	if err != nil {
 		return err

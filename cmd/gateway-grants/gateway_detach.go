@@ -41,11 +41,16 @@ only the tag is removed, with --all nothing.`,
 		Example: `  gateway-grants gateway detach tools-abcdefghij
   gateway-grants gateway detach --all --dry-run
   gateway-grants gateway detach --all`,
-		Args: between(0, 1, "a GATEWAY or --all"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if d.all == (len(args) > 0) {
+		Args: checked(between(0, 1, "a GATEWAY or --all"), func(cmd *cobra.Command, args []string) error {
+			switch {
+			case d.all == (len(args) > 0):
 				return usage(cmd, "detach takes a GATEWAY or --all: to end single grants, revoke them")
+			case slices.Contains(args, grant.EveryGateway):
+				return usage(cmd, "one gateway is detached by its name, and every one with --all instead of '*'")
 			}
+			return nil
+		}),
+		RunE: func(cmd *cobra.Command, args []string) error {
 			deployment, err := p.readDeployment(cmd)
 			if err != nil {
 				return err
@@ -108,8 +113,6 @@ func (r *detaching) single(ctx context.Context, s *session, name string) error {
 	switch {
 	case err != nil:
 		return err
-	case where.every:
-		return refuse("one gateway is detached by its name, and every one with --all instead of '*'")
 	case who.Account != where.gateway.Account():
 		return refuse("gateway %s belongs to account %s and you are in %s: choose the right --profile", where, where.gateway.Account(), who.Account)
 	}

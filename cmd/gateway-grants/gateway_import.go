@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -32,7 +33,12 @@ after, for every principal of both, and nothing is written if they differ.
 gateway detach is the way back.`,
 		Example: `  gateway-grants gateway import tools-abcdefghij
   gateway-grants gateway import tools-abcdefghij --yes`,
-		Args: between(0, 1, "an optional GATEWAY"),
+		Args: checked(between(0, 1, "an optional GATEWAY"), func(_ *cobra.Command, args []string) error {
+			if slices.Contains(args, grant.EveryGateway) {
+				return refuse("policies are imported one gateway at a time: name the gateway")
+			}
+			return nil
+		}),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			d, err := p.readDeployment(cmd)
 			if err != nil {
@@ -66,9 +72,6 @@ func (p *program) importGateway(ctx context.Context, name string, yes bool, d de
 	where, err := p.scopeOf(ctx, name, run.session)
 	if err != nil {
 		return err
-	}
-	if where.every {
-		return refuse("policies are imported one gateway at a time: name the gateway")
 	}
 	i := importing{proposing: run, gateway: where.gateway}
 	if err := i.observe(ctx); err != nil {

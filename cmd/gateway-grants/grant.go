@@ -43,7 +43,13 @@ GATEWAY and PRINCIPAL.`,
   gateway-grants grant 444455556666 555566667777 --gateway tools --gateway search --wait
   gateway-grants grant '*' ou-abcd-11112222 --exclude 777788889999 --reason "all product teams"
   gateway-grants grant arn:aws:iam::444455556666:role/AgentRole --follow name --source-vpce vpce-0123456789abcdef0`,
-		Args: between(1, maxTargets, "an optional GATEWAY and PRINCIPALs"),
+		Args: checked(between(1, maxTargets, "an optional GATEWAY and PRINCIPALs"), func(cmd *cobra.Command, args []string) error {
+			if err := flags.wait.check(cmd); err != nil {
+				return err
+			}
+			_, err := p.checkedRows(targetsOf(args, flags.gateways).what, flags)
+			return err
+		}),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return p.grant(cmd.Context(), targetsOf(args, flags.gateways), flags)
 		},
@@ -84,17 +90,9 @@ type granting struct {
 }
 
 func (p *program) grant(ctx context.Context, on targets, flags grantFlags) error {
-	flags.expires = expiry(flags.expires, p.now())
-	if flags.id != "" && len(on.what) > 1 {
-		return refuse("--id names one row, and %d principals have one each: leave it out, or grant them one by one", len(on.what))
-	}
-	var checked []grant.Attributes
-	for _, principal := range on.what {
-		attributes, err := p.checkedAttributes(principal, flags)
-		if err != nil {
-			return err
-		}
-		checked = append(checked, attributes)
+	rows, err := p.checkedRows(on.what, flags)
+	if err != nil {
+		return err
 	}
 	s, err := p.session(ctx)
 	if err != nil {
@@ -109,7 +107,7 @@ func (p *program) grant(ctx context.Context, on targets, flags grantFlags) error
 		return err
 	}
 	stored := p.open(s.config, p.settings.tables)
-	all, err := decideGrants(ctx, stored.grants, scopes, checked, who.ARN, flags)
+	all, err := decideGrants(ctx, stored.grants, scopes, rows, who.ARN, flags)
 	if err != nil {
 		return err
 	}
@@ -218,6 +216,22 @@ func writeGrants(ctx context.Context, table grantsTable, all []granting) error {
 		g.written = true
 	}
 	return nil
+}
+
+// checkedRows are the attributes of each principal's row, but for the gateway.
+func (p *program) checkedRows(principals []string, flags grantFlags) ([]grant.Attributes, error) {
+	flags.expires = expiry(flags.expires, p.now())
+	if flags.id != "" && len(principals) > 1 {
+		return nil, refuse("--id names one row, and %d principals have one each: leave it out, or grant them one by one", len(principals))
+	}
+	rows := make([]grant.Attributes, len(principals))
+	for i, principal := range principals {
+		var err error
+		if rows[i], err = p.checkedAttributes(principal, flags); err != nil {
+			return nil, err
+		}
+	}
+	return rows, nil
 }
 
 // checkedAttributes are those of the row but for what AWS has to be asked for.

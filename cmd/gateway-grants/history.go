@@ -33,7 +33,12 @@ does not say who wrote or deleted a row: CloudTrail does, where it logs the tabl
 data events.`,
 		Example: `  gateway-grants history --since 1h
   gateway-grants history tools-abcdefghij --since 168h -o json`,
-		Args: between(0, 1, "an optional GATEWAY"),
+		Args: checked(between(0, 1, "an optional GATEWAY"), func(*cobra.Command, []string) error {
+			if since <= 0 {
+				return refuse("--since %s is no time back: write how far back to look, such as 1h", since)
+			}
+			return nil
+		}),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return p.history(cmd.Context(), strings.Join(args, ""), since)
 		},
@@ -59,9 +64,6 @@ type changed struct {
 }
 
 func (p *program) history(ctx context.Context, name string, since time.Duration) error {
-	if since <= 0 {
-		return refuse("--since %s is no time back: write how far back to look, such as 1h", since)
-	}
 	s, err := p.session(ctx)
 	if err != nil {
 		return err

@@ -34,7 +34,10 @@ gateway_config.json. At a custom domain the Region to sign for comes from --regi
   gateway-grants invoke https://mcp.example.com/mcp --region us-east-1
   gateway-grants invoke --tool echo-tools___echo_message --arg message=hello
   gateway-grants invoke --tool calc___add --arg a:=1 --arg b:=2`,
-		Args: between(0, 1, "an optional URL, id or ARN"),
+		Args: checked(between(0, 1, "an optional URL, id or ARN"), func(*cobra.Command, []string) error {
+			_, err := toolArguments(flags)
+			return err
+		}),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return p.invoke(cmd.Context(), strings.Join(args, ""), flags)
 		},

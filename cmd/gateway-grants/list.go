@@ -38,7 +38,10 @@ takes.`,
   gateway-grants list --expiring 30d
   gateway-grants list --phase LeftOut,Invalid --principal 444455556666
   gateway-grants list --output yaml > grants.yaml`,
-		Args: between(0, 1, "an optional GATEWAY"),
+		Args: checked(between(0, 1, "an optional GATEWAY"), func(*cobra.Command, []string) error {
+			_, err := flags.filter(p.now())
+			return err
+		}),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return p.list(cmd.Context(), strings.Join(args, ""), flags)
 		},

@@ -41,17 +41,19 @@ and every other one is planned all the same.`,
   gateway-grants plan tools-abcdefghij search-klmnopqrst
   gateway-grants plan '*' --detailed-exitcode --output json
   gateway-grants plan --file grants.yaml --prune --out tonight.plan`,
-		Args: cobra.ArbitraryArgs,
+		Args: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case flags.file != "" && len(args) > 0:
+				return usage(cmd, "a file names its gateways itself: leave out GATEWAY or --file")
+			case flags.file == "" && (flags.prune || out != ""):
+				return usage(cmd, "--prune and --out go with --file")
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			d, err := p.readDeployment(cmd)
 			if err != nil {
 				return err
-			}
-			if flags.file != "" && len(args) > 0 {
-				return usage(cmd, "a file names its gateways itself: leave out GATEWAY or --file")
-			}
-			if flags.file == "" && (flags.prune || out != "") {
-				return usage(cmd, "--prune and --out go with --file")
 			}
 			if flags.file != "" {
 				return p.planFile(cmd.Context(), flags, out, d, detailed)

@@ -9,6 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
+
+	"github.com/gateway-grants/gateway-grants/pkg/agentcore"
 )
 
 // steady replaces what differs from run to run by text of the same length.
@@ -70,7 +72,7 @@ func TestTheAdminsDayOfTheREADMEIsAsItIsPrinted(t *testing.T) {
 }
 
 func TestTheExamplesOfTheHelpAreCommandLines(t *testing.T) {
-	p := &program{}
+	p := &program{clock: agentcore.SystemClock()}
 	var walk func(cmd *cobra.Command)
 	examples := 0
 	walk = func(cmd *cobra.Command) {

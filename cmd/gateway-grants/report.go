@@ -35,7 +35,12 @@ and yaml print the whole report. What the page says is as private as the grants 
 		Example: `  gateway-grants report --out report.html
   gateway-grants report tools-abcdefghij > report.html
   gateway-grants report --output csv > access.csv`,
-		Args: cobra.ArbitraryArgs,
+		Args: func(*cobra.Command, []string) error {
+			if out == "" && !p.settings.structured() && isTerminal(p.out) {
+				return refuse("the report is a page, not text for a terminal: name a file with --out report.html, or print rows with --output csv")
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			d, err := p.readDeployment(cmd)
 			if err != nil {
@@ -51,9 +56,6 @@ and yaml print the whole report. What the page says is as private as the grants 
 }
 
 func (p *program) report(ctx context.Context, names []string, out string, d deployment) error {
-	if out == "" && !p.settings.structured() && isTerminal(p.out) {
-		return refuse("the report is a page, not text for a terminal: name a file with --out report.html, or print rows with --output csv")
-	}
 	run, err := p.proposing(ctx, d)
 	if err != nil {
 		return err

@@ -36,7 +36,9 @@ the command ends once the policies are without them.`,
   gateway-grants revoke tools-abcdefghij arn:aws:iam::444455556666:role/AgentRole
   gateway-grants revoke 444455556666 555566667777 --gateway tools --gateway search --wait
   gateway-grants revoke '*' ou-abcd-11112222`,
-		Args: between(1, maxTargets, "an optional GATEWAY and IDs or PRINCIPALs"),
+		Args: checked(between(1, maxTargets, "an optional GATEWAY and IDs or PRINCIPALs"), func(cmd *cobra.Command, _ []string) error {
+			return flags.wait.check(cmd)
+		}),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return p.revoke(cmd.Context(), targetsOf(args, flags.gateways), flags)
 		},

@@ -49,7 +49,8 @@ Credentials, region and endpoint are found as by the AWS CLI: --profile,
 AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL and the shared configuration files.
 
 Exit codes: 0 done, 1 for any error; 2 for changes with plan --detailed-exitcode.`,
-		Example: `  gateway-grants gateway create --name tools --role-arn ROLE --lambda-arn FUNCTION
+		Example: `  gateway-grants gateway create --name tools --role-arn arn:aws:iam::111122223333:role/GatewayRole \
+    --lambda-arn arn:aws:lambda:us-east-1:111122223333:function:echo
   gateway-grants grant 444455556666 --expires 2027-01-31
   gateway-grants --profile account-b invoke`,
 		SilenceErrors: true,
@@ -57,6 +58,9 @@ Exit codes: 0 done, 1 for any error; 2 for changes with plan --detailed-exitcode
 		Args:          onlySubcommands,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			if err := cmd.ValidateFlagGroups(); err != nil { // cobra would look at them after this
+				return usage(cmd, err.Error())
+			}
 			if err := p.checkOutput(cmd); err != nil {
 				return err
 			}
@@ -87,6 +91,13 @@ Exit codes: 0 done, 1 for any error; 2 for changes with plan --detailed-exitcode
 // usage refuses a command line and says where the right one is explained.
 func usage(cmd *cobra.Command, problem string) error {
 	return refuse("%s: see %s --help", problem, cmd.CommandPath())
+}
+
+// checked takes arguments as args does, and refuses what the command line alone shows to
+// be wrong. cobra asks for that before anything else: no Region, credentials or stack
+// are needed to hear of it.
+func checked(args cobra.PositionalArgs, check func(cmd *cobra.Command, args []string) error) cobra.PositionalArgs {
+	return cobra.MatchAll(args, check)
 }
 
 // between takes a number of arguments, which the text describes.

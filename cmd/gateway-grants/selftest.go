@@ -45,7 +45,7 @@ to the maintainers. Exits with 0 if all came out as wanted.`,
 		Example: `  gateway-grants selftest --profile account-a --caller-profile account-b
   gateway-grants selftest --caller-profile account-b --trail-within 0s --output json > report.json
   gateway-grants selftest --caller-profile account-b --clean gateway-grants-selftest-abcdef`,
-		Args: between(0, 0, "flags only"),
+		Args: checked(between(0, 0, "flags only"), func(*cobra.Command, []string) error { return flags.check() }),
 		RunE: func(cmd *cobra.Command, _ []string) error { return p.selftest(cmd.Context(), flags) },
 	}
 	set := cmd.Flags()
@@ -62,13 +62,21 @@ to the maintainers. Exits with 0 if all came out as wanted.`,
 // selftestName is what a run names all that it makes. A gateway's name has 48 letters at most.
 var selftestName = regexp.MustCompile(`^gateway-grants-selftest-[a-z0-9]{6}$`)
 
-func (p *program) selftest(ctx context.Context, flags selftestFlags) error {
+func (f selftestFlags) check() error {
 	switch {
-	case flags.caller == "":
+	case f.caller == "":
 		return refuse("no account is named that calls: name a profile of it with --caller-profile")
-	case flags.clean != "" && !selftestName.MatchString(flags.clean):
-		return refuse("--clean %q is not the name of a run: write gateway-grants-selftest-, and the six letters that the run printed", flags.clean)
+	case f.clean != "" && !selftestName.MatchString(f.clean):
+		return refuse("--clean %q is not the name of a run: write gateway-grants-selftest-, and the six letters that the run printed", f.clean)
+	case f.within <= 0:
+		return refuse("--within %s leaves no time for a change to show: write how long it may take, such as 5m", f.within)
+	case f.trailWithin < 0:
+		return refuse("--trail-within %s is no time: write how long to wait for CloudTrail, such as 15m, or 0s to leave it out", f.trailWithin)
 	}
+	return nil
+}
+
+func (p *program) selftest(ctx context.Context, flags selftestFlags) error {
 	c, err := p.selftestConfig(ctx, flags)
 	if err != nil {
 		return err

@@ -32,17 +32,20 @@ Changes of rows are kept for 90 days, and are recorded within seconds. gateway-g
 history shows them.`,
 		Example: `  gateway-grants undo --since 10m --dry-run
   gateway-grants undo --since 10m`,
-		Args: between(0, 0, "no argument"),
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		Args: checked(between(0, 0, "no argument"), func(cmd *cobra.Command, _ []string) error {
 			if since <= 0 {
 				return usage(cmd, "undo needs to know how far back: write --since 10m, for example")
 			}
+			return nil
+		}),
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			return p.undo(cmd.Context(), since, dryRun, yes)
 		},
 	}
 	cmd.Flags().DurationVar(&since, "since", 0, "how far back, such as 10m or 2h")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "show what would be put back, and write nothing")
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "put back what is shown without asking")
+	cmd.MarkFlagsMutuallyExclusive("yes", "dry-run")
 	settingFlag(cmd, settings.GrantsTable)
 	settingFlag(cmd, settings.StateTable)
 	return cmd

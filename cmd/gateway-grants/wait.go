@@ -25,6 +25,16 @@ func waitFlags(cmd *cobra.Command, w *waiting) {
 	cmd.Flags().DurationVar(&w.most, "timeout", most, "how long to wait at most")
 }
 
+func (w waiting) check(cmd *cobra.Command) error {
+	switch {
+	case !w.on && cmd.Flags().Changed("timeout"):
+		return usage(cmd, "--timeout goes with --wait")
+	case w.most <= 0:
+		return usage(cmd, fmt.Sprintf("--timeout %s leaves no time to wait: write 5m, for example", w.most))
+	}
+	return nil
+}
+
 // lookEvery is how often what is recorded of a gateway is looked at.
 const lookEvery = 2 * time.Second
 
