@@ -4,11 +4,13 @@ import (
 	"encoding/json"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/gateway-grants/gateway-grants/pkg/directory"
 	"github.com/gateway-grants/gateway-grants/pkg/store"
 )
 
@@ -78,16 +80,29 @@ func TestTheTablesOutliveMistakesAndTheStack(t *testing.T) {
 	}
 }
 
-func TestMakeDeployPutsTheSentinelThatTheCodeLooksFor(t *testing.T) {
-	raw, err := os.ReadFile("sentinel.json")
+func TestMakeDeployPutsTheSentinelsThatTheCodeLooksFor(t *testing.T) {
+	script, err := os.ReadFile("stack")
 	if err != nil {
 		t.Fatal(err)
 	}
-	item, err := attributevalue.UnmarshalMapJSON(raw)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(store.PlainMap(store.Sentinel()), store.PlainMap(item)); diff != "" {
-		t.Errorf("-code +sentinel.json\n%s", diff)
+	for file, want := range map[string]store.Item{
+		"sentinel.json":         store.Sentinel(),
+		"trusted-sentinel.json": store.ListSentinel(directory.TopicTrusted),
+		"owner-sentinel.json":   store.ListSentinel(directory.TopicOwner),
+	} {
+		raw, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		item, err := attributevalue.UnmarshalMapJSON(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(store.PlainMap(want), store.PlainMap(item)); diff != "" {
+			t.Errorf("-code +%s\n%s", file, diff)
+		}
+		if !strings.Contains(string(script), "--item file://infra/"+file) {
+			t.Errorf("make deploy does not put %s", file)
+		}
 	}
 }

@@ -22,6 +22,7 @@ var update = flag.Bool("update", false, "write the schemas of docs/output from t
 // schemas are those of docs/output: what each command prints for other programs.
 var schemas = map[string]func() (*jsonschema.Schema, error){
 	"access":         schemaOf[[]accessText],
+	"account":        schemaOf[[]listedAccount],
 	"access-list":    schemaOf[[]callerRow],
 	"describe":       schemaOf[describedGateway],
 	"describe-grant": schemaOf[describedGrant],

@@ -81,7 +81,7 @@ Exit codes: 0 done, 1 for any error; 2 for changes with plan --detailed-exitcode
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, err.Error()) })
 	root.AddCommand(
 		p.gatewayCommand(), p.grantCommand(), p.revokeCommand(), p.listCommand(), p.describeCommand(), p.accessCommand(), p.approveCommand(),
-		p.historyCommand(), p.undoCommand(),
+		p.accountCommand(), p.historyCommand(), p.undoCommand(),
 		p.planCommand(), p.reportCommand(), p.applyCommand(), p.reconcileCommand(), p.confirmCommand(), p.invokeCommand(), p.callerPolicyCommand(), p.versionCommand(),
 		p.doctorCommand(), p.selftestCommand(),
 	)

@@ -69,6 +69,12 @@ type directoryTable interface {
 	Notes(ctx context.Context, topic directory.Topic) ([]directory.Note, error)
 	// PutNote writes a note, over any of the same topic and id.
 	PutNote(ctx context.Context, note directory.Note) error
+	// List reads a list, by id, or fails.
+	List(ctx context.Context, list directory.Topic) ([]directory.Note, error)
+	// AddToList adds entries that a list lacks, all or none; else store.CodeListChanged.
+	AddToList(ctx context.Context, list directory.Topic, entries []directory.Note) error
+	// RemoveFromList removes entries as they were read, all or none; else store.CodeListChanged.
+	RemoveFromList(ctx context.Context, list directory.Topic, entries []directory.Note) error
 }
 
 // openTables opens tables of the given names.

@@ -81,6 +81,7 @@ func worldWithin(t testing.TB, rates map[model.RateGroup]int, quirks ...model.Qu
 	}
 	w.stacks.add("gateway-grants", nil)
 	w.must(w.grants.PutSentinel(t.Context()))
+	w.must(w.accounts.PutListSentinels(t.Context()))
 	for _, account := range []string{accountA, accountB} {
 		w.must(w.directory.AddAccount(account))
 	}

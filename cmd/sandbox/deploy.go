@@ -57,9 +57,10 @@ func deployProduct(ctx context.Context, moto *cloud.Moto, template, executables 
 		return err
 	}
 	// As a deployment does: no function may write the table.
-	grants := store.NewGrants(dynamodb.NewFromConfig(moto.Config(accountA, region)), store.DefaultNames().Grants)
-	if err := grants.PutSentinel(ctx); err != nil {
-		return fmt.Errorf("putting the sentinel row: %w", err)
+	client, names := dynamodb.NewFromConfig(moto.Config(accountA, region)), store.DefaultNames()
+	err = errors.Join(store.NewGrants(client, names.Grants).PutSentinel(ctx), store.NewAccounts(client, names.Accounts).PutListSentinels(ctx))
+	if err != nil {
+		return fmt.Errorf("putting the sentinels: %w", err)
 	}
 	return nil
 }

@@ -29,9 +29,19 @@ const (
 	// TopicTags notes when the tags of all accounts were last read, and how far the
 	// reading of them has come.
 	TopicTags Topic = "TAGS"
+	// TopicTrusted lists the accounts outside the organization that admins let grants
+	// name, besides those that the deployment's parameter names. ID is the account's,
+	// Text the ARN of the admin.
+	TopicTrusted Topic = "TRUSTED"
+	// TopicOwner lists the accounts whose gateways are managed, likewise.
+	TopicOwner Topic = "OWNER"
 	// TopicSize notes how many accounts there were after the last complete listing.
 	TopicSize Topic = "SIZE"
 )
+
+// ListSentinelID is the ID of the note that proves a read of a list (TopicTrusted,
+// TopicOwner): without it, a list that reads empty may be another table's.
+const ListSentinelID = "#meta"
 
 // The texts of a departure's note; one that is only possible yet has none.
 const (

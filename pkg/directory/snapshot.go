@@ -26,6 +26,8 @@ type Snapshot struct {
 	availability Availability
 	accounts     map[string]Account // by id, every account asked for or selected
 	matches      map[grant.Principal][]string
+	trusted      []string // ids on the list of trusted accounts, of those asked for
+	trustUnread  bool     // the list could not be read
 }
 
 // Failed is the snapshot of a directory that could not be read.
@@ -33,10 +35,12 @@ func Failed() Snapshot { return Snapshot{availability: Unreadable} }
 
 // Complete is the snapshot of a directory that was read completely for the given
 // selectors: accounts are all those that any of the selectors matches, whatever
-// their state, and those of the accounts asked for that are members.
-func Complete(selectors []grant.Principal, accounts []Account) Snapshot {
+// their state, and those of the accounts asked for that are members. Trusted are those
+// asked for that are on the list of trusted accounts; members need not be looked for there.
+func Complete(selectors []grant.Principal, accounts []Account, trusted ...string) Snapshot {
 	s := Snapshot{
 		availability: Known,
+		trusted:      trusted,
 		accounts:     make(map[string]Account, len(accounts)),
 		matches:      make(map[grant.Principal][]string, len(selectors)),
 	}
@@ -82,4 +86,19 @@ func (s Snapshot) Name(id string) string { return s.accounts[id].Name }
 func (s Snapshot) IsMember(id string) bool {
 	_, member := s.accounts[id]
 	return member
+}
+
+// WithoutTrust is the snapshot where the list of trusted accounts could not be read.
+func (s Snapshot) WithoutTrust() Snapshot {
+	s.trusted, s.trustUnread = nil, true
+	return s
+}
+
+// TrustUnread tells whether the list of trusted accounts was needed and not read.
+func (s Snapshot) TrustUnread() bool { return s.trustUnread }
+
+// Trusts tells whether the account is on the list of trusted accounts, and whether that
+// is known. It means something as IsMember does, and of accounts that are no members.
+func (s Snapshot) Trusts(id string) (trusted, known bool) {
+	return slices.Contains(s.trusted, id), !s.trustUnread
 }

@@ -107,6 +107,7 @@ var recorded = map[string]struct {
 	"dynamodb-stream-grant-for-every-gateway": {"* stands for all of them", event.Record{Grant: &event.GrantChange{Every: true, ID: "platform-ou", Verb: "added"}}},
 	"dynamodb-stream-account-joined":          {"there is no image before", event.Record{Account: &event.AccountChange{After: &directory.Account{}}}},
 	"dynamodb-stream-account-moved":           {"there are both images", event.Record{Account: &event.AccountChange{Before: &directory.Account{}, After: &directory.Account{}}}},
+	"dynamodb-stream-account-lists":           {"an account came onto a list", event.Record{List: &event.ListChange{List: directory.TopicTrusted, Account: "444455556666", Verb: "added"}}},
 	"dynamodb-stream-account-left":            {"there is no image after", event.Record{Account: &event.AccountChange{Before: &directory.Account{}}}},
 }
 

@@ -14,13 +14,14 @@ import (
 // Tables are the names of the tables whose streams are read.
 type Tables struct{ Grants, Accounts string }
 
-// Record is a change of an item in one of the tables. Where neither Grant nor
-// Account is set, it concerns no access.
+// Record is a change of an item in one of the tables. Where none of Grant, Account and
+// List is set, it concerns no access.
 type Record struct {
 	Sequence string    // by which the stream knows it
 	At       time.Time // when the item changed; zero where the record does not say
 	Grant    *GrantChange
 	Account  *AccountChange
+	List     *ListChange
 	Row      *grant.RowChange // of any row but the sentinel, one for a gateway that is none included; nil where an admin's words are the same
 }
 
@@ -37,6 +38,13 @@ type GrantChange struct {
 // none, but never both.
 type AccountChange struct {
 	Before, After *directory.Account
+}
+
+// ListChange is a change of an account's place on a list.
+type ListChange struct {
+	List    directory.Topic // TopicTrusted or TopicOwner
+	Account string          // 12-digit id
+	Verb    string          // added, changed or removed
 }
 
 // Records takes the batch apart that Lambda makes of a stream's records. It fails
@@ -69,7 +77,9 @@ func ParseRecord(raw []byte, tables Tables) (Record, error) {
 			parsed.Grant, err = r.grant()
 		}
 	case tables.Accounts:
-		parsed.Account, err = r.account()
+		if parsed.List, err = r.list(); parsed.List == nil && err == nil {
+			parsed.Account, err = r.account()
+		}
 	default:
 		err = r.malformed("it is of another table, "+OneLine(r.Stream)+": check the names of the tables", nil)
 	}
@@ -239,6 +249,20 @@ const (
 	accountPartition = "ACCOUNT#"
 	accountSort      = "ACCOUNT"
 )
+
+// list is the change of an account's place on a list; nil where the record is about
+// something else in the accounts table.
+func (r record) list() (*ListChange, error) {
+	partition, err := r.key("pk")
+	if err != nil {
+		return nil, err
+	}
+	id, err := r.key("sk")
+	if list := directory.Topic(partition); err == nil && accountID.MatchString(id) && (list == directory.TopicTrusted || list == directory.TopicOwner) {
+		return &ListChange{List: list, Account: id, Verb: r.verb()}, nil
+	}
+	return nil, err
+}
 
 // account is the change of an account; nil where the record is about something
 // else in the accounts table.

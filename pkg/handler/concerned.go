@@ -43,6 +43,9 @@ func changeOf(r event.Record) change {
 		c.cause = accountCause(r.Account.Before, r.Account.After)
 		touch := directory.Touched(r.Account.Before, r.Account.After)
 		c.selectors, c.account = touch.Selectors, touch.Account
+	case r.List != nil && r.List.List == directory.TopicTrusted:
+		c.cause = "trusted account " + r.List.Account + " " + r.List.Verb
+		c.account = r.List.Account
 	}
 	return c
 }

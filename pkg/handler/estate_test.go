@@ -124,6 +124,7 @@ func newEstate(t testing.TB, c clock, rates map[model.RateGroup]int) *estate {
 	e.grants, e.accounts, e.states = memory.NewGrants(config), memory.NewAccounts(config), memory.NewStates(config)
 	e.organization = memory.NewOrganization("o-exampleorgid", management, c.Now)
 	check(t, e.grants.PutSentinel(context.Background()))
+	check(t, e.accounts.PutListSentinels(context.Background()))
 	e.grants.Changes(e.streamed)
 	e.accounts.Changes(e.streamed)
 	e.organization.Listen(func(raw json.RawMessage) { e.send(e.organizationEvents().Handle, raw) })

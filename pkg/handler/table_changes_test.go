@@ -122,6 +122,16 @@ func TestAChangeConcernsTheGatewaysThatItMayChange(t *testing.T) {
 			batch: []byte(`{"Records":[{"eventName":"INSERT","eventSourceARN":"arn:aws:dynamodb:us-east-1:111122223333:table/gateway-grants-accounts/stream/x",
 				"dynamodb":{"SequenceNumber":"1","Keys":{"pk":{"S":"OU#ou-ab12-11111111"},"sk":{"S":"444455556666"}},"NewImage":` + inUnit + `}}]}`),
 		},
+		"a trusted account": {
+			reason: "whether grants to the account and to roles in it count may be another matter",
+			grants: [][3]string{{arn(1), "a", member}, {arn(2), "b", "arn:aws:iam::444455556666:role/Agent"}, {arn(3), "c", "777788889999"}},
+			batch:  batchOf(listRecord(1, "TRUSTED", member)), reconciled: arns(1, 2),
+		},
+		"a list's sentinel": {
+			reason: "it is no account",
+			grants: [][3]string{{arn(1), "a", member}},
+			batch:  batchOf(listRecord(1, "TRUSTED", "#meta"), listRecord(2, "OWNER", "#meta")),
+		},
 		"both tables": {
 			reason: "each record is read by its own table's rules",
 			grants: [][3]string{{arn(2), "b", unit}},

@@ -68,6 +68,7 @@ func newWorld(t *testing.T) *world {
 		gateways:     gateways{managed: []grant.Gateway{gateway(t, 1), gateway(t, 2)}},
 	}
 	check(t, w.grants.PutSentinel(t.Context()))
+	check(t, w.accounts.PutListSentinels(t.Context()))
 	return w
 }
 
@@ -319,6 +320,13 @@ func accountRecord(sequence int, id, before, after string) string {
 	}
 	return fmt.Sprintf(`{"eventName":"MODIFY","eventSourceARN":"arn:aws:dynamodb:us-east-1:111122223333:table/gateway-grants-accounts/stream/x",
 		"dynamodb":{"SequenceNumber":"%d","Keys":{"pk":{"S":"ACCOUNT#%s"},"sk":{"S":"ACCOUNT"}}%s}}`, sequence, id, images)
+}
+
+// listRecord is a record of an account that was added to a list.
+func listRecord(sequence int, list, id string) string {
+	keys := fmt.Sprintf(`"pk":{"S":%q},"sk":{"S":%q}`, list, id)
+	return fmt.Sprintf(`{"eventName":"INSERT","eventSourceARN":"arn:aws:dynamodb:us-east-1:111122223333:table/gateway-grants-accounts/stream/x",
+		"dynamodb":{"SequenceNumber":"%d","Keys":{%s},"NewImage":{%s,"at":{"S":"2026-11-20T09:00:00.000000000Z"}}}}`, sequence, keys, keys)
 }
 
 const (

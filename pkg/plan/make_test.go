@@ -327,6 +327,34 @@ func TestAnAccountOutsideTheOrganizationMustBeTrusted(t *testing.T) {
 	}
 }
 
+func TestAnAccountOnTheListOfTrustedAccountsIsLetIn(t *testing.T) {
+	w := world(t, rowOf("outside", "999900001111"))
+	selectors, none := []grant.Principal(nil), []directory.Account(nil)
+	for name, test := range map[string]struct {
+		reason   string
+		accounts directory.Snapshot
+		admitted bool // by the policy in force
+		want     grant.Code
+	}{
+		"listed":                 {"an admin trusts it", directory.Complete(selectors, none, "999900001111"), false, ""},
+		"not listed":             {"nobody trusts it", directory.Complete(selectors, none, "888899990000"), true, grant.CodeOutsideOrg},
+		"unread and new":         {"it may not be trusted", directory.Complete(selectors, none).WithoutTrust(), false, grant.CodeDirectoryFailed},
+		"unread and standing":    {"an unread list takes nothing away", directory.Complete(selectors, none).WithoutTrust(), true, ""},
+		"empty list, read whole": {"the last account was removed from it", directory.Complete(selectors, none), true, grant.CodeOutsideOrg},
+	} {
+		w.Accounts, w.Gateway.Policy = test.accounts, nil
+		if test.admitted {
+			before := w
+			before.Accounts = directory.Complete(selectors, none, "999900001111")
+			w.Gateway.Policy = mustMake(t, before).Want
+		}
+		p := mustMake(t, w)
+		if got := p.Status[key("outside")]; got.Reason != test.want || (got.Phase == grant.PhaseAdmitted) != (test.want == "") {
+			t.Errorf("%s: %+v: %s", name, got, test.reason)
+		}
+	}
+}
+
 func TestWhatSomebodyPutsUnderOurNameIsTakenOut(t *testing.T) {
 	w := world(t, rowOf("account-b", "444455556666"))
 	w.Gateway.Policy = parse(t, `{"Version":"2012-10-17","Statement":[{"Sid":"GatewayGrantsmainXevil","Effect":"Allow","Principal":{"AWS":"999900001111"},"Action":"bedrock-agentcore:InvokeGateway","Resource":"`+gatewayARN+`","Condition":{"Bool":{"aws:SecureTransport":"true"}}}]}`)

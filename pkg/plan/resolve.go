@@ -159,10 +159,7 @@ func (r *resolver) bar(account string) claim {
 	}
 	switch r.world.Accounts.Availability() {
 	case directory.Known:
-		if !r.world.Accounts.IsMember(account) {
-			return claim{reason: grant.CodeOutsideOrg,
-				message: "account " + account + " is not in the organization; add it to the trusted accounts of the deployment to let it in"}
-		}
+		return r.barOutside(account)
 	case directory.Unreadable:
 		if !r.knows(account) {
 			return claim{undecided: true, reason: grant.CodeDirectoryFailed,
@@ -171,6 +168,24 @@ func (r *resolver) bar(account string) claim {
 	case directory.Absent:
 	}
 	return claim{}
+}
+
+// barOutside is the reason why an account cannot be let in for its being outside the
+// organization.
+func (r *resolver) barOutside(account string) claim {
+	if r.world.Accounts.IsMember(account) {
+		return claim{}
+	}
+	switch trusted, known := r.world.Accounts.Trusts(account); {
+	case trusted, !known && r.knows(account):
+		return claim{}
+	case !known:
+		return claim{undecided: true, reason: grant.CodeDirectoryFailed,
+			message: "account " + account + " is not in the organization, and whether it is trusted cannot be read now; it is tried again"}
+	default:
+		return claim{reason: grant.CodeOutsideOrg,
+			message: "account " + account + " is not in the organization; to let it in, add it to the trusted accounts with gateway-grants account add --trusted " + account}
+	}
 }
 
 // knows tells whether a principal of the account is let in now, or was when the

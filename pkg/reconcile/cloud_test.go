@@ -181,7 +181,7 @@ func newCloud(t testing.TB, quirks ...model.Quirk) *cloud {
 	config := memory.Config{Now: clock}
 	c.gateways = &gateways{service: service}
 	c.grants, c.accounts, c.states = memory.NewGrants(config), memory.NewAccounts(config), memory.NewStates(config)
-	if err := c.grants.PutSentinel(t.Context()); err != nil {
+	if err := errors.Join(c.grants.PutSentinel(t.Context()), c.accounts.PutListSentinels(t.Context())); err != nil {
 		t.Fatal(err)
 	}
 	c.reconciler = reconcile.New(reconcile.Dependencies{

@@ -12,6 +12,7 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
+	"github.com/gateway-grants/gateway-grants/pkg/store/memory"
 )
 
 // unmarkedDirectory has lost the mark of a complete listing, as if there was none.
@@ -65,6 +66,47 @@ func TestWithNoDirectoryEverAGrantFromOutsideCounts(t *testing.T) {
 	c.reconcileUntilSettled()
 	if diff := cmp.Diff([]string{rootOutside}, c.principals()); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
+// A list that was emptied by an admin ends access. One that reads empty because it is
+// another table's, or lost its sentinel, does not, and lets in nobody new.
+func TestOnlyAProvedListOfTrustedAccountsEndsAccess(t *testing.T) {
+	c := newCloud(t)
+	c.join("777788889999")
+	trusted := []directory.Note{{ID: "999900001111", At: c.now, Text: "an admin"}}
+	if err := c.accounts.AddToList(t.Context(), directory.TopicTrusted, trusted); err != nil {
+		t.Fatal(err)
+	}
+	c.grant("outside", "999900001111")
+	c.reconcileUntilSettled()
+	if diff := cmp.Diff([]string{rootOutside}, c.principals()); diff != "" {
+		t.Fatalf("a trusted account: -want +got\n%s", diff)
+	}
+
+	proved := c.reconciler.Directory
+	restored := memory.NewAccounts(memory.Config{Now: func() time.Time { return c.now }})
+	if err := restored.MarkSynced(t.Context(), c.now); err != nil {
+		t.Fatal(err)
+	}
+	c.reconciler.Directory = restored
+	c.grant("another", "888899990000")
+	c.reconcile()
+	if diff := cmp.Diff([]string{rootOutside}, c.principals()); diff != "" {
+		t.Errorf("without the list's sentinel: -want +got\n%s", diff)
+	}
+	if state := c.state(); state.Gateway.LastError != grant.CodeDirectoryFailed || state.Gateway.Due.IsZero() {
+		t.Errorf("without the list's sentinel: recorded %+v", state.Gateway)
+	}
+
+	c.reconciler.Directory = proved
+	if err := c.accounts.RemoveFromList(t.Context(), directory.TopicTrusted, trusted); err != nil {
+		t.Fatal(err)
+	}
+	c.now = c.now.Add(time.Hour)
+	c.reconcileUntilSettled()
+	if got := c.principals(); len(got) > 0 {
+		t.Errorf("an account that is trusted no longer is let in: %v", got)
 	}
 }
 

@@ -63,6 +63,10 @@ func (r *run) outcome() ledger.Settled {
 		outcome.Again = true
 		outcome.Failure = cmp.Or(outcome.Failure, &grant.Error{Code: grant.CodeDirectoryFailed, Op: "read the directory",
 			Hint: "the directory could not be read; the accounts that selectors let in were kept"})
+	case r.world.Accounts.TrustUnread():
+		outcome.Again = true
+		outcome.Failure = cmp.Or(outcome.Failure, &grant.Error{Code: grant.CodeDirectoryFailed, Op: "read the list of trusted accounts",
+			Hint: "its sentinel is missing, so that it may be another table's; accounts that were let in were kept: make deploy puts the sentinel back"})
 	}
 	return outcome
 }

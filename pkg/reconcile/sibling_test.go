@@ -25,7 +25,7 @@ func (c *cloud) deployment(installation string) *cloud {
 	other := *c
 	config := memory.Config{Now: func() time.Time { return c.now }}
 	other.grants, other.accounts, other.states = memory.NewGrants(config), memory.NewAccounts(config), memory.NewStates(config)
-	if err := other.grants.PutSentinel(c.t.Context()); err != nil {
+	if err := errors.Join(other.grants.PutSentinel(c.t.Context()), other.accounts.PutListSentinels(c.t.Context())); err != nil {
 		c.t.Fatal(err)
 	}
 	limits := plan.DefaultLimits()

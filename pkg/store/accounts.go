@@ -58,7 +58,16 @@ func (a *Accounts) Lookup(ctx context.Context, selectors []grant.Principal, ids 
 	if err := a.add(ctx, found, ids); err != nil {
 		return directory.Failed(), err
 	}
-	return directory.Complete(selectors, slices.Collect(maps.Values(found))), nil
+	members := slices.Collect(maps.Values(found))
+	outside := slices.DeleteFunc(slices.Clone(ids), func(id string) bool { _, member := found[id]; return member })
+	switch trusted, err := a.listed(ctx, directory.TopicTrusted, outside); {
+	case grant.CodeOf(err) == CodeNoListSentinel:
+		return directory.Complete(selectors, members).WithoutTrust(), nil
+	case err != nil:
+		return directory.Failed(), err
+	default:
+		return directory.Complete(selectors, members, trusted...), nil
+	}
 }
 
 // errRestless is why a read of several partitions came to no end.
@@ -124,28 +133,36 @@ func (a *Accounts) parse(items []Item, found map[string]directory.Account) error
 
 // add reads those of the accounts that were not found yet and are members.
 func (a *Accounts) add(ctx context.Context, found map[string]directory.Account, ids []string) error {
-	const most = 100 // https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
 	missing := slices.DeleteFunc(slices.Compact(slices.Sorted(slices.Values(ids))), func(id string) bool {
 		_, known := found[id]
 		return known
 	})
-	for batch := range slices.Chunk(missing, most) {
-		items, err := a.batch(ctx, batch)
-		if err != nil {
-			return unread(a.table, "read accounts by id", err)
-		}
-		if err := a.parse(items, found); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (a *Accounts) batch(ctx context.Context, ids []string) ([]Item, error) {
-	keys := make([]map[string]types.AttributeValue, len(ids))
-	for i, id := range ids {
+	keys := make([]Item, len(missing))
+	for i, id := range missing {
 		keys[i] = AccountsLayout.Item(AccountKey(id))
 	}
+	items, err := a.items(ctx, keys)
+	if err != nil {
+		return unread(a.table, "read accounts by id", err)
+	}
+	return a.parse(items, found)
+}
+
+// items reads those of the keys that there are.
+func (a *Accounts) items(ctx context.Context, keys []Item) ([]Item, error) {
+	const most = 100 // https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
+	var all []Item
+	for some := range slices.Chunk(keys, most) {
+		items, err := a.batch(ctx, some)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, items...)
+	}
+	return all, nil
+}
+
+func (a *Accounts) batch(ctx context.Context, keys []Item) ([]Item, error) {
 	var items []Item
 	open := map[string]types.KeysAndAttributes{a.table: {Keys: keys, ConsistentRead: aws.Bool(true)}}
 	for attempt := range attempts {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"github.com/gateway-grants/gateway-grants/pkg/directory"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 	"github.com/gateway-grants/gateway-grants/pkg/ledger"
 )
@@ -8,11 +9,13 @@ import (
 // Why a table could not be read or written, beyond the codes of package
 // reconcile.
 const (
-	CodeNoSentinel  grant.Code = "NoSentinel"  // what was read does not prove to be the grants table
-	CodeGrantExists grant.Code = "GrantExists" // a row with this key is there already
-	CodeRowChanged  grant.Code = "RowChanged"  // the row is not what it was when it was shown
-	CodeBadRow      grant.Code = "BadRow"      // the row cannot be written as an item
-	CodeWriteFailed grant.Code = "WriteFailed" // something could not be recorded
+	CodeNoSentinel     grant.Code = "NoSentinel"     // what was read does not prove to be the grants table
+	CodeNoListSentinel grant.Code = "NoListSentinel" // what was read does not prove to be the list
+	CodeListChanged    grant.Code = "ListChanged"    // the list is not what it was when it was read
+	CodeGrantExists    grant.Code = "GrantExists"    // a row with this key is there already
+	CodeRowChanged     grant.Code = "RowChanged"     // the row is not what it was when it was shown
+	CodeBadRow         grant.Code = "BadRow"         // the row cannot be written as an item
+	CodeWriteFailed    grant.Code = "WriteFailed"    // something could not be recorded
 )
 
 // NoSentinel is the failure of a read that did not come upon the sentinel row.
@@ -21,6 +24,24 @@ func NoSentinel(table string) error {
 		Code: CodeNoSentinel,
 		Op:   "read table " + table,
 		Hint: "the row gateway * grant " + grant.SentinelID + " is missing, so this may not be the grants table and nothing is decided on it: check GRANTS_TABLE, or put the row back with `make deploy`",
+	}
+}
+
+// NoListSentinel is the failure of a read of a list that did not come upon its sentinel.
+func NoListSentinel(table string, list directory.Topic) error {
+	return &grant.Error{
+		Code: CodeNoListSentinel,
+		Op:   "read list " + string(list) + " in table " + table,
+		Hint: "the item pk " + string(list) + " sk " + directory.ListSentinelID + " is missing, so this may not be the list and nobody loses access by it: check ACCOUNTS_TABLE, or put the item back with `make deploy`",
+	}
+}
+
+// ListChanged refuses to write a list that is not what was read.
+func ListChanged(list directory.Topic) error {
+	return &grant.Error{
+		Code: CodeListChanged,
+		Op:   "change list " + string(list),
+		Hint: "somebody else changed the list meanwhile, and it stays as it is now: look at it, and repeat the command",
 	}
 }
 

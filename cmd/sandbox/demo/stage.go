@@ -156,8 +156,8 @@ func (s *stage) product(log *slog.Logger) error {
 	s.grants.Changes(s.deliveries.follow(grantsTable, f.tableChanges))
 	s.accounts.Changes(s.deliveries.follow(accountsTable, f.tableChanges))
 	s.organization.Listen(func(event json.RawMessage) { s.deliveries.bus.Put(context.Background(), event) })
-	if err := s.grants.PutSentinel(context.Background()); err != nil {
-		return fmt.Errorf("put the sentinel row: %w", err)
+	if err := errors.Join(s.grants.PutSentinel(context.Background()), s.accounts.PutListSentinels(context.Background())); err != nil {
+		return fmt.Errorf("put the sentinels: %w", err)
 	}
 	return nil
 }

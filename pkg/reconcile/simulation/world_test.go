@@ -137,6 +137,7 @@ func newWorld(c chooser, s settings) *world {
 	w.grants, w.empty = memory.NewGrants(config), memory.NewGrants(config)
 	w.accounts, w.states = memory.NewAccounts(config), memory.NewStates(config)
 	must(w.grants.PutSentinel(ctx))
+	must(w.accounts.PutListSentinels(ctx))
 	names := []string{"one", "two"}
 	if s.every {
 		names = names[:1]

@@ -39,10 +39,19 @@ func (a *Accounts) Lookup(ctx context.Context, selectors []grant.Principal, ids 
 				return directory.Matches(selector, account)
 			})
 		}
-		snapshot = directory.Complete(selectors, slices.DeleteFunc(accounts, unasked))
-		return nil
+		snapshot, err = v.snapshot(selectors, slices.DeleteFunc(accounts, unasked), ids)
+		return err
 	})
 	return snapshot, err
+}
+
+// snapshot adds to what was selected which of the accounts asked for are trusted.
+func (v *view) snapshot(selectors []grant.Principal, members []directory.Account, ids []string) (directory.Snapshot, error) {
+	trusted, err := v.listed(directory.TopicTrusted, ids)
+	if grant.CodeOf(err) == store.CodeNoListSentinel {
+		return directory.Complete(selectors, members).WithoutTrust(), nil
+	}
+	return directory.Complete(selectors, members, trusted...), err
 }
 
 // Account is dirsync.Accounts's.

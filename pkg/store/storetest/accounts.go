@@ -32,6 +32,11 @@ type AccountsTable interface {
 	Remove(ctx context.Context, id string, readAt time.Time) (removed bool, err error)
 	MarkSynced(ctx context.Context, at time.Time) error
 	Synced(ctx context.Context) (time.Time, error)
+	List(ctx context.Context, list directory.Topic) ([]directory.Note, error)
+	IsOwner(ctx context.Context, account string) (bool, error)
+	AddToList(ctx context.Context, list directory.Topic, entries []directory.Note) error
+	RemoveFromList(ctx context.Context, list directory.Topic, entries []directory.Note) error
+	PutListSentinels(ctx context.Context) error
 }
 
 // Accounts holds an accounts table to its contract. Each table that open returns
@@ -41,6 +46,9 @@ func Accounts(t *testing.T, open func(t *testing.T) AccountsTable) {
 		"until a listing has ended there is no directory":               noDirectory,
 		"a listing that ended earlier does not count":                   listingsAdvance,
 		"an account is read as it was written":                          accountsAreFaithful,
+		"a list is proved by its sentinel":                              listsAreProved,
+		"entries of a list come and go together":                        listsChangeWhole,
+		"a list is longer than a transaction":                           listsAreLong,
 		"a selector finds whom it matches":                              selectorsMatch,
 		"those asked for by id are found if they are members":           membersAreFound,
 		"an older reading never replaces a newer":                       newerReadingsStay,
