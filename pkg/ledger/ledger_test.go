@@ -126,6 +126,12 @@ func TestTransitions(t *testing.T) {
 			ledger.Failed{At: now, Code: "X", Soon: true, Rejected: ledger.Rejected{Principals: refused(account, rejected), Learned: ledger.Learned{ExpandedSize: true}}},
 			ledgers{Failures: 8, Due: at(1), LastError: "X", Refused: refused(account, rejected), ExpandedSizeObserved: true},
 		},
+		"a row is edited while a write of what it gave before is in flight": {
+			"what it gave before is not its last valid revision, should the next edit have a fault",
+			ledgers{InFlightUntil: at(1), PendingHash: "new", PendingRevisions: map[grant.Key]string{one: "{}", two: "{}"}},
+			ledger.Settled{At: now, Hash: "old", Superseded: []grant.Key{one}},
+			ledgers{InFlightUntil: at(1), Due: at(1), AppliedHash: "old", PendingHash: "new", PendingRevisions: map[grant.Key]string{two: "{}"}},
+		},
 		"AWS rejects lists of principals": {
 			"every later plan writes a statement for each",
 			ledgers{},

@@ -52,6 +52,8 @@ type Settled struct {
 	Wrote    bool // earlier passes of the run wrote
 	Drifted  bool // and put right what others had changed
 	Statuses map[grant.Key]grant.Status
+	// Superseded are the rows of PendingRevisions that were edited or deleted since.
+	Superseded []grant.Key
 
 	Authorizer string
 	Hash       string // becomes the AppliedHash
@@ -89,7 +91,7 @@ func (s Settled) Apply(recorded State) (State, error) {
 		next.overwrite(s.At)
 	}
 	if s.Untouched {
-		next.AppliedHash, next.PendingHash, next.PendingRevisions = was.AppliedHash, was.PendingHash, was.PendingRevisions
+		next.AppliedHash, next.PendingHash, next.PendingRevisions = was.AppliedHash, was.PendingHash, lacking(was.PendingRevisions, s.Superseded)
 	}
 	if s.Failure != nil {
 		next.LastError, next.LastMessage = s.Failure.Code, s.Failure.Hint
@@ -100,7 +102,7 @@ func (s Settled) Apply(recorded State) (State, error) {
 	}
 	if was.InFlightUntil.After(s.At) { // a write, perhaps another run's, may be in flight
 		next.Due, next.InFlightUntil = earlier(next.Due, was.InFlightUntil), was.InFlightUntil
-		next.PendingHash, next.PendingRevisions = was.PendingHash, was.PendingRevisions
+		next.PendingHash, next.PendingRevisions = was.PendingHash, lacking(was.PendingRevisions, s.Superseded)
 	}
 	return State{Gateway: next}.stating(s.Statuses, recorded.Grants), nil
 }
@@ -118,6 +120,7 @@ type Failed struct {
 	// What the run may record only where no other run recorded anything: where the rows
 	// stand, nil for not known, and that it wrote nothing after it began to.
 	Statuses      map[grant.Key]grant.Status
+	Superseded    []grant.Key // with Statuses: as in Settled
 	WroteNothing  bool
 	InFlightUntil time.Time // with WroteNothing: as it was before
 }
@@ -148,6 +151,7 @@ func (f Failed) Apply(recorded State) (State, error) {
 			statuses = make(map[grant.Key]grant.Status)
 		}
 		maps.Copy(statuses, f.Statuses)
+		l.PendingRevisions = lacking(l.PendingRevisions, f.Superseded)
 		next = next.stating(statuses, recorded.Grants)
 	}
 	return next, nil
@@ -231,6 +235,18 @@ func with(refused, more map[string]Refusal) map[string]Refusal {
 	maps.Copy(all, refused)
 	maps.Copy(all, more)
 	return all
+}
+
+// lacking is a copy of the revisions without those of the given rows; nil for none.
+func lacking(revisions map[grant.Key]string, rows []grant.Key) map[grant.Key]string {
+	left := maps.Clone(revisions)
+	for _, row := range rows {
+		delete(left, row)
+	}
+	if len(left) == 0 {
+		return nil
+	}
+	return left
 }
 
 // union is a copy of the sets, each with the members that more has for it.

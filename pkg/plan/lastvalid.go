@@ -45,6 +45,19 @@ func (p Plan) Unrecorded(recorded ledger.State) map[grant.Key]string {
 	return revisions
 }
 
+// Superseded lists the rows whose pending revision is not their last valid one any more,
+// because they say something else that is valid, or are gone. The rows must have been
+// read after the ledger: then they are not older than the write.
+func Superseded(rows []grant.Row, recorded ledger.Ledger) []grant.Key {
+	pending := maps.Clone(recorded.PendingRevisions)
+	for _, row := range rows {
+		if row.Fault != nil || row.Canonical() == pending[row.Key] {
+			delete(pending, row.Key)
+		}
+	}
+	return slices.Collect(maps.Keys(pending))
+}
+
 // written is a row with a fault whose grant is that of the revision by which a write
 // gave access whose end was not recorded.
 func written(row grant.Row, recorded ledger.Ledger, now time.Time) (claim, bool) {

@@ -300,3 +300,26 @@ func TestWhatAWriteTookAwayDoesNotComeBackWithAFault(t *testing.T) {
 		t.Errorf("the account that the edit took out is let in again: %s", want)
 	}
 }
+
+func TestSuperseded(t *testing.T) {
+	valid, other, faulty := rowOf("a", "444455556666"), rowOf("a", "777788889999"), rowOf("a", "444455556666")
+	faulty.Grant, faulty.Fault = nil, &grant.Error{Code: grant.CodeUnknownAttribute}
+	for name, test := range map[string]struct {
+		reason string
+		rows   []grant.Row
+		want   []grant.Key
+	}{
+		"the same":  {"the write gives what the row says", []grant.Row{valid}, nil},
+		"another":   {"a valid edit is the last valid revision, whatever it gives", []grant.Row{other}, []grant.Key{valid.Key}},
+		"a fault":   {"the revision that the write gives may be the last valid one", []grant.Row{faulty}, nil},
+		"no row":    {"a deletion always revokes, also from a row that is written again", nil, []grant.Key{valid.Key}},
+		"other row": {"each row has a revision of its own", []grant.Row{rowOf("b", "444455556666")}, []grant.Key{valid.Key}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			pending := ledger.Ledger{PendingRevisions: map[grant.Key]string{valid.Key: valid.Canonical()}}
+			if got := plan.Superseded(test.rows, pending); !slices.Equal(got, test.want) {
+				t.Errorf("%s: %v, want %v", test.reason, got, test.want)
+			}
+		})
+	}
+}

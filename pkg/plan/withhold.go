@@ -31,7 +31,11 @@ func (p *Plan) holdBack(world World, limits Limits, standing map[Access]bool, d 
 		p.observeOnly(standing, d)
 	case p.Drift && world.Now.Before(until) && (!p.Revokes() || p.repeats(recorded)):
 		p.putOff(until, standing, d)
+	default:
+		return
 	}
+	// Of what is not written, no unique id that turns up later can be the trace.
+	p.InFlight = inFlight(world, d.verdict.admitted, d.observed.leftovers)
 }
 
 // observeOnly is the plan of a deployment in observe mode: it says what it would

@@ -56,6 +56,35 @@ func TestWhatAnInvalidRowKeepsEndsAtItsExpiryOnTime(t *testing.T) {
 	}
 }
 
+// The write gives what the row said before a valid edit that another run has recorded. The
+// next edit has a fault: what it must not change is what the valid edit gave, nothing.
+func TestALateWriteOfASupersededRevisionIsNotWhatAnInvalidRowKeeps(t *testing.T) {
+	c := newCloud(t)
+	c.join("444455556666")
+	c.grant("row", "444455556666")
+	reads, h := 0, &hooks{}
+	h.afterPolicy = func() {
+		if reads++; reads == 2 { // the write has begun
+			c.grant("row", "999900001111") // outside the organization
+			c.reconcile()
+		}
+	}
+	c.gateways.afterPut = func() error {
+		c.grant("row", "999900001111", "colour", "red")
+		return nil
+	}
+	if err := c.run(c.hooked(h)); err != nil {
+		t.Fatal(err)
+	}
+	if c.gateways.afterPut = nil; c.gateways.writes == 0 {
+		t.Fatal("the late write did not happen")
+	}
+	c.reconcileUntilSettled()
+	if got := c.principals(); len(got) > 0 {
+		t.Errorf("let in are %v", got)
+	}
+}
+
 func TestARunThatReadTheGrantsLongAgoBringsNoEndedAccessBack(t *testing.T) {
 	c := newCloud(t)
 	c.grant("row", "444455556666")

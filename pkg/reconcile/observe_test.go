@@ -114,3 +114,20 @@ func TestObserveModeForgetsNoLastValidRevision(t *testing.T) {
 		t.Errorf("the last valid revision was for one range, and the policy is %s", text)
 	}
 }
+
+// A unique id that turns up in the policy is not the trace of a role that was never let in.
+func TestObserveModeHoldsNoRoleThatItOnlyPlannedFor(t *testing.T) {
+	c := newCloud(t)
+	c.grant("stands", role(1))
+	c.reconcileUntilSettled()
+	c.observe(true)
+	c.grant("planned", role(2))
+	c.reconcile()
+	c.iam.anew[role(1)] = true
+	c.reconcile()
+	c.observe(false)
+	c.reconcileUntilSettled()
+	if got := c.principals(); !slices.Equal(got, []string{role(2)}) {
+		t.Errorf("let in are %v; %+v", got, c.state().Grants[c.key("planned")])
+	}
+}

@@ -49,7 +49,8 @@ func (r *run) outcome() ledger.Settled {
 	p := r.result.Plan
 	outcome := ledger.Settled{
 		On: r.recorded.Gateway.Version, At: r.Now(), Statuses: p.Status,
-		Wrote: r.result.Writes > 0, Drifted: r.result.Writes > 0 && p.Blocked == nil && r.first.Drift,
+		Superseded: plan.Superseded(r.world.Rows, r.recorded.Gateway),
+		Wrote:      r.result.Writes > 0, Drifted: r.result.Writes > 0 && p.Blocked == nil && r.first.Drift,
 		Authorizer: r.world.Gateway.Authorizer, Hash: p.Hash, Size: p.Size, Due: p.Due, Refused: p.Refused, Pinned: p.Pinned,
 		Open: p.Outside.Open(), WriteAhead: p.WriteAhead, Learned: r.learned.Learned,
 		Untouched: p.Blocked != nil, Failure: cmp.Or(p.Blocked, p.Waits),
@@ -100,6 +101,7 @@ func (r *run) fail(ctx context.Context, cause error) (Result, error) {
 			return r.result, err
 		}
 		outcome.Statuses = plan.StatusOnFailure(r.world, r.result.Plan, r.inForce, known.Gateway.Refused, failure)
+		outcome.Superseded = plan.Superseded(r.world.Rows, r.recorded.Gateway)
 	}
 	if _, err := r.States.Update(ctx, r.gateway, r.recorded, outcome); err != nil {
 		return r.result, notRecorded(r.gateway, errors.Join(err, cause))
