@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -77,6 +78,8 @@ func (p *program) accountSubcommand(use, short, example string, run func(*progra
 	}
 	return cmd
 }
+
+var accountID = regexp.MustCompile(`^\d{12}$`)
 
 func checkAccountArguments(cmd *cobra.Command, args []string, trusted, owner bool) error {
 	switch list := cmd.Name() == "list"; {

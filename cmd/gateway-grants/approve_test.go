@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gateway-grants/gateway-grants/pkg/directory"
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
 )
 
 // withHeld records two accounts that are held and one that is not.
@@ -32,28 +33,21 @@ func withHeld(t *testing.T) *world {
 	return w
 }
 
-func (w *world) approvals() map[string]string {
+// approvals are the decisions about departures that admins approved, by account.
+func (w *world) approvals() grant.Approvals {
 	w.t.Helper()
-	notes, err := w.accounts.Notes(w.t.Context(), directory.TopicApproval)
+	approved, err := w.grants.ApprovedDepartures(w.t.Context())
 	w.must(err)
-	approved := make(map[string]string)
-	for _, note := range notes {
-		approved[note.ID] = note.Text
-	}
 	return approved
 }
 
-func (w *world) departure(id string) string {
+// departure is the decision about an account that is held.
+func (w *world) departure(id string) grant.Decision {
 	w.t.Helper()
 	account, _, err := w.accounts.Account(w.t.Context(), id)
 	w.must(err)
-	return account.Departure()
+	return account.Decision()
 }
-
-const heldTable = `ACCOUNT LOSES GRANTS HELD SINCE
-444455556666 its place in ou-abcd-11112222 (now the root); tag env=prod ou-abcd-11112222 on tools-abcdefghij 2026-11-20T09:00:00Z
-777788889999 its membership 777788889999 on every gateway, ou-abcd-11112222 on tools-abcdefghij 2026-11-20T09:00:00Z
-`
 
 // squeezed has one space where a table has many.
 func squeezed(text string) string {
@@ -64,53 +58,78 @@ func squeezed(text string) string {
 	return strings.Join(lines, "\n")
 }
 
-func TestNothingIsApprovedUnlessSomebodySaysSo(t *testing.T) {
+func TestApproveListsWhatWaitsAndWhatItWouldDo(t *testing.T) {
 	w := withHeld(t)
-	got := w.run("approve")
-	if diff := cmp.Diff(squeezed(heldTable), squeezed(got.out)); diff != "" || got.code != exitError || !strings.Contains(got.err, "--yes") {
-		t.Errorf("exit %d, %s: -want +got\n%s", got.code, got.err, diff)
+	want := w.departure("444455556666").ID() + ` account 444455556666 loses its place in ou-abcd-11112222 (now the root); tag env=prod, since 2026-11-20T09:00:00Z
+- 444455556666
+grant ou-abcd-11112222 on tools-abcdefghij
+` + w.departure("777788889999").ID() + ` account 777788889999 loses its membership, since 2026-11-20T09:00:00Z
+- 777788889999
+grant 777788889999 on every gateway
+grant ou-abcd-11112222 on tools-abcdefghij
+`
+	if diff := cmp.Diff(squeezed(want), squeezed(w.done("approve").out)); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
 	}
-	if got = w.run("approve", "-o", "json"); got.code != exitError || !strings.Contains(got.out, `"approved": false`) {
-		t.Errorf("exit %d: %s", got.code, got.out)
-	}
-	if got = w.run("approve", "888899990000", "--yes"); got.code != exitError || !strings.Contains(got.err, "is not held") {
-		t.Errorf("exit %d: %s", got.code, got.err)
+	var said approval
+	w.must(json.Unmarshal([]byte(w.done("approve", "-o", "json").out), &said))
+	if said.Approved || len(said.Waiting) != 2 || said.Waiting[1].Removes[0] != "777788889999" || len(said.Waiting[1].Grants) != 2 {
+		t.Errorf("said %+v", said)
 	}
 	if approved := w.approvals(); len(approved) > 0 {
-		t.Errorf("approved: %v", approved)
+		t.Errorf("what was listed is approved: %v", approved)
+	}
+}
+
+func TestNothingIsApprovedUnlessSomebodySaysSo(t *testing.T) {
+	w := withHeld(t)
+	id := w.departure("444455556666").ID()
+	for name, args := range map[string][]string{
+		"no answer":         {"approve", id},
+		"no answer, JSON":   {"approve", id, "-o", "json"},
+		"all, no answer":    {"approve", "--all"},
+		"an unknown id":     {"approve", "departure-00000000", "--yes"},
+		"one id unknown":    {"approve", id, "departure-00000000", "--yes"},
+		"the account's id":  {"approve", "444455556666", "--yes"},
+		"an empty id":       {"approve", "", "--yes"},
+		"ids, and all":      {"approve", id, "--all", "--yes"},
+		"yes, and no names": {"approve", "--yes"},
+	} {
+		if got := w.run(args...); got.code != exitError && name != "yes, and no names" {
+			t.Errorf("%s: exit %d: %s", name, got.code, got.out)
+		}
+		if approved := w.approvals(); len(approved) > 0 {
+			t.Fatalf("%s: approved: %v", name, approved)
+		}
 	}
 }
 
 func TestWhatIsShownIsApproved(t *testing.T) {
 	w := withHeld(t)
-	got := w.done("approve", "--yes", "444455556666")
-	if !strings.HasSuffix(got.out, "Approved 1 departure; it takes effect within about a minute\n") || strings.Contains(got.out, "777788889999") {
+	one, other := w.departure("444455556666"), w.departure("777788889999")
+	got := w.done("approve", "--yes", one.ID())
+	if !strings.HasSuffix(got.out, "Approved 1 decision; it takes effect within about a minute\n") || strings.Contains(got.out, "777788889999") {
 		t.Errorf("said %s", got.out)
 	}
-	if diff := cmp.Diff(map[string]string{"444455556666": w.departure("444455556666")}, w.approvals()); diff != "" {
-		t.Errorf("-want +got\n%s", diff)
+	if approved := w.approvals(); len(approved) != 1 || !approved.Approve(one, w.now()) || approved.Approve(other, w.now()) {
+		t.Errorf("approved: %v", approved)
 	}
-
-	var said struct {
-		Held []struct {
-			Account, Departure string
-			Grants, Loses      []string
-		}
-		Approved bool
+	var said approval
+	w.must(json.Unmarshal([]byte(w.done("approve", "--all", "--yes", "-o", "json").out), &said))
+	if approved := w.approvals(); !said.Approved || len(said.Waiting) != 2 || !approved.Approve(other, w.now()) {
+		t.Errorf("said %+v, approved %v", said, approved)
 	}
-	w.must(json.Unmarshal([]byte(w.done("approve", "--yes", "-o", "json").out), &said))
-	if !said.Approved || len(said.Held) != 2 || said.Held[1].Departure != w.departure("777788889999") || len(said.Held[1].Grants) != 2 {
-		t.Errorf("said %+v", said)
-	}
-	if len(w.approvals()) != 2 {
-		t.Errorf("approved: %v", w.approvals())
+	if rows := w.rows(); len(rows) != 2 {
+		t.Errorf("an approval is taken for a row: %v", rows)
 	}
 }
 
-func TestWithoutDeparturesThereIsNothingToApprove(t *testing.T) {
+func TestWhereNothingWaitsThereIsNothingToApprove(t *testing.T) {
 	w := newWorld(t)
-	if got := w.done("approve"); got.out != "No departures are held, and no takeover waits.\n" {
-		t.Errorf("said %s", got.out)
+	for _, args := range [][]string{{"approve"}, {"approve", "--all"}} {
+		if got := w.done(args...); got.out != "Nothing waits for an admin.\n" {
+			t.Errorf("said %s", got.out)
+		}
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/gateway-grants/gateway-grants/pkg/agentcore"
 	"github.com/gateway-grants/gateway-grants/pkg/doctor"
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
 	"github.com/gateway-grants/gateway-grants/pkg/inspect"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
 	"github.com/gateway-grants/gateway-grants/pkg/policy"
@@ -127,15 +128,17 @@ func reading[T any](e examination, read func() (T, error)) doctor.Reading[T] {
 
 // waitingApprovals says what waits for an admin.
 func waitingApprovals(ctx context.Context, stored opened) ([]string, error) {
-	held, err := heldAccounts(ctx, stored, nil)
+	all, err := everythingWaiting(ctx, stored, func(context.Context, grant.Gateway) (plan.Plan, error) {
+		return plan.Plan{}, refuse("gateway-grants approve shows it")
+	})
 	if err != nil {
 		return nil, err
 	}
-	var waiting []string
-	for _, h := range held {
-		waiting = append(waiting, fmt.Sprintf("account %s keeps its access although it would lose %s, since %s", h.Account, strings.Join(h.Loses, "; "), h.HeldSince))
+	var texts []string
+	for _, w := range all {
+		texts = append(texts, "this waits for an admin: "+w.What)
 	}
-	return waiting, nil
+	return texts, nil
 }
 
 // gateways are those that want a person: what is recorded of them, and those whose

@@ -31,6 +31,7 @@ var schemas = map[string]func() (*jsonschema.Schema, error){
 	"list":           schemaOf[[]listedRow],
 	"plan":           schemaOf[[]planned],
 	"apply":          schemaOf[applied],
+	"approve":        schemaOf[approval],
 	"report":         schemaOf[report.Report],
 	"reconcile":      schemaOf[[]reconciled],
 	"invoke":         schemaOf[invocation],

@@ -267,9 +267,9 @@ func TestAPlanOfAGatewayThatMayNotBeWrittenSaysWhy(t *testing.T) {
 	}
 }
 
-func TestARoleMadeAnewIsLetInOnceConfirmed(t *testing.T) {
+func TestARoleThatWasCreatedAgainIsLetInOnceApproved(t *testing.T) {
 	w := newWorld(t)
-	w.created()
+	config := w.created()
 	const agent = "arn:aws:iam::444455556666:role/AgentRole"
 	w.done("grant", agent)
 	w.done("reconcile")
@@ -284,10 +284,8 @@ func TestARoleMadeAnewIsLetInOnceConfirmed(t *testing.T) {
 		t.Fatalf("it is not held:\n%s", got.out)
 	}
 
-	if got := w.run("confirm", "arn:aws:iam::444455556666:role/Other"); got.code != exitError || !strings.Contains(got.err, "is not held") {
-		t.Errorf("another role: %+v", got)
-	}
-	if got := w.done("confirm", agent); !strings.Contains(got.out, "Confirmed "+agent) || !strings.Contains(got.out, "grant "+accountB+":role/AgentRole") {
+	id := w.waitingOn(config.GatewayARN, plan.Attention{LeftOut: 1})
+	if got := w.done("approve", id, "--yes"); !strings.Contains(got.out, agent+" was created again") || !strings.Contains(got.out, "grant "+accountB+":role/AgentRole") {
 		t.Errorf("said\n%s", got.out)
 	}
 	if got := w.done("reconcile"); !strings.Contains(got.out, "  + "+agent) {

@@ -161,9 +161,9 @@ type asIf map[string][]grant.Row
 
 var _ reconcile.Grants = asIf{}
 
-// Takeover approves none: what is proposed is shown before an admin decides.
-func (asIf) Takeover(context.Context, grant.Gateway) (grant.Takeover, error) {
-	return grant.Takeover{}, nil
+// Approvals are none: what is proposed is shown before an admin decides.
+func (asIf) Approvals(context.Context, grant.Gateway) (grant.Approvals, error) {
+	return nil, nil
 }
 
 func rowsAsIf(rows []grant.Row) asIf {

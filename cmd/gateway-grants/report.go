@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -27,7 +26,7 @@ func (p *program) reportCommand() *cobra.Command {
 
 One HTML file that needs nothing else: who reaches which gateway and because of which
 grants, expiries by date, how full each policy is, grants that are left out and why,
-statements of others, recent changes, and departures that wait for approval. It shows
+statements of others, recent changes, and what waits for an admin. It shows
 every managed gateway, or those that are named, and every row of the table.
 
 --output csv prints a row for each principal on each gateway, for access reviews; json
@@ -123,20 +122,20 @@ func (r reporting) all(ctx context.Context, names []string) (report.Report, erro
 		return report.Report{}, err
 	}
 	stored := r.open(r.session.config, r.settings.tables)
-	held, err := heldAccounts(ctx, stored, nil)
-	if err != nil {
-		return report.Report{}, err
-	}
 	made := report.Report{At: r.now(), Installation: r.deployment.limits.Installation, Gateways: []report.Gateway{}, Grants: []report.Grant{}, Approvals: []report.Approval{}}
 	for _, attributes := range r.table {
 		made.Grants = append(made.Grants, grantOf(grant.Parse(attributes)))
 	}
-	for _, h := range held {
-		since, _ := time.Parse(time.RFC3339, h.HeldSince) // heldAs wrote it
-		made.Approvals = append(made.Approvals, report.Approval{Account: h.Account, Loses: strings.Join(h.Loses, "; "), Grants: h.Grants, Since: since})
-	}
 	reconciler := r.reconciler(r.session.config, r.gateways, r.deployment)
 	reconciler.Grants = r.rows
+	waits, err := everythingWaiting(ctx, stored, reconciler.Plan)
+	if err != nil {
+		return report.Report{}, err
+	}
+	for _, w := range waits {
+		since, _ := time.Parse(time.RFC3339, w.Since) // "" is the zero time
+		made.Approvals = append(made.Approvals, report.Approval{ID: w.ID, What: w.What, Account: w.Account, Adds: w.Adds, Removes: w.Removes, Grants: w.Grants, Since: since})
+	}
 	steps := r.steps("Reading gateways", len(concerned))
 	defer steps.clear()
 	for _, gateway := range concerned {

@@ -82,7 +82,7 @@ Exit codes: 0 done, 1 for any error; 2 for changes with plan --detailed-exitcode
 	root.AddCommand(
 		p.gatewayCommand(), p.grantCommand(), p.revokeCommand(), p.listCommand(), p.describeCommand(), p.accessCommand(), p.approveCommand(),
 		p.accountCommand(), p.historyCommand(), p.undoCommand(),
-		p.planCommand(), p.reportCommand(), p.applyCommand(), p.reconcileCommand(), p.confirmCommand(), p.invokeCommand(), p.callerPolicyCommand(), p.versionCommand(),
+		p.planCommand(), p.reportCommand(), p.applyCommand(), p.reconcileCommand(), p.invokeCommand(), p.callerPolicyCommand(), p.versionCommand(),
 		p.doctorCommand(), p.selftestCommand(),
 	)
 	return root

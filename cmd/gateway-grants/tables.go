@@ -34,8 +34,8 @@ type grantsTable interface {
 	Swap(ctx context.Context, key grant.Key, shown string, attributes grant.Attributes) error
 	// Texts reads every row as DynamoDB writes it in JSON.
 	Texts(ctx context.Context) (map[grant.Key]string, error)
-	// ApproveTakeover records that an admin, by ARN, lets the deployment take over.
-	ApproveTakeover(ctx context.Context, gateway grant.Gateway, approved grant.Takeover, by string) error
+	// Approve records that an admin, by ARN, approves a decision.
+	Approve(ctx context.Context, decision grant.Decision, at time.Time, by string) error
 	// PutBack makes a row again what it was, where it is as the change left it.
 	PutBack(ctx context.Context, change grant.RowChange) error
 }
@@ -67,8 +67,6 @@ type directoryTable interface {
 	Account(ctx context.Context, id string) (account directory.Account, found bool, err error)
 	// Notes lists the notes of a topic, by id.
 	Notes(ctx context.Context, topic directory.Topic) ([]directory.Note, error)
-	// PutNote writes a note, over any of the same topic and id.
-	PutNote(ctx context.Context, note directory.Note) error
 	// List reads a list, by id, or fails.
 	List(ctx context.Context, list directory.Topic) ([]directory.Note, error)
 	// AddToList adds entries that a list lacks, all or none; else store.CodeListChanged.

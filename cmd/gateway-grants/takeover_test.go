@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/ledger"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
 	"github.com/gateway-grants/gateway-grants/pkg/store/memory"
 )
@@ -33,7 +34,8 @@ func TestADeploymentWithOtherTablesRevokesNothingUntilATakeoverIsApproved(t *tes
 	if got := w.done("list"); !strings.Contains(got.err, "TakeoverNeeded") {
 		t.Errorf("list said\n%s%s", got.out, got.err)
 	}
-	if got := w.run("approve", config.GatewayARN); got.code != exitError || !strings.Contains(got.out, "(0 to add, 1 to remove)\n  - arn:aws:iam::444455556666:role/AgentRole") {
+	id := w.waitingOn(config.GatewayARN, plan.Attention{Failing: true})
+	if got := w.run("approve", id); got.code != exitError || !strings.Contains(got.out, id+"  takeover of "+config.GatewayARN+"\n  - arn:aws:iam::444455556666:role/AgentRole") {
 		t.Errorf("approve without an answer: exit %d\n%s%s", got.code, got.out, got.err)
 	}
 	w.run("reconcile")
@@ -41,7 +43,7 @@ func TestADeploymentWithOtherTablesRevokesNothingUntilATakeoverIsApproved(t *tes
 		t.Fatal("what was only shown was approved")
 	}
 
-	if got := w.done("approve", config.GatewayARN, "--yes"); !strings.Contains(got.out, "Approved 1 takeover") {
+	if got := w.done("approve", id, "--yes"); !strings.Contains(got.out, "Approved 1 decision") {
 		t.Errorf("approve said\n%s", got.out)
 	}
 	w.done("reconcile")
@@ -51,26 +53,35 @@ func TestADeploymentWithOtherTablesRevokesNothingUntilATakeoverIsApproved(t *tes
 	if rows := w.rows(); len(rows) != 1 {
 		t.Errorf("the approval is a row: %v", rows)
 	}
-	if got := w.run("approve", config.GatewayARN); got.code != exitError || !strings.Contains(got.err, "waits for no takeover") {
+	if got := w.run("approve", id, "--yes"); got.code != exitError || !strings.Contains(got.err, "nothing that waits") {
 		t.Errorf("approved again: exit %d\n%s%s", got.code, got.out, got.err)
 	}
 }
 
-func TestApproveFindsTheTakeoversThatFunctionsHaveRecorded(t *testing.T) {
-	w := newWorld(t)
-	config := w.created()
-	w.done("grant", accountB)
-	w.done("reconcile")
-	w.grants, w.states = memory.NewGrants(memory.Config{}), memory.NewStates(memory.Config{})
-	w.must(w.grants.PutSentinel(t.Context()))
-	w.run("reconcile")
-	gateway, err := grant.ParseGateway(config.GatewayARN)
+// waitingOn is the id of the only decision that waits, on a gateway of which functions
+// have recorded that it wants attention.
+func (w *world) waitingOn(arn string, wants plan.Attention) string {
+	w.t.Helper()
+	gateway, err := grant.ParseGateway(arn)
 	w.must(err)
-	w.must(w.states.SetAttention(t.Context(), gateway, plan.Attention{Failing: true}))
-	var all undecided
-	got := w.run("approve", "-o", "json")
-	w.must(json.Unmarshal([]byte(got.out), &all))
-	if got.code != exitError || all.Approved || len(all.Takeovers) != 1 || all.Takeovers[0].Gateway != config.GatewayARN || len(all.Takeovers[0].Removes) != 1 {
-		t.Errorf("exit %d, %+v", got.code, all)
+	w.must(w.states.SetAttention(w.t.Context(), gateway, wants))
+	var all approval
+	w.must(json.Unmarshal([]byte(w.done("approve", "-o", "json").out), &all))
+	if len(all.Waiting) != 1 || all.Waiting[0].Gateway != arn {
+		w.t.Fatalf("waiting: %+v", all)
+	}
+	return all.Waiting[0].ID
+}
+
+// Where a gateway cannot be read, what else waits is shown.
+func TestATakeoverThatCannotBeReadHidesNothingElse(t *testing.T) {
+	w := withHeld(t)
+	gone, err := grant.ParseGateway("arn:aws:bedrock-agentcore:us-east-1:999988887777:gateway/gone-abcdefghij")
+	w.must(err)
+	w.must(w.states.SetAttention(t.Context(), gone, plan.Attention{Failing: true}))
+	_, err = w.states.Update(t.Context(), gone, ledger.State{}, ledger.Failed{At: w.now(), Code: grant.CodeTakeoverNeeded})
+	w.must(err)
+	if got := w.done("approve"); !strings.Contains(got.out, "takeover of "+gone.ARN()) && strings.Count(got.out, "departure-") != 2 {
+		t.Errorf("said\n%s", got.out)
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"slices"
 	"time"
+
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
 )
 
 // Guard holds mass departures: they are more likely a mistake, or a trick, than
@@ -54,6 +56,11 @@ func (a Account) Departure() string {
 	}
 	sum := sha256.Sum256(content)
 	return hex.EncodeToString(sum[:16])
+}
+
+// Decision is what an admin approves where the departure is held.
+func (a Account) Decision() grant.Decision {
+	return grant.DepartureOf(a.ID, a.Departure(), a.HeldSince)
 }
 
 func normals(views []View) []View {

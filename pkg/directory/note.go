@@ -18,9 +18,6 @@ const (
 	// TopicDeparture notes each account that loses something or lately did: since
 	// when, and how it stands (HeldText, LostText). ID is the account's.
 	TopicDeparture Topic = "DEPARTURE"
-	// TopicApproval notes what an admin approved: ID is the account's, Text its
-	// Departure as it was shown.
-	TopicApproval Topic = "APPROVAL"
 	// TopicRecheck notes when an account is to be read again. Text is how often it
 	// was since the event.
 	TopicRecheck Topic = "RECHECK"

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 
@@ -96,39 +97,53 @@ func (r *run) again(ctx context.Context, note directory.Note) error {
 	}
 }
 
-// release lets go what was approved, if it is still what was shown.
+// release lets take effect what was approved, if it is still what was shown.
 func (r *run) release(ctx context.Context) error {
-	approvals, err := r.accounts.Notes(ctx, directory.TopicApproval)
+	approvals, err := r.grants.ApprovedDepartures(ctx)
 	if err != nil {
 		return fmt.Errorf("read what was approved: %w", err)
 	}
+	if len(approvals) == 0 {
+		return nil
+	}
+	d, err := r.leaving(ctx)
+	if err != nil {
+		return err
+	}
 	var failures []error
-	for _, approval := range approvals {
+	for _, id := range slices.Sorted(maps.Keys(d.notes)) {
+		if d.notes[id].Text != directory.HeldText {
+			continue
+		}
 		if r.late(ctx) {
 			r.summary.Unfinished = true
 			break
 		}
-		failures = append(failures, r.letGo(ctx, approval))
+		shown, _, err := r.accounts.Account(ctx, id)
+		if err == nil && !shown.HeldSince.IsZero() && approvals.Approve(shown.Decision(), r.now()) {
+			err = r.letGo(ctx, shown)
+		}
+		failures = append(failures, err)
 	}
 	return errors.Join(failures...)
 }
 
-func (r *run) letGo(ctx context.Context, approval directory.Note) error {
-	reading, err := r.observe(ctx, approval.ID)
+func (r *run) letGo(ctx context.Context, shown directory.Account) error {
+	reading, err := r.observe(ctx, shown.ID)
 	if err != nil {
 		return err
 	}
 	var was directory.Account
 	var step directory.Step
 	as := false
-	changed, err := r.accounts.Update(ctx, approval.ID, func(recorded *directory.Account) (*directory.Account, bool) {
-		was, as = directory.Account{ID: approval.ID}, false
+	changed, err := r.accounts.Update(ctx, shown.ID, func(recorded *directory.Account) (*directory.Account, bool) {
+		was, as = directory.Account{ID: shown.ID}, false
 		if recorded != nil {
 			was = *recorded
 		}
 		// What was shown must be what a reading still finds.
 		step = reading.Follow(recorded, r.interests, directory.Hold)
-		if !was.HeldSince.IsZero() && was.Departure() == approval.Text && step.Account.Departure() == approval.Text {
+		if was.Decision() == shown.Decision() && step.Account.Departure() == shown.Departure() {
 			as = true
 			step = reading.Follow(recorded, r.interests, directory.Release)
 		}
@@ -138,19 +153,15 @@ func (r *run) letGo(ctx context.Context, approval directory.Note) error {
 		return &step.Account, step.Write
 	})
 	if err != nil {
-		return fmt.Errorf("release account %s: %w", approval.ID, err)
+		return fmt.Errorf("release account %s: %w", shown.ID, err)
 	}
 	r.count(reading, was, step, changed)
 	if !as {
-		r.summary.Outdated = append(r.summary.Outdated, approval.ID)
-	} else {
-		r.summary.Approved = append(r.summary.Approved, approval.ID)
-		if err := r.approved(ctx, approval.ID); err != nil {
-			return err
-		}
+		r.summary.Outdated = append(r.summary.Outdated, shown.ID)
+		return nil
 	}
-	_, err = r.accounts.DeleteNote(ctx, approval)
-	return wrap(err, "forget the approval of account "+approval.ID)
+	r.summary.Approved = append(r.summary.Approved, shown.ID)
+	return r.approved(ctx, shown.ID)
 }
 
 // approved has a departure no longer count: what an admin wants is no accident.

@@ -6,8 +6,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-
-	"github.com/gateway-grants/gateway-grants/pkg/directory"
 )
 
 // held lists who is held.
@@ -26,8 +24,7 @@ func (w *world) held(t *testing.T) []string {
 func (w *world) approve(t *testing.T, ids ...string) {
 	t.Helper()
 	for _, id := range ids {
-		note := directory.Note{Topic: directory.TopicApproval, ID: id, At: w.now, Text: w.recorded(t)[id].Departure()}
-		check(t, w.accounts.PutNote(t.Context(), note))
+		check(t, w.grants.Approve(t.Context(), w.recorded(t)[id].Decision(), w.now, ""))
 	}
 }
 
@@ -161,7 +158,7 @@ func TestAnApprovalIsOfWhatWasShown(t *testing.T) {
 	if held := w.held(t); slices.Contains(held, ids[0]) || !slices.Contains(held, ids[1]) {
 		t.Errorf("held are %v", held)
 	}
-	if notes, err := w.accounts.Notes(t.Context(), directory.TopicApproval); err != nil || len(notes) > 0 {
-		t.Errorf("approvals are left: %v, %v", notes, err)
+	if next := w.pass(t, time.Minute); len(next.Approved)+len(next.Outdated) > 0 {
+		t.Errorf("the approvals count again: %v, %v", next.Approved, next.Outdated)
 	}
 }

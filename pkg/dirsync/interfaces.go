@@ -58,6 +58,8 @@ var ErrToken = errors.New("the listing's token is no longer good")
 type Grants interface {
 	// All reads every row, or fails.
 	All(ctx context.Context) ([]grant.Row, error)
+	// ApprovedDepartures reads which departures admins approved.
+	ApprovedDepartures(ctx context.Context) (grant.Approvals, error)
 }
 
 // Accounts is the accounts table, as far as keeping it needs it.

@@ -326,9 +326,7 @@ func (l *life) settle() string {
 	must(err)
 	for _, account := range recorded {
 		if !account.HeldSince.IsZero() {
-			must(l.accounts.PutNote(context.Background(), directory.Note{
-				Topic: directory.TopicApproval, ID: account.ID, At: l.now, Text: account.Departure(),
-			}))
+			must(l.grants.Approve(context.Background(), account.Decision(), l.now, ""))
 		}
 	}
 	l.now = l.now.Add(time.Minute)

@@ -249,6 +249,27 @@ func TestARecordOfAnythingButAGrantOrAccountConcernsNoAccess(t *testing.T) {
 	}
 }
 
+func TestAnApprovalAsksForItsGatewayAndIsNoRow(t *testing.T) {
+	const arn = "arn:aws:bedrock-agentcore:us-east-1:111122223333:gateway/tools-abcdefghij"
+	for subject, want := range map[string]string{
+		arn + "#takeover": arn,
+		arn + "#role#arn:aws:iam::444455556666:role/Agent": arn,
+		"departure#444455556666":                           "",
+		"someone's note":                                   "",
+	} {
+		raw := `{"eventName":"INSERT","eventSourceARN":"arn:aws:dynamodb:us-east-1:111122223333:table/gateway-grants/stream/x","dynamodb":{"SequenceNumber":"1",` +
+			`"Keys":{"gateway":{"S":"` + grant.ApprovalsScope + `"},"grant":{"S":"` + subject + `"}}}}`
+		got, err := event.ParseRecord([]byte(raw), tables)
+		if err != nil || got.Row != nil || (got.Grant == nil) != (want == "") || got.Grant != nil && (got.Grant.Gateway.ARN() != want || got.Grant.Every) {
+			t.Errorf("%s: got %+v, %v", subject, got.Grant, err)
+		}
+		got, err = event.ParseRecord([]byte(strings.Replace(raw, "INSERT", "REMOVE", 1)), tables)
+		if err != nil || got.Row != nil || got.Grant != nil {
+			t.Errorf("%s, deleted: got %+v, %v", subject, got, err)
+		}
+	}
+}
+
 func TestARecordKeepsWhatTheRowWas(t *testing.T) {
 	for name, test := range map[string]struct {
 		reason   string

@@ -73,6 +73,9 @@ func ParseRecord(raw []byte, tables Tables) (Record, error) {
 	var err error
 	switch r.table() {
 	case tables.Grants:
+		if parsed.Grant = r.approval(); parsed.Grant != nil {
+			break
+		}
 		if parsed.Row, err = r.row(); parsed.Row != nil {
 			parsed.Grant, err = r.grant()
 		}
@@ -135,7 +138,7 @@ var sentinel = grant.Key{Gateway: grant.EveryGateway, ID: grant.SentinelID}
 // sentinel.
 func (r record) row() (*grant.RowChange, error) {
 	key, err := r.grantKey()
-	if err != nil || key == sentinel || r.sameGrant() {
+	if err != nil || key == sentinel || key.Gateway == grant.ApprovalsScope || r.sameGrant() {
 		return nil, err
 	}
 	change := &grant.RowChange{Key: key, At: r.created(), Sequence: r.Change.Sequence, By: r.Identity.Principal}
@@ -146,6 +149,20 @@ func (r record) row() (*grant.RowChange, error) {
 		return nil, r.malformed("its new image is no item", err)
 	}
 	return change, nil
+}
+
+// approval is the gateway about which an admin approved something; nil where the change
+// is of no such approval.
+func (r record) approval() *GrantChange {
+	key, err := r.grantKey()
+	if err != nil || key.Gateway != grant.ApprovalsScope {
+		return nil
+	}
+	gateway, is := grant.GatewayOfApproval(key.ID)
+	if !is || r.EventName == "REMOVE" {
+		return nil
+	}
+	return &GrantChange{Gateway: gateway, ID: key.ID, Verb: "approved"}
 }
 
 // text is the image as it is, in JSON; "" for none.

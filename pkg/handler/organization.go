@@ -194,7 +194,7 @@ func (o *Organization) report(ctx context.Context, summary dirsync.Summary, done
 	if len(summary.Held) == 0 {
 		return
 	}
-	o.Log.WarnContext(ctx, "departures held: gateway-grants approve shows and releases them", "accounts", some(summary.Held))
+	o.Log.WarnContext(ctx, "departures held: gateway-grants approve shows them and lets them take effect", "accounts", some(summary.Held))
 	notice := plan.Notice{Type: plan.DeparturesHeld, Gateway: grant.EveryGateway, Detail: plan.DeparturesDetail{
 		Accounts: some(summary.Held), Held: len(summary.Held), Since: o.Now().UTC().Format(time.RFC3339),
 		Message: "more accounts than usual would lose access: they keep it until gateway-grants approve releases them",

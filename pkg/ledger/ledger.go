@@ -22,12 +22,11 @@
 //	┌───────┐ ───────────────────────────────► ┌──────────┐  or no grant asks for it
 //	│ no    │                                  │ rejected │ ────────────────────────► no record
 //	│ record│ Rejected or BeginWrite: it was   └──────────┘ (tried again at NextTry)
-//	│       │ let in by identity, and deleted  ┌──────────┐  Confirmed: an admin says
-//	└───────┘ ───────────────────────────────► │ held     │  that it is the right one
+//	│       │ let in by identity, and deleted  ┌──────────┐  Settled: an admin approved
+//	└───────┘ ───────────────────────────────► │ held     │  it, or no grant asks for it
 //	                                           └──────────┘ ────────────────────────► no record
 //
-// The reconcile loop (pkg/reconcile) makes all of these but Confirmed, which the
-// command confirm makes. Statuses are output: the loop decides by them only what the
+// The reconcile loop (pkg/reconcile) makes all of these. Statuses are output: the loop decides by them only what the
 // last valid revision of a row gave that is Invalid now.
 package ledger
 
@@ -114,10 +113,10 @@ type Refusal struct {
 	Code    grant.Code // CodeQuarantined, CodePolicyRefused or CodeRecreated
 	Since   time.Time
 	Tries   int       // puts rejected because of it, one a run
-	NextTry time.Time // zero for held until an admin confirms it
+	NextTry time.Time // zero for held until an admin approves it
 }
 
-// Held tells whether the principal waits for an admin to confirm it, instead of
+// Held tells whether the principal waits for an admin to approve it, instead of
 // being tried again.
 func (r Refusal) Held() bool { return r.NextTry.IsZero() }
 

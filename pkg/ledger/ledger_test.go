@@ -156,18 +156,6 @@ func TestTransitions(t *testing.T) {
 			ledger.BeginWrite{Until: at(2), Held: refused(agent, held)},
 			ledgers{Refused: refused(agent, held), Due: at(2), InFlightUntil: at(2)},
 		},
-		"a principal is confirmed": {
-			"it is let in at once",
-			ledgers{Refused: refused(agent, held), Due: at(60)},
-			ledger.Confirmed{Principal: agent, At: now},
-			ledgers{Refused: map[string]ledger.Refusal{}, Due: now},
-		},
-		"a principal is confirmed twice": {
-			"there is nothing to do",
-			ledgers{Refused: refused(account, held), Due: at(60)},
-			ledger.Confirmed{Principal: agent, At: now},
-			ledgers{Refused: refused(account, held), Due: at(60)},
-		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			next, err := test.by.Apply(ledger.State{Gateway: test.from})
@@ -258,7 +246,6 @@ func TestTransitionsChangeNothingThatTheyAreGiven(t *testing.T) {
 		ledger.Settled{Statuses: map[grant.Key]grant.Status{two: leftOut}},
 		ledger.Failed{Statuses: map[grant.Key]grant.Status{one: leftOut}, Rejected: ledger.Rejected{Principals: refused(account, held)}},
 		ledger.Rejected{Principals: map[string]ledger.Refusal{agent: rejected, account: held}},
-		ledger.Confirmed{Principal: agent},
 	} {
 		given := state()
 		if _, err := by.Apply(given); err != nil {

@@ -187,25 +187,6 @@ func (r Rejected) Apply(recorded State) (State, error) {
 	return recorded, nil
 }
 
-// Confirmed is an admin's word that a principal which is held, or rejected, may be
-// let in. The gateway is due at once.
-type Confirmed struct {
-	Principal string // an ARN
-	At        time.Time
-}
-
-// Apply is Transition's. It changes nothing where the principal is neither held nor
-// rejected.
-func (c Confirmed) Apply(recorded State) (State, error) {
-	if _, known := recorded.Gateway.Refused[c.Principal]; !known {
-		return recorded, nil
-	}
-	recorded.Gateway.Refused = maps.Clone(recorded.Gateway.Refused)
-	delete(recorded.Gateway.Refused, c.Principal)
-	recorded.Gateway.Due = c.At
-	return recorded, nil
-}
-
 // stating records where the rows stand. A status that says the same as before stays
 // as it is, so that nothing is written for it.
 func (s State) stating(statuses, recorded map[grant.Key]grant.Status) State {

@@ -41,7 +41,7 @@ func (v verdict) against(a Access) (grant.Code, string) {
 	case !known || !refusal.Holds(v.now):
 		return grant.CodePolicyFull, "the gateway's policy has no room for it"
 	case refusal.Code == grant.CodeRecreated:
-		return refusal.Code, a.Who.String() + " was, or may have been, deleted since it was let in, and may be somebody else's by now; confirm it with `gateway-grants confirm`, or revoke the grant"
+		return refusal.Code, a.Who.String() + " was, or may have been, deleted since it was let in, and may be somebody else's by now; `gateway-grants approve` lets it in once you know whose it is, or revoke the grant"
 	case refusal.Code == grant.CodePolicyRefused:
 		return refusal.Code, "AWS refuses a policy with " + a.principal() + " in it; it is tried again at " + refusal.NextTry.UTC().Format(time.RFC3339)
 	default:

@@ -78,7 +78,7 @@ func makeWith(prove prover, world World, limits Limits) (Plan, draft, error) {
 
 	plan := d.plan(world, problem, solved)
 	plan.Selected = r.admittedBy(claims, d.verdict.admitted)
-	plan.Drift = plan.Write && world.Takeover == nil && len(owned.leftovers) == 0 && drifted(hash(owned.accesses, owned.strange), recorded.Gateway)
+	plan.Drift = plan.Write && !world.Takeover && len(owned.leftovers) == 0 && drifted(hash(owned.accesses, owned.strange), recorded.Gateway)
 	plan.Changes = changes(claims, standing, d.verdict, owned)
 	plan.Waits = waiting(plan.Changes)
 	plan.holdBack(world, limits, standing, &d)

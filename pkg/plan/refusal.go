@@ -30,11 +30,25 @@ func refusals(world World, claims []claim, owned observation) map[string]ledger.
 		}
 	}
 	for principal, refusal := range recorded.Refused {
-		if refusal.Held() && asked(principal) {
+		switch {
+		case !refusal.Held() || !asked(principal):
+		case world.Approvals.Approve(grant.RecreatedOf(world.Gateway.Gateway, principal, refusal.Since), world.Now):
+			delete(known, principal)
+		default:
 			known[principal] = refusal
 		}
 	}
 	return known
+}
+
+// HoldsAny tells whether a principal is recorded as held on the gateway.
+func HoldsAny(recorded ledger.State) bool {
+	for _, refusal := range recorded.Gateway.Refused {
+		if refusal.Held() {
+			return true
+		}
+	}
+	return false
 }
 
 // askedFor tells whether a row names a role or user, live or not. Where a row cannot be

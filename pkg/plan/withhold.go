@@ -25,7 +25,7 @@ func (p *Plan) holdBack(world World, limits Limits, standing map[Access]bool, d 
 	recorded := world.Gateway.Recorded.Gateway
 	found, until := hash(d.observed.accesses, d.observed.strange), recorded.BackOffUntil()
 	switch {
-	case world.Takeover != nil && !world.Takeover.Approves(found, world.Now):
+	case world.Takeover && !world.Approvals.Approve(grant.TakeoverOf(world.Gateway.Gateway, found), world.Now):
 		p.awaitTakeover(found, standing, d)
 	case limits.Observe && p.Write:
 		p.observeOnly(standing, d)

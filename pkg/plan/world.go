@@ -13,11 +13,12 @@ import (
 
 // World is everything that a decision may depend on, read completely.
 type World struct {
-	Gateway  Observed
-	Rows     []grant.Row // for this gateway and for every gateway
-	Accounts directory.Snapshot
-	Takeover *grant.Takeover // what an admin approved, where NeedsTakeover; else nil
-	Now      time.Time
+	Gateway   Observed
+	Rows      []grant.Row // for this gateway and for every gateway
+	Accounts  directory.Snapshot
+	Takeover  bool            // NeedsTakeover
+	Approvals grant.Approvals // of the gateway, where Takeover or HoldsAny
+	Now       time.Time
 }
 
 // Observed is one gateway as AWS shows it, and what was recorded about it.

@@ -32,9 +32,8 @@ type Grants interface {
 	// consistently, or fails: a table that cannot prove itself by its sentinel
 	// row is an error.
 	ForGateway(ctx context.Context, gateway grant.Gateway) ([]grant.Row, error)
-	// Takeover reads, consistently, which takeover of the gateway an admin approved;
-	// the zero Takeover is none.
-	Takeover(ctx context.Context, gateway grant.Gateway) (grant.Takeover, error)
+	// Approvals reads, consistently, what admins approved about the gateway.
+	Approvals(ctx context.Context, gateway grant.Gateway) (grant.Approvals, error)
 }
 
 // Directory reads the accounts table.

@@ -3,6 +3,7 @@ package reconcile_test
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 )
@@ -105,5 +106,35 @@ func TestOnlyARevocationOrAConfirmationEndsAHold(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+func TestARoleThatWasCreatedAgainIsLetInByTheApprovalOfThatHold(t *testing.T) {
+	c := newCloud(t)
+	c.grant("agent", role(1))
+	c.reconcile()
+	c.iam.anew[role(1)] = true
+	c.reconcile()
+	held := c.state().Gateway.Refused[role(1)]
+	approve := func(since time.Time) {
+		t.Helper()
+		if err := c.grants.Approve(t.Context(), grant.RecreatedOf(c.gateway, role(1), since), c.now, ""); err != nil {
+			t.Fatal(err)
+		}
+		c.reconcileUntilSettled()
+	}
+	approve(held.Since.Add(-time.Hour))
+	if got := c.principals(); !held.Held() || len(got) > 0 {
+		t.Fatalf("held: %t; an approval of another hold lets in %v", held.Held(), got)
+	}
+	approve(held.Since)
+	if got := c.principals(); len(got) != 1 {
+		t.Fatalf("approved, and let in: %v", got)
+	}
+	c.now = c.now.Add(time.Hour)
+	c.iam.anew[role(1)] = false // another id once more
+	c.reconcileUntilSettled()
+	if got := c.principals(); len(got) > 0 {
+		t.Errorf("the approval lets in a role that was created again after it: %v", got)
 	}
 }

@@ -88,7 +88,7 @@ func (r *run) read(ctx context.Context) (verdict, error) {
 		return failed, fmt.Errorf("read the grants: %w", err)
 	}
 	r.world.Rows = rows
-	if err := r.readTakeover(ctx); err != nil {
+	if err := r.readApprovals(ctx); err != nil {
 		return failed, err
 	}
 	// The directory comes last: a run that has read it records that it could be read.
@@ -111,17 +111,17 @@ func (r *run) observe(ctx context.Context) error {
 	return nil
 }
 
-// readTakeover reads what an admin approved, where the gateway is to be taken over.
-func (r *run) readTakeover(ctx context.Context) error {
-	r.world.Takeover = nil
-	if !plan.NeedsTakeover(r.world.Gateway, r.limits.Installation) {
+// readApprovals reads what admins approved, where something waits for it.
+func (r *run) readApprovals(ctx context.Context) error {
+	r.world.Approvals, r.world.Takeover = nil, plan.NeedsTakeover(r.world.Gateway, r.limits.Installation)
+	if !r.world.Takeover && !plan.HoldsAny(r.world.Gateway.Recorded) {
 		return nil
 	}
-	approved, err := r.Grants.Takeover(ctx, r.gateway)
+	approvals, err := r.Grants.Approvals(ctx, r.gateway)
 	if err != nil {
-		return fmt.Errorf("read which takeover is approved: %w", err)
+		return fmt.Errorf("read what admins approved: %w", err)
 	}
-	r.world.Takeover = &approved
+	r.world.Approvals = approvals
 	return nil
 }
 

@@ -35,8 +35,7 @@ func (c *cloud) restored() *cloud {
 // approve lets the deployment take the gateway over, as found.
 func (c *cloud) approve(found string) {
 	c.t.Helper()
-	approved := grant.Takeover{Found: found, At: c.now}
-	if err := c.grants.ApproveTakeover(c.t.Context(), c.gateway, approved, "arn:aws:iam::111122223333:role/Admin"); err != nil {
+	if err := c.grants.Approve(c.t.Context(), grant.TakeoverOf(c.gateway, found), c.now, "arn:aws:iam::111122223333:role/Admin"); err != nil {
 		c.t.Fatal(err)
 	}
 }
@@ -125,7 +124,7 @@ func TestATakeoverWaitsWhileItsApprovalCannotBeRead(t *testing.T) {
 	other := c.restored()
 	other.approve(other.reconcile().Plan.TakeoverOf)
 	dependencies := other.reconciler.Dependencies
-	dependencies.Grants = unreadTakeovers{other.grants}
+	dependencies.Grants = unreadApprovals{other.grants}
 	other.reconciler = reconcile.New(dependencies, plan.DefaultLimits())
 	before := c.text()
 	if result := other.reconcile(); result.Failure == nil || result.Failure.Code != "ReadFailed" || c.text() != before {
@@ -133,9 +132,9 @@ func TestATakeoverWaitsWhileItsApprovalCannotBeRead(t *testing.T) {
 	}
 }
 
-// unreadTakeovers cannot read which takeover is approved.
-type unreadTakeovers struct{ *memory.Grants }
+// unreadApprovals cannot read what admins approved.
+type unreadApprovals struct{ *memory.Grants }
 
-func (unreadTakeovers) Takeover(context.Context, grant.Gateway) (grant.Takeover, error) {
-	return grant.Takeover{}, &grant.Error{Code: reconcile.CodeReadFailed, Op: "read which takeover is approved"}
+func (unreadApprovals) Approvals(context.Context, grant.Gateway) (grant.Approvals, error) {
+	return nil, &grant.Error{Code: reconcile.CodeReadFailed, Op: "read what admins approved"}
 }

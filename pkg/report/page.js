@@ -323,9 +323,11 @@ sections.changes = (section, query) => { if (!query.get("sort")) query.set("sort
     {name: "Cause", text: c => c.cause}, {name: "By", text: c => c.by || ""}, {name: "Plan", text: c => c.planHash || ""}, {name: "Outcome", text: c => c.outcome}]}); };
 const some = (list, kind) => (list || []).slice(0, 3).map(text => el("div", {class: kind}, text)).concat((list || []).length > 3 ? [el("div", {class: "faint"}, "and " + (list.length - 3) + " more")] : []);
 sections.approvals = (section, query) => table(section, "approvals", query, {
-  title: "Waiting for approval", about: "Accounts that left, closed, moved or lost tags together with many others. They keep their access until an admin approves: gateway-grants approve.", none: "No departure is held.",
+  title: "Waiting for approval", about: "Mass departures of accounts, roles that were created again, and takeovers of gateways. Nothing changes until an admin approves: gateway-grants approve ID.", none: "Nothing waits for an admin.",
   rows: data.approvals, columns: [
-    {name: "Account", text: a => beside(a.account, a.account)}, {name: "Loses", text: a => a.loses}, {name: "Grants", text: a => a.grants.join(", ")}, {name: "Held since", text: a => when(a.since), class: "number"}]});
+    {name: "ID", text: a => a.id, class: "id"}, {name: "What", text: a => beside(a.what, a.account)},
+    {name: "Adds", text: a => a.adds.join(" "), show: a => some(a.adds, "granted")}, {name: "Removes", text: a => a.removes.join(" "), show: a => some(a.removes, "ended")},
+    {name: "Grants", text: a => a.grants.join(", ")}, {name: "Since", text: a => when(a.since), class: "number"}]});
 
 addEventListener("hashchange", show);
 show();

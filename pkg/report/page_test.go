@@ -79,7 +79,7 @@ func TestEachSectionShowsItsRowsFilteredAndSorted(t *testing.T) {
 		"attention": {"3 rows", "Quarantined", "AWS does not know arn:aws:iam::444455556666:role/Gone", "Blocked", "2026-11-26 09:30"},
 		"foreign":   {"4 rows", `statement 1 (Sid "Theirs")`, "Allow", `"Principal":{"AWS":"arn:aws:iam::999900001111:role/Auditor"}`},
 		"changes":   {"10 rows", "2026-11-28 08:30", "grants table", "arn:aws:iam::111122223333:user/alice", "arn:aws:iam::200000000000:root"},
-		"approvals": {"1 row", "200000023757 tickets team AD", "its membership", "product-teams", "2026-11-28 03:30"},
+		"approvals": {"1 row", "departure-1f0c2a9b", "200000023757", "tickets team AD", "its membership", "product-teams", "2026-11-28 03:30"},
 	} {
 		b.goTo(section)
 		contains(t, section, b.text("main"), parts...)
@@ -166,7 +166,7 @@ func TestHostileNamesAreShownAsTheyAre(t *testing.T) {
 		g.Attention = []report.Attention{{Key: key, Phase: grant.Phase(hostile), Code: grant.Code(hostile), Message: hostile}}
 		g.Foreign = []report.Statement{{Name: hostile, Effect: hostile, Who: hostile, Text: hostile}}
 		g.Changes = []report.Change{{At: made, Cause: hostile, By: hostile, PlanHash: hostile, Outcome: hostile, Gained: []string{hostile}}}
-		r.Approvals = []report.Approval{{Account: hostile, Loses: hostile, Grants: []string{hostile}}}
+		r.Approvals = []report.Approval{{ID: hostile, What: hostile, Account: hostile, Adds: []string{hostile}, Removes: []string{hostile}, Grants: []string{hostile}}}
 		t.Run(hostile, func(t *testing.T) {
 			b.open(page(t, r))
 			contains(t, "the head", b.text("header"), hostile)

@@ -106,10 +106,14 @@ type Change struct {
 	Lost     []string  `json:"lost,omitempty"`
 }
 
-// Approval is a departure that is held until an admin approves it.
+// Approval is something that waits for an admin: a departure that is held, a role that was
+// created again, or a takeover.
 type Approval struct {
-	Account string    `json:"account"`
-	Loses   string    `json:"loses"`
+	ID      string    `json:"id"`
+	What    string    `json:"what"`
+	Account string    `json:"account,omitempty"` // of a departure
+	Adds    []string  `json:"adds"`
+	Removes []string  `json:"removes"`
 	Grants  []string  `json:"grants"`
 	Since   time.Time `json:"since,omitzero"`
 }

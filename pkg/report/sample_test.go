@@ -55,6 +55,6 @@ func sample(gateways, accounts int) report.Report {
 		g.Changes = append(g.Changes, report.Change{At: made.Add(-time.Duration(i+1) * time.Hour), Cause: "grants table", By: "arn:aws:iam::111122223333:user/alice", PlanHash: "0123456789abcdef", Outcome: "written", Gained: []string{"arn:aws:iam::" + account(i) + ":root"}})
 		r.Gateways = append(r.Gateways, g)
 	}
-	r.Approvals = append(r.Approvals, report.Approval{Account: account(3), Loses: "its membership", Grants: []string{everyone.String()}, Since: made.Add(-6 * time.Hour)})
+	r.Approvals = append(r.Approvals, report.Approval{ID: "departure-1f0c2a9b", What: "account " + account(3) + " loses its membership", Account: account(3), Adds: []string{}, Removes: []string{account(3)}, Grants: []string{everyone.String()}, Since: made.Add(-6 * time.Hour)})
 	return r
 }

@@ -51,7 +51,7 @@ func WrittenRows(table string, items []Item) ([]grant.Attributes, error) {
 		switch key := GrantsLayout.Of(item); {
 		case key == SentinelKey():
 			proven = true
-		case key.Sort != grant.TakeoverID: // which is an admin's decision, and no grant
+		case key.Partition != grant.ApprovalsScope:
 			rows = append(rows, item)
 		}
 	}
@@ -83,7 +83,7 @@ func Texts(table string, items []Item) (map[grant.Key]string, error) {
 	texts, proven := make(map[grant.Key]string, len(items)), false
 	for _, item := range items {
 		key := GrantsLayout.Of(item)
-		if key == SentinelKey() || key.Sort == grant.TakeoverID {
+		if key == SentinelKey() || key.Partition == grant.ApprovalsScope {
 			proven = proven || key == SentinelKey()
 			continue
 		}
@@ -112,31 +112,4 @@ func Forms(principal grant.Principal) []string {
 		forms = append(forms, "arn:"+partition+":iam::"+principal.Account()+":root")
 	}
 	return forms
-}
-
-// TakeoverKey is the key of the row in which an admin approves a takeover.
-func TakeoverKey(gateway grant.Gateway) Key {
-	return Key{Partition: gateway.ARN(), Sort: grant.TakeoverID}
-}
-
-// TakeoverItem is the row in which an admin approves a takeover.
-func TakeoverItem(gateway grant.Gateway, approved grant.Takeover, by string) Item {
-	item := GrantsLayout.Item(TakeoverKey(gateway))
-	item[grant.AttrFound], item[grant.AttrApprovedAt] = S(approved.Found), S(Moment(approved.At))
-	item[grant.AttrReason] = S("An admin let this deployment take the gateway over. This row is no grant.")
-	if by != "" {
-		item[grant.AttrRequestedBy] = S(by)
-	}
-	return item
-}
-
-// ParseTakeover reads the row in which an admin approves a takeover. No item, and one
-// that cannot be understood, approve nothing.
-func ParseTakeover(items []Item) grant.Takeover {
-	for _, item := range items {
-		if at, err := parseMoment(text(item[grant.AttrApprovedAt])); err == nil {
-			return grant.Takeover{Found: text(item[grant.AttrFound]), At: at}
-		}
-	}
-	return grant.Takeover{}
 }

@@ -31,7 +31,8 @@ func (w *world) actApprover(times int) *actor {
 }
 
 func (w *world) approve(g *gateway) {
-	g.approved = grant.Takeover{Found: plan.FoundHash(g.Gateway, parse(w.text(g)), w.limits.Installation), At: w.now}
+	found := grant.TakeoverOf(g.Gateway, plan.FoundHash(g.Gateway, parse(w.text(g)), w.limits.Installation))
+	g.approved = grant.Approvals{found.Subject: {Found: found.Found, At: w.now}}
 	g.inherited = false
 	w.tell("admin: approves the takeover of %s", g.name)
 	w.ask(g, "takeover approved")
@@ -52,11 +53,11 @@ func (w *world) approveAll() {
 	w.requests = nil
 }
 
-// Takeover is reconcile.Grants's.
-func (n *run) Takeover(context.Context, grant.Gateway) (approved grant.Takeover, err error) {
-	err = n.call("Takeover", readFaults, func(f fault) error {
+// Approvals is reconcile.Grants's.
+func (n *run) Approvals(context.Context, grant.Gateway) (approved grant.Approvals, err error) {
+	err = n.call("Approvals", readFaults, func(f fault) error {
 		if f != none {
-			return f.failure("read which takeover is approved")
+			return f.failure("read what admins approved")
 		}
 		approved = n.gateway.approved
 		return nil

@@ -72,8 +72,8 @@ type gateway struct {
 	name  string
 	stuck bool // every call about it fails, for good
 
-	inherited bool           // it holds what another deployment left, and no admin has approved
-	approved  grant.Takeover // by an admin
+	inherited bool            // it holds what another deployment left, and no admin has approved
+	approved  grant.Approvals // by an admin
 
 	decided decisions     // about visitors, when last worked out
 	writes  int           // of its policy, by anybody

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -28,7 +29,8 @@ type GrantsTable interface {
 	Delete(ctx context.Context, key grant.Key) (existed bool, err error)
 	Texts(ctx context.Context) (map[grant.Key]string, error)
 	PutBack(ctx context.Context, change grant.RowChange) error
-	ApproveTakeover(ctx context.Context, gateway grant.Gateway, approved grant.Takeover, by string) error
+	ApprovedDepartures(ctx context.Context) (grant.Approvals, error)
+	Approve(ctx context.Context, decision grant.Decision, at time.Time, by string) error
 }
 
 // Grants holds a grants table to its contract. Each table that open returns is
@@ -47,7 +49,8 @@ func Grants(t *testing.T, open func(t *testing.T) GrantsTable) {
 		"a row is deleted once":                                      rowsAreDeleted,
 		"a row is changed only as it was shown":                      rowsAreSwapped,
 		"what cannot be a row is refused":                            badRowsAreRefused,
-		"an approved takeover is read, and is no row":                takeoversApproved,
+		"an approval is read, and is no row":                         approvalsAreRead,
+		"an approval that counts no more is deleted":                 approvalsEnd,
 		"a row is put back as it was, whatever it held":              rowsArePutBack,
 		"a row that was changed again is not put back":               changedRowsStay,
 		"more rows than fit on a page are all read":                  rowsOfManyPages,

@@ -80,12 +80,12 @@ func notesAreKept(t *testing.T, table AccountsTable) {
 	same(t, "notes of an empty table", 0, len(notes(directory.TopicRecheck)))
 	first := directory.Note{Topic: directory.TopicRecheck, ID: "444455556666", At: at(1), Text: "0"}
 	second := directory.Note{Topic: directory.TopicRecheck, ID: "777788889999", At: at(0)}
-	elsewhere := directory.Note{Topic: directory.TopicApproval, ID: "444455556666", At: at(2), Text: "Zürich 🙂"}
+	elsewhere := directory.Note{Topic: directory.TopicDeparture, ID: "444455556666", At: at(2), Text: "Zürich 🙂"}
 	for _, note := range []directory.Note{second, elsewhere, first} {
 		must(t, table.PutNote(t.Context(), note))
 	}
 	same(t, "notes of a topic", []directory.Note{first, second}, notes(directory.TopicRecheck))
-	same(t, "notes of another", []directory.Note{elsewhere}, notes(directory.TopicApproval))
+	same(t, "notes of another", []directory.Note{elsewhere}, notes(directory.TopicDeparture))
 
 	later := first
 	later.At = at(5)
