@@ -52,8 +52,8 @@ func fleet(t testing.TB, gateways int) *world {
 
 func accountNumber(i int) string { return fmt.Sprintf("%012d", 200000000000+i) }
 
-// timed runs a command line, and tells how long it took: what it waited for, and what
-// it was at work.
+// timed runs a command line, and tells for how long it waited: a call of AWS takes 20 ms,
+// and the rates ask for the rest.
 func (w *world) timed(args ...string) (result struct {
 	said
 
@@ -67,18 +67,19 @@ func (w *world) timed(args ...string) (result struct {
 		open: func(aws.Config, settings.Tables) opened {
 			return opened{grants: w.grants, states: w.states, directory: w.accounts}
 		},
-		notices: func(aws.Config, string) reconcile.Notices { return w.bus },
+		notices:    func(aws.Config, string) reconcile.Notices { return w.bus },
+		identities: w.identities,
 	}
 	code := p.run(context.Background(), args)
 	result.said, result.took = said{code, out.String(), err.String()}, w.now().Sub(began)
 	return result
 }
 
-// BenchmarkFleet is 500 gateways with 10,000 grants. The time is AWS's: what the
-// commands wait for its rates, and what they compute.
+// BenchmarkFleet is 500 gateways with 10,000 grants. The time of AWS is what the commands
+// wait for its calls and rates; the other is what they compute.
 func BenchmarkFleet(b *testing.B) {
 	w := fleet(b, 500)
-	for _, line := range []string{"list", "list -o csv", "plan *", "report --out report.html", "report -o csv --out access.csv"} {
+	for _, line := range []string{"list", "list -o csv", "plan *", "access *", "access --principal 200000000011", "report --out report.html", "report -o csv --out access.csv"} {
 		b.Run(line, func(b *testing.B) {
 			for b.Loop() {
 				got := w.timed(strings.Fields(line)...)
@@ -108,8 +109,7 @@ func TestLongWorkShowsHowFarItIsAndKeepsToTheRates(t *testing.T) {
 		t.Errorf("exit %d, %d gateways, %d grants", got.code, len(made.Gateways), len(made.Grants))
 	}
 	// A listing at five tags a second, and at the same time a policy of each gateway.
-	// What the machine computes, busy or not, is in the time as well.
-	if most := 40/agentcore.DefaultPolicyRate*2.3 + 20; got.took.Seconds() > most {
+	if most := 40 / agentcore.DefaultPolicyRate * 2.3; got.took.Seconds() > most {
 		t.Errorf("it took %s, of %.0f s at most", got.took, most)
 	}
 	if !strings.Contains(got.err, "Reading gateways: ") || strings.Contains(got.err, "\r") {

@@ -60,6 +60,7 @@ type world struct {
 	stacks    stackServer
 
 	rates   map[model.RateGroup]int // of AWS; nil for none
+	still   time.Time               // when a clock stands that only waiting moves; zero for the machine's
 	mu      sync.Mutex
 	decided policy.Decision                     // of the last call that was decided
 	ahead   time.Duration                       // of the machine's clock
@@ -72,12 +73,16 @@ func newWorld(t *testing.T, quirks ...model.Quirk) *world {
 	return worldWithin(t, nil, quirks...)
 }
 
-// worldWithin is a world whose AWS takes only so many calls a second.
+// worldWithin is a world whose AWS takes only so many calls a second, by a clock that
+// only waiting moves: a busy machine does not bunch the calls.
 func worldWithin(t testing.TB, rates map[model.RateGroup]int, quirks ...model.Quirk) *world {
 	t.Helper()
 	w := &world{
 		t: t, rates: rates, directory: iam.NewDirectory(time.Now), bus: &noticetest.Recorder{},
 		grants: memory.NewGrants(memory.Config{}), states: memory.NewStates(memory.Config{}), accounts: memory.NewAccounts(memory.Config{}),
+	}
+	if rates != nil {
+		w.still = time.Now()
 	}
 	w.stacks.add("gateway-grants", nil)
 	w.must(w.grants.PutSentinel(t.Context()))
@@ -224,6 +229,9 @@ func (w *world) parse(text string) *policy.Document {
 func (w *world) now() time.Time {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if !w.still.IsZero() {
+		return w.still.Add(w.ahead)
+	}
 	return time.Now().Add(w.ahead)
 }
 
