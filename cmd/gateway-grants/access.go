@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/spf13/cobra"
 
 	"github.com/gateway-grants/gateway-grants/pkg/access"
@@ -33,7 +35,8 @@ PRINCIPAL is an account, the ARN of a role or user, or that of a role's session 
 aws sts get-caller-identity prints it. Its identity policies and permissions boundary
 are read where it is of your account, or with --caller-profile; otherwise they are
 assumed to allow the call. Service control policies, session policies and endpoint
-policies are always assumed to.`,
+policies are always assumed to. Where you may not read the gateway or the tables, the
+answer says what is not known.`,
 		Example: `  gateway-grants access tools-abcdefghij
   gateway-grants access --principal 444455556666
   gateway-grants access tools-abcdefghij --principal arn:aws:iam::444455556666:role/AgentRole --caller-profile account-b
@@ -88,7 +91,7 @@ func (p *program) access(ctx context.Context, name string, flags accessFlags, d 
 	gateways := d.gateways(s.config)
 	run := &accessing{
 		asking:     asking{program: p, session: s, callerProfile: flags.callerProfile},
-		deployment: d, reconciler: p.reconciler(s.config, gateways, d),
+		deployment: d, reconciler: p.reconciler(s.config, gateways, d), gateways: gateways,
 		directory: p.open(s.config, p.settings.tables).directory,
 	}
 	if flags.principal == "" {
@@ -116,7 +119,10 @@ type accessing struct {
 	deployment deployment
 	reconciler *reconcile.Reconciler
 	directory  directoryTable
+	gateways   reconcile.Gateways
 	callerName string // of the account of the caller that is asked about
+	account    string // of the admin
+	partly     bool   // what may not be read of a gateway is left out
 	failed     bool
 }
 
@@ -126,6 +132,7 @@ func (r *accessing) question(ctx context.Context, flags accessFlags) (access.Que
 	if err != nil {
 		return access.Question{}, nil, err
 	}
+	r.account = who.Account
 	named, err := parseAsked(flags.principal, who.Partition)
 	if err != nil {
 		return access.Question{}, nil, err
@@ -148,6 +155,9 @@ func (r *accessing) question(ctx context.Context, flags accessFlags) (access.Que
 // observe reads a gateway, and plans it.
 func (r *accessing) observe(ctx context.Context, gateway grant.Gateway) (access.Gateway, error) {
 	world, err := r.reconciler.Observe(ctx, gateway)
+	if r.partly && r.mayNotRead(world, gateway, err) {
+		return r.policyAlone(ctx, gateway)
+	}
 	if err != nil {
 		return access.Gateway{}, err
 	}
@@ -159,6 +169,45 @@ func (r *accessing) observe(ctx context.Context, gateway grant.Gateway) (access.
 		return access.Gateway{}, refuse("there is no gateway %s: gateway-grants list shows the gateways that have grants", gateway)
 	}
 	return access.Gateway{World: world, Plan: decided, Installation: r.deployment.limits.Installation}, nil
+}
+
+// mayNotRead tells a gateway that the caller has no rights to from one that is not there.
+// AWS looks for a gateway in the caller's own account.
+func (r *accessing) mayNotRead(world plan.World, gateway grant.Gateway, err error) bool {
+	elsewhere := gateway.Account() != r.account && r.deployment.reach.Role == ""
+	_, noTable := errors.AsType[*types.ResourceNotFoundException](err)
+	return isDenied(err) || elsewhere && (noTable || err == nil && !world.Gateway.Exists)
+}
+
+// policyAlone is a gateway of which at most the policy may be read.
+func (r *accessing) policyAlone(ctx context.Context, gateway grant.Gateway) (access.Gateway, error) {
+	seen := access.Gateway{
+		World:  plan.World{Now: r.now(), Gateway: plan.Observed{Gateway: gateway, Authorizer: "AWS_IAM"}},
+		Unread: access.UnreadGrants, Installation: r.deployment.limits.Installation,
+	}
+	document, err := r.gateways.Policy(ctx, gateway)
+	switch {
+	case isDenied(err), err == nil && document == nil && gateway.Account() != r.account:
+		seen.Unread = access.UnreadPolicy
+		return seen, nil
+	case err != nil:
+		return access.Gateway{}, err
+	}
+	seen.World.Gateway.Policy = document
+	return seen, nil
+}
+
+// unreadNotes say what is not known of the gateway's side.
+func unreadNotes(g access.Gateway) []string {
+	gateway := g.World.Gateway.Gateway
+	switch g.Unread {
+	case access.UnreadGrants:
+		return []string{"AWS does not let you read the tables of the deployment: the gateway's side is what the policy of " + gateway.ID() + " says, which grants it follows is not known, and the gateway is assumed to authorize callers by IAM"}
+	case access.UnreadPolicy:
+		return []string{"AWS does not let you read gateway " + gateway.ID() + ", which is of account " + gateway.Account() + ": nothing is assumed of its policy, and the gateway is assumed to authorize callers by IAM"}
+	case access.UnreadNothing:
+	}
+	return nil
 }
 
 // each observes one gateway after the other. One that cannot be read keeps no other

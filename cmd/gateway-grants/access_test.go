@@ -2,11 +2,14 @@ package main
 
 import (
 	"encoding/json"
+	"net/http"
 	"strings"
 	"testing"
 
+	"github.com/aws/smithy-go"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/gateway-grants/gateway-grants/pkg/access"
 	"github.com/gateway-grants/gateway-grants/pkg/policy"
 )
 
@@ -126,6 +129,59 @@ func TestWhatCannotBeReadOfTheCallerIsSaidToBeAssumed(t *testing.T) {
 		})
 	}
 	fits(t, "access-list", w.done("access", "-o", "json").out)
+}
+
+// A team whose agent is denied has rights on neither the gateway's account nor its tables.
+func TestWhatCannotBeReadOfTheGatewayIsSaid(t *testing.T) {
+	w, config := partnered(t)
+	agent := "arn:aws:iam::" + accountB + ":role/AgentRole"
+	powerless, _ := w.caller(accountB, "/", "PowerlessRole", trustNobody)
+	denied := &smithy.GenericAPIError{Code: "AccessDeniedException", Message: "not authorized to perform: dynamodb:GetItem"}
+	noTables := func(args ...string) said { return w.failing(map[string]error{config.GatewayARN: denied}, args...) }
+	noGateway := func(args ...string) said {
+		w.asked = func(r *http.Request) bool {
+			return strings.Contains(r.Header.Get("Authorization"), "/bedrock-agentcore/aws4_request")
+		}
+		defer func() { w.asked = nil }()
+		return w.run(args...)
+	}
+	for _, test := range []struct {
+		reason          string
+		run             func(...string) said
+		profile, who    string
+		access          access.Verdict
+		side            access.Side
+		gateway, assume string
+	}{
+		{"of another account, which may call by its own side", w.run, "account-b", agent, access.Depends, access.GatewaySide, "the gateway's policy was not read", "AWS does not let you read gateway "},
+		{"of another account, and its own side denies", w.run, "account-b", powerless, access.Denied, access.CallerSide, "the gateway's policy was not read", "AWS does not let you read gateway "},
+		{"no right to the gateway", noGateway, "account-a", agent, access.Depends, access.GatewaySide, "the gateway's policy was not read", "AWS does not let you read gateway "},
+		{"no right to the tables: the policy still lets in", noTables, "account-a", agent, access.Allowed, "", "of the gateway's policy allows it", "AWS does not let you read the tables"},
+		{"no right to the tables: the policy still lets in no one else", noTables, "account-a", "555566667777", access.Denied, access.GatewaySide, "its grants were not read", "AWS does not let you read the tables"},
+	} {
+		t.Run(test.reason, func(t *testing.T) {
+			args := []string{"access", config.GatewayARN, "--profile", test.profile, "--principal", test.who}
+			got := test.run(append(args, "-o", "json")...)
+			if got.code != exitDone {
+				t.Fatalf("exit %d\n%s", got.code, got.err)
+			}
+			fits(t, "access", got.out)
+			var texts []accessText
+			w.must(json.Unmarshal([]byte(got.out), &texts))
+			text := texts[0]
+			if text.Access != test.access || text.Side != test.side || !strings.Contains(text.GatewaySide.Why, test.gateway) || !strings.HasPrefix(text.Assumed[0], test.assume) {
+				t.Errorf("%+v", text)
+			}
+			if got := test.run(args...); got.code != exitDone || !strings.Contains(got.out, "\nAssumed: "+test.assume) {
+				t.Errorf("exit %d\n%s%s", got.code, got.out, got.err)
+			}
+		})
+	}
+	// A gateway that is not there is no gateway that may not be read.
+	gone := strings.Replace(config.GatewayARN, config.GatewayID, "gone-abcdefghij", 1)
+	if got := w.run("access", gone, "--principal", agent); got.code != exitError || !strings.Contains(got.err, "there is no gateway") {
+		t.Errorf("%+v", got)
+	}
 }
 
 func TestADeniedCallSaysWhichSideDeniesWhereTheCallerMayReadThePolicy(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/gateway-grants/gateway-grants/pkg/access"
@@ -181,12 +182,13 @@ const alwaysAssumed = "service control policies, resource control policies, sess
 // answer says whether the caller may call the gateways.
 func (r *accessing) answer(ctx context.Context, concerned []grant.Gateway, where scope, question access.Question, notes []string) error {
 	notes = append(notes, alwaysAssumed)
+	r.partly = true
 	var texts []accessText
 	if err := r.each(ctx, concerned, func(g access.Gateway) {
-		found := g.Answer(question)
+		found, assumed := g.Answer(question), slices.Concat(unreadNotes(g), notes)
 		texts = append(texts, accessText{
 			Gateway: g.World.Gateway.Gateway.ARN(), Principal: question.Caller.Name, AccountName: r.callerName, Access: found.Verdict, Side: found.Side,
-			GatewaySide: partTextOf(found.Gateway), CallerSide: partTextOf(found.Caller), Assumed: notes,
+			GatewaySide: partTextOf(found.Gateway), CallerSide: partTextOf(found.Caller), Assumed: assumed,
 		})
 	}); err != nil {
 		return err
@@ -206,8 +208,13 @@ func (r *accessing) answer(ctx context.Context, concerned []grant.Gateway, where
 		return err
 	}
 	if !r.settings.structured() {
-		for _, note := range notes {
-			r.note(note)
+		for _, row := range texts {
+			notes = append(notes, row.Assumed...)
+		}
+		for i, note := range notes {
+			if !slices.Contains(notes[:i], note) {
+				r.note(note)
+			}
 		}
 	}
 	return r.end()

@@ -40,7 +40,19 @@ type Gateway struct {
 	World        plan.World
 	Plan         plan.Plan
 	Installation string
+	Unread       Unread
 }
+
+// Unread is what may not be read of a gateway. The rest of its World stands, and its
+// Plan is empty.
+type Unread uint8
+
+// What may not be read.
+const (
+	UnreadNothing Unread = iota
+	UnreadGrants         // the tables: the policy alone is known
+	UnreadPolicy         // the policy, either
+)
 
 // Policy is a policy of the caller's, by its name.
 type Policy struct {

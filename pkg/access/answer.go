@@ -38,6 +38,13 @@ type Part struct {
 func (g Gateway) Answer(q Question) Answer {
 	call, unknown := g.call(q)
 	answer := Answer{Gateway: g.gatewayPart(q), Caller: g.callerPart(q)}
+	if g.Unread == UnreadPolicy {
+		answer.Verdict, answer.Side = Depends, GatewaySide
+		if answer.Caller.Verdict == Denied {
+			answer.Verdict, answer.Side = Denied, CallerSide
+		}
+		return answer
+	}
 	if code := g.notByIAM(); code != "" {
 		answer.Verdict, answer.Side = answer.Gateway.Verdict, GatewaySide
 		if answer.Verdict == Allowed {
@@ -67,6 +74,12 @@ func (g Gateway) notByIAM() grant.Code {
 
 // gatewayPart is what the gateway's policy says by itself.
 func (g Gateway) gatewayPart(q Question) Part {
+	if g.Unread == UnreadPolicy {
+		return Part{
+			Verdict: Depends, Why: "the gateway's policy was not read",
+			Remedy: "ask an admin of the deployment for gateway-grants access " + g.World.Gateway.Gateway.ARN() + " --principal " + q.Caller.Name,
+		}
+	}
 	if code := g.notByIAM(); code != "" {
 		return g.otherAuthorizer(code)
 	}
@@ -127,7 +140,12 @@ func (g Gateway) name(part *Part, d policy.Decision, q Question) {
 func (g Gateway) missing(part *Part, q Question) {
 	part.Waiting = g.waiting(q.Caller.Caller)
 	gateway, who := g.World.Gateway.Gateway, q.Caller.Name
-	if len(part.Waiting) == 0 {
+	switch {
+	case g.Unread == UnreadGrants:
+		part.Why = "no statement of the gateway's policy allows it; its grants were not read"
+		part.Remedy = "ask an admin of the deployment for gateway-grants grant " + gateway.ARN() + " " + who
+		return
+	case len(part.Waiting) == 0:
 		part.Why = "no statement of the gateway's policy allows it, and no grant means this principal"
 		part.Remedy = "gateway-grants grant " + gateway.ARN() + " " + who
 		return
