@@ -27,7 +27,7 @@ check: ## format, lint and run every test that needs only Go, in under a minute 
 	@$(TOOL) golangci-lint run $(or $(ARGS),./...)
 	@$(TOOL) gotestsum --format pkgname-and-test-fails --format-hide-empty-pkg --packages '$(or $(ARGS),./...)' -- -short
 
-test: .venv/ready .venv-sam/ready .ci/node_modules/ready .ci/qemu/ready build/chromium/ready $(LOCAL) ## run every test but the long plays, after setting up what they need
+test: .venv/ready .venv-sam/ready .ci/node_modules/ready .ci/qemu/ready build/chromium/ready build/terminal/ready $(LOCAL) ## run every test but the long plays, after setting up what they need
 	@.ci/test $(ARGS)
 
 e2e: .venv/ready .venv-sam/ready $(LOCAL) ## play the long plays on the template, deployed to the local cloud
@@ -136,6 +136,9 @@ build/moto/ready: .ci/requirements.txt .venv/ready
 
 build/chromium/ready:
 	@.ci/setup chromium
+
+build/terminal/ready:
+	@.ci/setup terminal
 
 .ci/qemu/ready:
 	@.ci/setup qemu

@@ -239,8 +239,8 @@ func echoTarget() types.TargetConfiguration {
 	}}}
 }
 
-// commandLine is gateway-grants, as an admin of the grants uses it.
-func commandLine(t *testing.T, s *sandbox) func(arguments ...string) (string, error) {
+// builtProgram builds gateway-grants.
+func builtProgram(t *testing.T) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "gateway-grants")
 	build := exec.Command("go", "build", "-o", program, "./cmd/gateway-grants")
@@ -248,6 +248,13 @@ func commandLine(t *testing.T, s *sandbox) func(arguments ...string) (string, er
 	if output, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, output)
 	}
+	return program
+}
+
+// commandLine is gateway-grants, as an admin of the grants uses it.
+func commandLine(t *testing.T, s *sandbox) func(arguments ...string) (string, error) {
+	t.Helper()
+	program := builtProgram(t)
 	return func(arguments ...string) (string, error) {
 		command := exec.Command(program, arguments...)
 		command.Env = s.environment("admin")

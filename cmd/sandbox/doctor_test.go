@@ -43,13 +43,7 @@ func newPatient(t *testing.T) patient {
 			t.Error(err)
 		}
 	})
-	p := patient{s: s, program: filepath.Join(t.TempDir(), "gateway-grants")}
-	build := exec.Command("go", "build", "-o", p.program, "./cmd/gateway-grants")
-	build.Dir = cloudtest.Repository(t)
-	if output, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, output)
-	}
-	return p
+	return patient{s: s, program: builtProgram(t)}
 }
 
 // examine has the doctor look, as a profile. Its exit code tells whether all is well.
