@@ -110,7 +110,7 @@ func TestSeededSchedules(t *testing.T) {
 		}
 		return
 	}
-	schedules := uint64(10000)
+	schedules := uint64(4000)
 	if testing.Short() {
 		schedules = 300
 	}
