@@ -34,6 +34,9 @@ type event struct {
 // newBrowser starts Chromium, or skips the test where there is none. CI has to have it.
 func newBrowser(t *testing.T) *browser {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("starts Chromium: run by make test, not with -short")
+	}
 	path, err := exec.LookPath("chromium")
 	if err != nil {
 		if os.Getenv("CI") != "" {
