@@ -20,6 +20,7 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/policy"
 	"github.com/gateway-grants/gateway-grants/pkg/settings"
 	"github.com/gateway-grants/gateway-grants/pkg/store"
+	"github.com/gateway-grants/gateway-grants/pkg/version"
 )
 
 func (p *program) doctorCommand() *cobra.Command {
@@ -69,6 +70,7 @@ func (p *program) doctor(ctx context.Context) error {
 	}
 	look := examination{p: p, s: s, reader: &inspect.Reader{Config: s.config, Now: p.now, Explain: func(err error) string { return oneLine(p.explain(err)) }}}
 	facts := look.reader.Deployment(ctx, stack, who.Account)
+	facts.Program = strings.TrimSuffix(version.Product(), version.Unknown)
 	if facts.Stack.Err == "" && !facts.Stack.Value.Missing {
 		look.recorded(ctx, &facts)
 		look.owners(ctx, &facts)

@@ -72,7 +72,7 @@ func (x terminal) shows(arguments ...string) string {
 	return string(text)
 }
 
-func (x terminal) until(what string, part string) {
+func (x terminal) until(what, part string) {
 	x.t.Helper()
 	defer func() {
 		if x.t.Failed() {

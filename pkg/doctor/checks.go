@@ -25,6 +25,24 @@ func stack(f Facts, r *Result) {
 	})
 }
 
+// deployedVersion compares the release that is deployed with the command line, which
+// decides and records by the same code. A stack that was not deployed from a release
+// does not say its version.
+func deployedVersion(f Facts, r *Result) {
+	look(r, f.Stack, func(s Stack) {
+		deployed, program := strings.TrimPrefix(s.Outputs["Version"], "v"), strings.TrimPrefix(f.Program, "v")
+		switch {
+		case deployed == "":
+			r.skip("the stack was not deployed from a release: its functions log their version")
+		case program == "":
+			r.skip("release " + deployed + " is deployed, and this command line was built without a version")
+		case program != deployed:
+			r.found("use the command line of release "+deployed+", or deploy the release of this one (docs/operations.md)",
+				"release %s is deployed, and this command line is %s", deployed, program)
+		}
+	})
+}
+
 func tables(f Facts, r *Result) {
 	for _, t := range f.Tables {
 		look(r, t.Read, func(s TableState) {

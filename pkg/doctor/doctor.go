@@ -45,8 +45,8 @@ func Examine(f Facts) []Result {
 		name  string
 		judge func(Facts, *Result)
 	}{
-		{"stack", stack}, {"tables", tables}, {"sentinel", sentinel}, {"mappings", mappings}, {"rules", rules},
-		{"schedules", schedules}, {"queues", queues}, {"heartbeat", heartbeat}, {"trail", trail}, {"owners", owners},
+		{"stack", stack}, {"version", deployedVersion}, {"tables", tables}, {"sentinel", sentinel}, {"mappings", mappings},
+		{"rules", rules}, {"schedules", schedules}, {"queues", queues}, {"heartbeat", heartbeat}, {"trail", trail}, {"owners", owners},
 		{"organization", organization}, {"gateways", gateways}, {"approvals", approvals}, {"alarms", alarms},
 	}
 	results := make([]Result, len(checks))

@@ -23,8 +23,10 @@ func healthy() doctor.Facts {
 		Now: now, Region: "us-east-1", Account: "111122223333", Name: "gateway-grants",
 		Stack: read(doctor.Stack{
 			Name: "gateway-grants", Status: "UPDATE_COMPLETE",
+			Outputs:    map[string]string{"Version": "1.2.3"},
 			Parameters: map[string]string{"Name": "gateway-grants", "ManagementAccountId": "999900001111", "SweepMinutes": "60"},
 		}),
+		Program: "v1.2.3", // as the Go tool writes it
 		Tables: []doctor.Table{
 			{Name: "gateway-grants", Stream: true, Read: read(state)},
 			{Name: "gateway-grants-state", Read: read(doctor.TableState{Status: "ACTIVE", Protected: true, Recovery: true})},
@@ -79,6 +81,7 @@ func TestEachFaultIsFoundWithWhatMendsIt(t *testing.T) {
 		"a failed update":      {"stack", "UPDATE_ROLLBACK_COMPLETE", "describe-stack-events", func(f *doctor.Facts) { f.Stack.Value.Status = "UPDATE_ROLLBACK_COMPLETE" }},
 		"an update under way":  {"stack", "being changed", "wait stack-update-complete", func(f *doctor.Facts) { f.Stack.Value.Status = "UPDATE_IN_PROGRESS" }},
 		"no stack":             {"stack", "no stack gateway-grants in account 111122223333", "make deploy", func(f *doctor.Facts) { f.Stack.Value.Missing = true }},
+		"an older program":     {"version", "release 1.2.3 is deployed, and this command line is 1.2.2", "of release 1.2.3", func(f *doctor.Facts) { f.Program = "1.2.2" }},
 		"no table":             {"tables", "missing", "backup", table(func(s *doctor.TableState) { s.Missing = true })},
 		"a table on its way":   {"tables", "UPDATING", "wait table-exists", table(func(s *doctor.TableState) { s.Status = "UPDATING" })},
 		"no protection":        {"tables", "may be deleted", "--deletion-protection-enabled", table(func(s *doctor.TableState) { s.Protected = false })},
@@ -169,12 +172,17 @@ func TestWhatADeploymentDoesNotHaveIsSkipped(t *testing.T) {
 	delete(f.Stack.Value.Parameters, "ManagementAccountId")
 	f.Schedules.Value[1].Enabled = false // that of the organization
 	f.Owners, f.Synced = nil, read(time.Time{})
-	for check, want := range map[string]doctor.Status{"organization": doctor.Skipped, "owners": doctor.Skipped, "schedules": doctor.OK} {
+	delete(f.Stack.Value.Outputs, "Version")
+	for check, want := range map[string]doctor.Status{"version": doctor.Skipped, "organization": doctor.Skipped, "owners": doctor.Skipped, "schedules": doctor.OK} {
 		if r := result(t, f, check); r.Status != want {
 			t.Errorf("check %s is %s, want %s", check, r.Status, want)
 		}
 	}
 	if !doctor.Healthy(doctor.Examine(f)) {
 		t.Error("it does not count as healthy")
+	}
+	f.Stack.Value.Outputs["Version"], f.Program = "1.2.3", ""
+	if r := result(t, f, "version"); r.Status != doctor.Skipped {
+		t.Errorf("a command line without a version: %+v", r)
 	}
 }

@@ -18,6 +18,8 @@ type Facts struct {
 	Account string
 	// Name begins every name of the deployment; it is that of the grants table.
 	Name string
+	// Program is the version of the command line that looks; "" where it has none.
+	Program string
 
 	Stack    Reading[Stack]
 	Tables   []Table
