@@ -54,6 +54,12 @@ func TestTransitions(t *testing.T) {
 			ledger.BeginWrite{Until: at(2), Hash: "ours", Revisions: map[grant.Key]string{one: "{}"}, WriteAhead: ledger.WriteAhead{Selected: map[string][]string{"o-example": {"333344445555", "444455556666"}}, InFlight: map[string][]string{"AROA1": {agent}}}},
 			ledgers{Due: at(1), InFlightUntil: at(2), PendingHash: "ours", PendingRevisions: map[grant.Key]string{one: "{}"}, Refused: refused(agent, held), WriteAhead: ledger.WriteAhead{HadDirectory: true, Selected: map[string][]string{"o-example": {"333344445555", "444455556666"}}, InFlight: map[string][]string{"": {agent}, "AROA1": {agent}}}},
 		},
+		"a write begins at the same moment as another": {
+			"it makes a version, so that the other run does not take it for its own",
+			ledgers{Due: at(2), InFlightUntil: at(2), PendingHash: "new"},
+			ledger.BeginWrite{Until: at(2), Hash: "new"},
+			ledgers{Due: at(2), InFlightUntil: at(2).Add(time.Nanosecond), PendingHash: "new"},
+		},
 		"a write is verified": {
 			"what was applied is known, and the gateway is due no more",
 			ledgers{Version: 7, Due: at(-1), InFlightUntil: at(-1), PendingHash: "new", PendingRevisions: map[grant.Key]string{one: "{}"}, LastError: "X", LastMessage: "x", Failures: 3, ExpandedSizeObserved: true},

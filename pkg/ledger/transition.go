@@ -36,6 +36,9 @@ type BeginWrite struct {
 func (b BeginWrite) Apply(recorded State) (State, error) {
 	l := recorded.Gateway
 	l.PendingHash, l.PendingRevisions = b.Hash, b.Revisions
+	if b.Until.Equal(l.InFlightUntil) { // another write begins at the same moment: it makes a version, too
+		b.Until = b.Until.Add(time.Nanosecond)
+	}
 	l.InFlightUntil, l.Due = b.Until, earlier(l.Due, b.Until)
 	l.Selected, l.InFlight = union(l.Selected, b.Selected), union(l.InFlight, b.InFlight)
 	l.HadDirectory = l.HadDirectory || b.HadDirectory
