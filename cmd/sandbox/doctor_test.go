@@ -114,23 +114,10 @@ func (p patient) shell(t *testing.T, line string) {
 	}
 }
 
-const (
-	beat   = `aws cloudwatch put-metric-data --namespace GatewayGrants --metric-data '[{"MetricName": "Heartbeat", "Value": 1, "Dimensions": [{"Name": "FunctionName", "Value": "gateway-grants-sweep"}]}]'`
-	record = `aws s3api create-bucket --bucket trails-of-account-a && aws cloudtrail create-trail --name management-events --s3-bucket-name trails-of-account-a --is-multi-region-trail && aws cloudtrail start-logging --name management-events`
-)
-
-// sibling makes a managed gateway whose policy holds a statement of another installation.
-const sibling = `arn=$(aws bedrock-agentcore-control create-gateway --name sibling --role-arn arn:aws:iam::111122223333:role/AdminRole --protocol-type MCP --authorizer-type AWS_IAM --tags gateway-grants:managed=true --query gatewayArn --output text)
-for i in 1 2 3 4 5 6 7 8 9 10; do
-	aws bedrock-agentcore-control put-resource-policy --resource-arn "$arn" --policy '{"Version": "2012-10-17", "Statement": [{"Sid": "GatewayGrantsoldX1", "Effect": "Allow",
-		"Principal": {"AWS": "arn:aws:iam::444455556666:root"}, "Action": "bedrock-agentcore:InvokeGateway", "Resource": "'"$arn"'"}]}' && exit 0
-	sleep 1
-done
-exit 1`
-
-// Each fault is planted, found, mended by the command that the finding names, and gone.
-func TestTheDoctorFindsWhatIsPlantedAndItsCommandsMendIt(t *testing.T) {
-	p := newPatient(t)
+// mendFirstDeployment runs what the doctor's findings on a deployment that has just been
+// made say, until it is healthy.
+func (p patient) mendFirstDeployment(t *testing.T) {
+	t.Helper()
 	t.Log("a first deployment")
 	first := p.examine(t, "auditor")
 	for check, want := range map[string]string{"tables": "table gateway-grants-state may be deleted", "trail": "no trail logs management events", "heartbeat": "no sweep has ended well"} {
@@ -150,7 +137,26 @@ func TestTheDoctorFindsWhatIsPlantedAndItsCommandsMendIt(t *testing.T) {
 		t.Log(e.unhealthy())
 		return e.Healthy
 	})
+}
 
+const (
+	beat   = `aws cloudwatch put-metric-data --namespace GatewayGrants --metric-data '[{"MetricName": "Heartbeat", "Value": 1, "Dimensions": [{"Name": "FunctionName", "Value": "gateway-grants-sweep"}]}]'`
+	record = `aws s3api create-bucket --bucket trails-of-account-a && aws cloudtrail create-trail --name management-events --s3-bucket-name trails-of-account-a --is-multi-region-trail && aws cloudtrail start-logging --name management-events`
+)
+
+// sibling makes a managed gateway whose policy holds a statement of another installation.
+const sibling = `arn=$(aws bedrock-agentcore-control create-gateway --name sibling --role-arn arn:aws:iam::111122223333:role/AdminRole --protocol-type MCP --authorizer-type AWS_IAM --tags gateway-grants:managed=true --query gatewayArn --output text)
+for i in 1 2 3 4 5 6 7 8 9 10; do
+	aws bedrock-agentcore-control put-resource-policy --resource-arn "$arn" --policy '{"Version": "2012-10-17", "Statement": [{"Sid": "GatewayGrantsoldX1", "Effect": "Allow",
+		"Principal": {"AWS": "arn:aws:iam::444455556666:root"}, "Action": "bedrock-agentcore:InvokeGateway", "Resource": "'"$arn"'"}]}' && exit 0
+	sleep 1
+done
+exit 1`
+
+// Each fault is planted, found, mended by the command that the finding names, and gone.
+func TestTheDoctorFindsWhatIsPlantedAndItsCommandsMendIt(t *testing.T) {
+	p := newPatient(t)
+	p.mendFirstDeployment(t)
 	faults := []struct {
 		check, want, plant string
 		mend               string // where the finding's own command is not one to run here

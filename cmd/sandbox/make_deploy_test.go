@@ -69,19 +69,7 @@ func TestMakeDeployFromZero(t *testing.T) {
 		}
 		d.stands(t)
 		t.Log("a lost request is sent again")
-		lost, queues := d.output(t, "LostRequestsUrl"), sqs.NewFromConfig(sdkConfig(t, s, d.profile))
-		request := `{"source":"gateway-grants","detail":{"gateway":"*"}}`
-		if _, err := queues.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: &lost, MessageBody: &request}); err != nil {
-			t.Fatal(err)
-		}
-		redrive := d.make()
-		redrive.Path, redrive.Args = filepath.Join(clone, "infra", "stack"), []string{"infra/stack", "redrive"}
-		if output, err := redrive.CombinedOutput(); err != nil || !strings.Contains(string(output), "requests sent again: 1") {
-			t.Errorf("redrive: %v\n%s", err, output)
-		}
-		if left, err := queues.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &lost}); err != nil || len(left.Messages) > 0 {
-			t.Errorf("the queue still holds %v (%v)", left, err)
-		}
+		d.redrives(t)
 		t.Log("what is not given again keeps its value")
 		if said, err := d.inPipeline(t, "PARAMETERS=LogLevel=WARN"); err != nil {
 			t.Fatalf("%v\n%s", err, said)
@@ -249,5 +237,23 @@ func (d madeDeployment) stands(t *testing.T) {
 	sentinel := must(t, d.cli(t), "dynamodb", "GetItem", map[string]any{"TableName": name, "Key": row("*", "#meta", "")})
 	if sentinel["Item"] == nil {
 		t.Error("the grants table has no sentinel")
+	}
+}
+
+// redrives sends a lost request again.
+func (d madeDeployment) redrives(t *testing.T) {
+	t.Helper()
+	lost, queues := d.output(t, "LostRequestsUrl"), sqs.NewFromConfig(sdkConfig(t, d.s, d.profile))
+	request := `{"source":"gateway-grants","detail":{"gateway":"*"}}`
+	if _, err := queues.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: &lost, MessageBody: &request}); err != nil {
+		t.Fatal(err)
+	}
+	redrive := d.make()
+	redrive.Path, redrive.Args = filepath.Join(d.clone, "infra", "stack"), []string{"infra/stack", "redrive"}
+	if output, err := redrive.CombinedOutput(); err != nil || !strings.Contains(string(output), "requests sent again: 1") {
+		t.Errorf("redrive: %v\n%s", err, output)
+	}
+	if left, err := queues.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &lost}); err != nil || len(left.Messages) > 0 {
+		t.Errorf("the queue still holds %v (%v)", left, err)
 	}
 }

@@ -29,6 +29,28 @@ func failing(sets ...[]Access) prover {
 	}
 }
 
+// genFaults draws sets of accesses that cannot be proved, and says which are in one.
+func genFaults(t *rapid.T, admitted []Access) (sets [][]Access, faulty map[Access]bool) {
+	faulty = map[Access]bool{}
+	for range rapid.IntRange(1, 3).Draw(t, "faults") {
+		if len(admitted) == 0 {
+			break
+		}
+		a := pick(t, "faulty", admitted)
+		if faulty[a] {
+			continue
+		}
+		faulty[a] = true
+		set := []Access{a}
+		if b := pick(t, "beside", admitted); !faulty[b] && chance(t, "only together", 2) {
+			faulty[b] = true
+			set = append(set, b)
+		}
+		sets = append(sets, set)
+	}
+	return sets, faulty
+}
+
 // Whatever cannot be proved, alone or together, is left out by itself: no failure of
 // the product holds up what has nothing to do with it.
 func TestWhatCannotBeProvedHoldsUpNothingElse(t *testing.T) {
@@ -38,24 +60,7 @@ func TestWhatCannotBeProvedHoldsUpNothingElse(t *testing.T) {
 		limits.MaxBytes, limits.MaxStatements = MaxPolicyBytes, MaxPolicyStatements
 		good := made(t, w, limits)
 		admitted := slices.SortedFunc(maps.Keys(good.draft.verdict.admitted), compareAccess)
-		var sets [][]Access
-		faulty := map[Access]bool{}
-		for range rapid.IntRange(1, 3).Draw(t, "faults") {
-			if len(admitted) == 0 {
-				break
-			}
-			a := pick(t, "faulty", admitted)
-			if faulty[a] {
-				continue
-			}
-			faulty[a] = true
-			set := []Access{a}
-			if b := pick(t, "beside", admitted); !faulty[b] && chance(t, "only together", 2) {
-				faulty[b] = true
-				set = append(set, b)
-			}
-			sets = append(sets, set)
-		}
+		sets, faulty := genFaults(t, admitted)
 		p, d, err := makeWith(failing(sets...), w, limits)
 		if err != nil {
 			t.Fatalf("it stops the plan: %v", err)

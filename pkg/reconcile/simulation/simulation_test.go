@@ -54,30 +54,7 @@ func simulate(seed uint64, bug *bug, trace bool) *world {
 	if c.pick(6) == 0 {
 		w.disliked = append([]string{rootOf(accountB)}, roles...)[c.pick(1+len(roles))]
 	}
-	w.people = append(w.people, w.actAdmin("admin", 2+c.pick(8)))
-	if c.pick(3) == 0 {
-		w.people = append(w.people, w.actAdmin("another admin", 1+c.pick(4)))
-	}
-	if c.pick(2) == 0 {
-		w.people = append(w.people, w.actOrganization(1+c.pick(4)))
-	}
-	if c.pick(2) == 0 {
-		w.people = append(w.people, w.actIAM(1+c.pick(4)))
-	}
-	// Where the limit is lower than AWS's own, AWS lets others take the room of
-	// what stands, which the real limit rules out.
-	if s.crowded || limits.MaxBytes == plan.MaxPolicyBytes && c.pick(2) == 0 {
-		w.people = append(w.people, w.actForeign(1+c.pick(4)))
-	}
-	if limits.MaxBytes == plan.MaxPolicyBytes && c.pick(6) == 0 {
-		w.people = append(w.people, w.actSibling(1+c.pick(4)), w.actIAM(2))
-	}
-	if limits.MaxBytes == plan.MaxPolicyBytes && c.pick(8) == 0 {
-		w.people = append(w.people, w.actTwin(4+c.pick(8)))
-	}
-	if seed%11 == 3 { // not picked: other seeds keep their schedules
-		w.people = append(w.people, w.actMode(1+c.pick(6)))
-	}
+	w.people = w.drawPeople(c, seed)
 	if seed%11 == 5 && !s.crowded {
 		w.inherit()
 		w.people = append(w.people, w.actApprover(c.pick(4)))
@@ -89,6 +66,36 @@ func simulate(seed uint64, bug *bug, trace bool) *world {
 	}
 	w.end()
 	return w
+}
+
+// drawPeople draws who acts beside the reconciler.
+func (w *world) drawPeople(c seeded, seed uint64) (people []*actor) {
+	awsLimit := w.limits.MaxBytes == plan.MaxPolicyBytes
+	people = append(people, w.actAdmin("admin", 2+c.pick(8)))
+	if c.pick(3) == 0 {
+		people = append(people, w.actAdmin("another admin", 1+c.pick(4)))
+	}
+	if c.pick(2) == 0 {
+		people = append(people, w.actOrganization(1+c.pick(4)))
+	}
+	if c.pick(2) == 0 {
+		people = append(people, w.actIAM(1+c.pick(4)))
+	}
+	// Where the limit is lower than AWS's own, AWS lets others take the room of
+	// what stands, which the real limit rules out.
+	if w.crowded || awsLimit && c.pick(2) == 0 {
+		people = append(people, w.actForeign(1+c.pick(4)))
+	}
+	if awsLimit && c.pick(6) == 0 {
+		people = append(people, w.actSibling(1+c.pick(4)), w.actIAM(2))
+	}
+	if awsLimit && c.pick(8) == 0 {
+		people = append(people, w.actTwin(4+c.pick(8)))
+	}
+	if seed%11 == 3 { // not picked: other seeds keep their schedules
+		people = append(people, w.actMode(1+c.pick(6)))
+	}
+	return people
 }
 
 // end stops whoever is still under way.
