@@ -102,14 +102,10 @@ func (x terminal) run(line string) (shown string) {
 	return x.shows()
 }
 
-// What the command line does on a terminal alone: progress in a line that is written
-// over, colour, completion, and Ctrl-C.
-func TestAnAdminWorksInATerminal(t *testing.T) {
-	s := standInFor(t)
-	owner, admin := newGoSDK(t, s, "account-a"), newAWSCLI(t, s, "admin")
-	g := serveGateway(t, s, owner, "terminal")
-	must(t, admin, "dynamodb", "PutItem", map[string]any{"TableName": "gateway-grants", "Item": row(g.arn, "team-b", accountB)})
-	// To read the tags of so many takes seconds: AWS lets five a second be read.
+// createCrowd makes 30 gateways: to read the tags of so many takes seconds, because AWS
+// lets five a second be read.
+func createCrowd(t *testing.T, s *sandbox, owner goSDK) {
+	t.Helper()
 	for i := range 30 {
 		made := must(t, owner, agentcore, "CreateGateway", map[string]any{
 			"name": "crowd-" + strconv.Itoa(i), "roleArn": s.output(t, "GatewayServiceRoleArn"), "protocolType": "MCP", "authorizerType": "AWS_IAM",
@@ -121,6 +117,16 @@ func TestAnAdminWorksInATerminal(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What the command line does on a terminal alone: progress in a line that is written
+// over, colour, completion, and Ctrl-C.
+func TestAnAdminWorksInATerminal(t *testing.T) {
+	s := standInFor(t)
+	owner, admin := newGoSDK(t, s, "account-a"), newAWSCLI(t, s, "admin")
+	g := serveGateway(t, s, owner, "terminal")
+	must(t, admin, "dynamodb", "PutItem", map[string]any{"TableName": "gateway-grants", "Item": row(g.arn, "team-b", accountB)})
+	createCrowd(t, s, owner)
 	eventually(t, "account B is let in", func() bool { return calls(t, s, "account-b", g) })
 	x := newTerminal(t, s, "account-a", builtProgram(t))
 

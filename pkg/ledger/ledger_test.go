@@ -60,6 +60,12 @@ func TestTransitions(t *testing.T) {
 			ledger.BeginWrite{Until: at(2), Hash: "new"},
 			ledgers{Due: at(2), InFlightUntil: at(2).Add(time.Nanosecond), PendingHash: "new"},
 		},
+		"a write begins beside that of a run with a fast clock": {
+			"the other's write may be in flight for longer",
+			ledgers{Due: at(5), InFlightUntil: at(5)},
+			ledger.BeginWrite{Until: at(2), Hash: "ours"},
+			ledgers{Due: at(2), InFlightUntil: at(5).Add(1), PendingHash: "ours"},
+		},
 		"a write is verified": {
 			"what was applied is known, and the gateway is due no more",
 			ledgers{Version: 7, Due: at(-1), InFlightUntil: at(-1), PendingHash: "new", PendingRevisions: map[grant.Key]string{one: "{}"}, LastError: "X", LastMessage: "x", Failures: 3, ExpandedSizeObserved: true},

@@ -32,14 +32,12 @@ type BeginWrite struct {
 	WriteAhead
 }
 
-// Apply is Transition's.
+// Apply is Transition's. It always changes the state, if only by a nanosecond: a
+// write that shared the mark of another run would lose it when that run takes it back.
 func (b BeginWrite) Apply(recorded State) (State, error) {
 	l := recorded.Gateway
 	l.PendingHash, l.PendingRevisions = b.Hash, b.Revisions
-	if b.Until.Equal(l.InFlightUntil) { // another write begins at the same moment: it makes a version, too
-		b.Until = b.Until.Add(time.Nanosecond)
-	}
-	l.InFlightUntil, l.Due = b.Until, earlier(l.Due, b.Until)
+	l.InFlightUntil, l.Due = later(b.Until, l.InFlightUntil.Add(1)), earlier(l.Due, b.Until)
 	l.Selected, l.InFlight = union(l.Selected, b.Selected), union(l.InFlight, b.InFlight)
 	l.HadDirectory = l.HadDirectory || b.HadDirectory
 	l.Refused = with(l.Refused, b.Held)
