@@ -3,6 +3,7 @@ package plan
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -48,7 +49,8 @@ func newerVersion(newer ledger.Newer) *grant.Error {
 }
 
 // hasEnded tells whether a row that is recorded to have let in a principal which the
-// policy still names was deleted, or has expired by the record.
+// policy still names was deleted, or has expired by the record, or that the record cannot
+// explain a principal that it names.
 func (w World) hasEnded(owned observation) bool {
 	recorded, rows := w.Gateway.Recorded, make(map[grant.Key]bool)
 	for _, row := range w.Rows {
@@ -63,6 +65,9 @@ func (w World) hasEnded(owned observation) bool {
 	for a := range owned.accesses {
 		stands[a.Who.String()] = true
 	}
+	if !w.explains(stands) {
+		return true
+	}
 	for key, status := range recorded.Grants {
 		if rows[key] && !expired(status, w.Now) {
 			continue
@@ -72,6 +77,18 @@ func (w World) hasEnded(owned observation) bool {
 		}
 	}
 	return false
+}
+
+// explains tells whether the record may explain all principals that the policy names.
+// The record of a write that was begun later takes the place of one that gave access.
+func (w World) explains(stands map[string]bool) bool {
+	recorded, unexplained := w.Gateway.Recorded, maps.Clone(stands)
+	for _, status := range recorded.Grants {
+		for _, who := range status.Given() {
+			delete(unexplained, who)
+		}
+	}
+	return len(unexplained) == 0 || len(recorded.Gateway.PendingRevisions) > 0 || w.Now.Before(recorded.Gateway.InFlightUntil)
 }
 
 func expired(recorded grant.Status, now time.Time) bool {

@@ -38,6 +38,7 @@ func (n *run) judge(document *policy.Document, visible string) {
 	n.leavesOutTheRecreated(owned)
 	n.addsNothingBesideASibling(owned)
 	n.backsOff(owned)
+	n.addsNothingBeneath(owned)
 }
 
 // keepsForeign is invariant 4: what others said when the call before the write

@@ -106,11 +106,11 @@ func (w *world) kept(g *gateway, loaded ledger.State, rows []grant.Row) map[gran
 // nil for nothing.
 func (n *run) given(row grant.Row) (g *grant.Grant, arns []string) {
 	if row.Fault == nil {
-		return row.Grant, n.claims(row.Grant)
+		return n.recordedAs(row, row.Grant, n.claims(row.Grant))
 	}
 	if g = n.kept[row.Key]; g == nil {
 		return nil, nil
 	}
 	admitted := n.state.Grants[row.Key].Admitted
-	return g, slices.DeleteFunc(n.claims(g), func(arn string) bool { return !slices.Contains(admitted, arn) })
+	return n.recordedAs(row, g, slices.DeleteFunc(n.claims(g), func(arn string) bool { return !slices.Contains(admitted, arn) }))
 }

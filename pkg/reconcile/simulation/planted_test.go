@@ -47,6 +47,8 @@ var bugs = []bug{
 	{"a proof failure that stops a run", 5, 500, unprovable},
 	{"a takeover that is not approved", 10, 500, takeoverAssumed},
 	{"a policy written in observe mode", 13, 500, observeIgnored},
+	{"the record of a newer version taken for its own", 12, 2000, newerFormTaken},
+	{"a deletion that an older version overlooks", 3, 2000, deletionOverlooked},
 	{"an invalid row that revokes", 2, 2000, invalidRevokes},
 	{"an invalid row that widens", 1, 2000, invalidWidens},
 }

@@ -44,6 +44,7 @@ type run struct {
 	kept       map[grant.Key]*grant.Grant // of rows that cannot be understood: what their last valid revision gives
 	history    string                     // what its calls have told it, where every schedule is played
 	observes   bool                       // it was launched in observe mode
+	older      bool                       // it is of an older version, beside newer ones
 	others     int                        // effects of others before it began, and its own since
 }
 
@@ -52,6 +53,7 @@ type run struct {
 func (w *world) launch(r request) *run {
 	w.number++
 	n := &run{w: w, gateway: r.gateway, cause: reconcile.Cause{Text: r.cause}, moved: w.now, others: w.effects, org: w.org}
+	n.older = w.skewed && w.oneIn(2)
 	n.actor = act(fmt.Sprintf("run %d of gateway %s", w.number, r.gateway.name), func(pause func(string)) {
 		n.pause = pause
 		d := reconcile.Dependencies{
@@ -66,7 +68,7 @@ func (w *world) launch(r request) *run {
 		n.result, n.err = reconcile.New(d, limits).Reconcile(ctx, n.gateway.Gateway, n.cause)
 	})
 	w.runs = append(w.runs, n)
-	w.tell("%s begins, for %s", n.name, r.cause)
+	w.tell("%s begins, for %s, of an older version: %t", n.name, r.cause, n.older)
 	return n
 }
 

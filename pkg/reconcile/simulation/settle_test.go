@@ -25,6 +25,10 @@ func (w *world) settle(directoryStaysDown bool) {
 	w.tell("everybody falls quiet")
 	w.approveAll()
 	w.looksAgain()
+	if w.skewed {
+		w.revokesBeneath()
+		w.skewed = false // every function is of the newer version
+	}
 	if len(w.broken) > 0 {
 		return
 	}

@@ -59,6 +59,7 @@ func simulate(seed uint64, bug *bug, trace bool) *world {
 		w.inherit()
 		w.people = append(w.people, w.actApprover(c.pick(4)))
 	}
+	w.skewed = seed%11 == 7
 	w.trouble()
 	w.limits.Observe = false
 	if len(w.broken) == 0 {

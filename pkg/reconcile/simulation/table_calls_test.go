@@ -63,6 +63,7 @@ func (n *run) Load(_ context.Context, _ grant.Gateway) (state ledger.State, err 
 			return f.failure("load the state")
 		}
 		state = n.w.state(n.gateway)
+		state.Newer = n.recordedByNewer()
 		n.state = state
 		n.right, n.wroteOther = n.gateway.right, n.gateway.wroteOther
 		return nil
@@ -72,6 +73,10 @@ func (n *run) Load(_ context.Context, _ grant.Gateway) (state ledger.State, err 
 
 // Update is reconcile.States's. One that changes nothing makes no call.
 func (n *run) Update(_ context.Context, gateway grant.Gateway, loaded ledger.State, transition ledger.Transition) (next ledger.State, err error) {
+	asked := transition
+	if n.w.skewed || n.older {
+		transition = asItMay{n, transition}
+	}
 	next, err = transition.Apply(loaded)
 	if err != nil {
 		return ledger.State{}, err
@@ -80,7 +85,7 @@ func (n *run) Update(_ context.Context, gateway grant.Gateway, loaded ledger.Sta
 		return loaded, err
 	}
 	name := "Record"
-	begin, begins := transition.(ledger.BeginWrite)
+	begin, begins := asked.(ledger.BeginWrite)
 	if begins {
 		name = "BeginWrite"
 	}
@@ -93,6 +98,8 @@ func (n *run) Update(_ context.Context, gateway grant.Gateway, loaded ledger.Sta
 		if next, err = n.w.states.Update(ctx, gateway, loaded, transition); err != nil {
 			return err
 		}
+		n.gateway.newerForm = n.gateway.newerForm || n.w.skewed && !n.older
+		next.Newer = n.recordedByNewer()
 		n.seesNothingInherited()
 		if begins {
 			return nil

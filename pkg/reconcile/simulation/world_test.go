@@ -30,6 +30,7 @@ type settings struct {
 	trace  bool
 	every  bool // every schedule is played, not some
 
+	skewed  bool // functions of two versions run beside each other
 	crowded bool // others fill the policies up to AWS's limit
 }
 
@@ -72,6 +73,7 @@ type gateway struct {
 	name  string
 	stuck bool // every call about it fails, for good
 
+	newerForm bool            // a newer version has recorded it
 	inherited bool            // it holds what another deployment left, and no admin has approved
 	approved  grant.Approvals // by an admin
 
