@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/gateway-grants/gateway-grants/pkg/policy"
 )
 
 // statement is one of a role's.
@@ -132,6 +134,50 @@ func TestOnlyOneRoleCallsOrganizationsAndWritesTheDirectory(t *testing.T) {
 		calls := slices.ContainsFunc(statement.actions, func(a string) bool { return strings.HasPrefix(a, "organizations:") })
 		if (writes || calls) && statement.role != "OrganizationRole" {
 			t.Errorf("%s", statement)
+		}
+	}
+}
+
+// No function may approve anything, or say whom the deployment trusts or who owns gateways.
+func TestTheOrganizationsRoleWritesTheDirectoryAndNoDecisionOfAdmins(t *testing.T) {
+	byRole := map[string][]statement{}
+	for _, s := range statements(t, read(t, "../template.yaml")) {
+		byRole[s.role] = append(byRole[s.role], s)
+	}
+	may := func(role, action string, keys ...string) bool {
+		r := deployed(role, byRole[role])
+		return policy.Evaluate(policy.Call{
+			Caller: policy.Role(r.ARN, "session"), Action: action, Resource: "AccountsTable.Arn", ResourceAccount: "111122223333",
+			Context: map[string][]string{"dynamodb:LeadingKeys": keys}, Identity: r.Policies,
+		}).Allowed
+	}
+	for _, c := range []struct {
+		role, action string
+		keys         []string
+		want         bool
+	}{
+		{"OrganizationRole", "dynamodb:PutItem", []string{"ACCOUNT#444455556666"}, true},
+		{"OrganizationRole", "dynamodb:PutItem", []string{"OU#ou-ab12-11111111"}, true},
+		{"OrganizationRole", "dynamodb:PutItem", []string{"DEPARTURE"}, true},
+		{"OrganizationRole", "dynamodb:PutItem", []string{"TRUSTED"}, false},
+		{"OrganizationRole", "dynamodb:PutItem", []string{"OWNER"}, false},
+		{"OrganizationRole", "dynamodb:PutItem", []string{"APPROVAL"}, false},
+		{"OrganizationRole", "dynamodb:PutItem", []string{"SYNC", "TRUSTED"}, false},
+		{"OrganizationRole", "dynamodb:PutItem", nil, false},
+		{"OrganizationRole", "dynamodb:DeleteItem", []string{"ACCOUNT#444455556666"}, true},
+		{"OrganizationRole", "dynamodb:DeleteItem", []string{"APPROVAL"}, true}, // once it has taken effect
+		{"OrganizationRole", "dynamodb:DeleteItem", []string{"TRUSTED"}, false},
+		{"OrganizationRole", "dynamodb:DeleteItem", []string{"OWNER"}, false},
+		{"OrganizationRole", "dynamodb:DeleteItem", []string{"SYNC"}, false},
+		{"SweepRole", "dynamodb:Query", []string{"OWNER"}, true},
+		{"SweepRole", "dynamodb:Query", []string{"TRUSTED"}, false},
+		{"SweepRole", "dynamodb:PutItem", []string{"OWNER"}, false},
+		{"TableChangesRole", "dynamodb:BatchGetItem", []string{"TRUSTED"}, true},
+		{"GatewayEventsRole", "dynamodb:BatchGetItem", []string{"OWNER"}, true},
+		{"GatewayEventsRole", "dynamodb:PutItem", []string{"OWNER"}, false},
+	} {
+		if got := may(c.role, c.action, c.keys...); got != c.want {
+			t.Errorf("%s: %s of %v is allowed: %t, want %t", c.role, c.action, c.keys, got, c.want)
 		}
 	}
 }

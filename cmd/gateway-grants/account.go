@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -12,6 +13,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gateway-grants/gateway-grants/pkg/directory"
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/ledger"
 	"github.com/gateway-grants/gateway-grants/pkg/store"
 )
 
@@ -73,7 +76,7 @@ func (p *program) accountSubcommand(use, short, example string, run func(*progra
 	cmd.Flags().BoolVar(&owner, "owner", false, "the accounts whose gateways are managed")
 	p.deploymentFlags(cmd)
 	if cmd.Name() == "list" {
-		cmd.Long = short + ".\n\nSINCE and BY say when an account was added and by whom. An account that a parameter names\nhas the parameter's name there."
+		cmd.Long = short + ".\n\nSINCE and BY say when an account was added and by whom. An account that a parameter names\nhas the parameter's name there. STATE is that of an owner: Joined once its gateways were\nlisted, NotJoined before, and Failing when they no longer can be."
 		printsRows(cmd)
 	}
 	return cmd
@@ -184,7 +187,9 @@ func (p *program) changeList(ctx context.Context, list accountList, verb string,
 // listedAccount is an account of a list, as it is printed.
 type listedAccount struct {
 	Account string `json:"account"`
-	List    string `json:"list"` // trusted or owner
+	List    string `json:"list"`            // trusted or owner
+	State   string `json:"state,omitempty"` // of an owner: Joined, NotJoined or Failing
+	Message string `json:"message,omitempty"`
 	Since   string `json:"since,omitempty"`
 	By      string `json:"by"`
 }
@@ -198,7 +203,12 @@ func (p *program) listAccounts(ctx context.Context, lists []accountList, _ []str
 	if err != nil {
 		return err
 	}
-	table := p.open(s.config, p.settings.tables).directory
+	stored := p.open(s.config, p.settings.tables)
+	table := stored.directory
+	recorded, err := p.recordedOwners(ctx, s, stored.states)
+	if err != nil {
+		return err
+	}
 	var rows []listedAccount
 	for _, list := range lists {
 		listed, err := list.entries(ctx, table)
@@ -210,15 +220,51 @@ func (p *program) listAccounts(ctx context.Context, lists []accountList, _ []str
 			if entry, is := listed[id]; is {
 				row = listedAs(list, entry)
 			}
+			if list.topic == directory.TopicOwner {
+				row.State, row.Message = ownerState(id, recorded)
+			}
 			rows = append(rows, row)
 		}
 	}
 	return printRows(p, rows, "No accounts.", []column[listedAccount]{
 		{name: "ACCOUNT", text: func(a listedAccount) string { return a.Account }},
 		{name: "LIST", text: func(a listedAccount) string { return a.List }},
+		{name: "STATE", text: func(a listedAccount) string { return a.State }},
 		{name: "SINCE", text: func(a listedAccount) string { return a.Since }},
 		{name: "BY", text: func(a listedAccount) string { return a.By }},
 	})
+}
+
+// recordedOwners reads what sweeps have recorded of owners. The account of the deployment,
+// in which no role is assumed, has always joined.
+func (p *program) recordedOwners(ctx context.Context, s *session, states statesTable) (map[string]ledger.Owner, error) {
+	recorded, err := states.RecordedOwners(ctx)
+	if err != nil {
+		return nil, err
+	}
+	who, err := s.identity(ctx)
+	if err != nil {
+		return nil, err
+	}
+	own, has := recorded[who.Account]
+	if !has {
+		own = recorded[ledger.OwnAccount]
+	}
+	own.JoinedAt = cmp.Or(own.JoinedAt, p.now())
+	recorded[who.Account] = own
+	return recorded, nil
+}
+
+// ownerState is what the sweep has recorded of an owner.
+func ownerState(id string, recorded map[string]ledger.Owner) (state, message string) {
+	switch owner := recorded[id]; {
+	case !owner.FailingSince.IsZero():
+		return "Failing", owner.Message
+	case owner.JoinedAt.IsZero():
+		return string(grant.CodeNotJoined), "its gateways were never listed: infra/owner-account.yaml is not deployed there, or its turn is yet to come"
+	default:
+		return "Joined", ""
+	}
 }
 
 // sorted are the values in order, each once.

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gateway-grants/gateway-grants/pkg/directory"
+	"github.com/gateway-grants/gateway-grants/pkg/ledger"
 )
 
 // listed are the accounts on a list of the table.
@@ -97,5 +98,25 @@ func TestAThousandAccountsAreAddedAndRemovedByOneCommand(t *testing.T) {
 	w.done(append([]string{"account", "remove", "--owner"}, ids...)...)
 	if left := w.listed(directory.TopicOwner); len(left) > 0 {
 		t.Errorf("%d accounts are left", len(left))
+	}
+}
+
+func TestAccountListShowsWhichOwnersHaveJoined(t *testing.T) {
+	w := newWorld(t)
+	w.done("account", "add", "--owner", "444455556666", "777788889999", "888899990000")
+	since := time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC)
+	w.must(w.states.SetOwner(t.Context(), "444455556666", ledger.Owner{JoinedAt: since}))
+	w.must(w.states.SetOwner(t.Context(), "777788889999", ledger.Owner{JoinedAt: since, FailingSince: since, Message: "AccessDenied"}))
+	var rows []listedAccount
+	got := w.done("account", "list", "--owner", "-o", "json")
+	fits(t, "account", got.out)
+	w.must(json.Unmarshal([]byte(got.out), &rows))
+	states := map[string]string{}
+	for _, row := range rows {
+		states[row.Account] = row.State
+	}
+	want := map[string]string{"111122223333": "Joined", "444455556666": "Joined", "777788889999": "Failing", "888899990000": "NotJoined"}
+	if diff := cmp.Diff(want, states); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
 	}
 }

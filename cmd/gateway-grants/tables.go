@@ -11,6 +11,7 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/bus"
 	"github.com/gateway-grants/gateway-grants/pkg/directory"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
+	"github.com/gateway-grants/gateway-grants/pkg/ledger"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
 	"github.com/gateway-grants/gateway-grants/pkg/settings"
@@ -49,6 +50,8 @@ type statesTable interface {
 	Journals(ctx context.Context, since time.Time) (map[string][]reconcile.Entry, error)
 	// Attention reads what of each gateway wants a person, by ARN.
 	Attention(ctx context.Context) (map[string]plan.Attention, error)
+	// RecordedOwners reads what sweeps have recorded of owner accounts.
+	RecordedOwners(ctx context.Context) (map[string]ledger.Owner, error)
 	// RowChanges reads the changes of rows since a time, the oldest first.
 	RowChanges(ctx context.Context, since time.Time) ([]grant.RowChange, error)
 }

@@ -20,17 +20,17 @@ func main() { boot.Run(compose) }
 func compose(f boot.Function) any {
 	tables, limits := f.Tables(), f.Limits()
 	client := dynamodb.NewFromConfig(f.AWS)
-	states := store.NewStates(client, tables.States)
+	states, accounts := store.NewStates(client, tables.States), store.NewAccounts(client, tables.Accounts)
 	events := &handler.GatewayEvents{
 		Reconciler: handler.Watched{Attention: states, Log: f.Log, Reconciler: reconcile.New(reconcile.Dependencies{
 			Gateways:  agentcore.New(f.AWS, agentcore.Deployment(f.Reach())),
 			Grants:    store.NewGrants(client, tables.Grants),
-			Directory: store.NewAccounts(client, tables.Accounts),
+			Directory: accounts,
 			States:    states,
 			Notices:   bus.New(eventbridge.NewFromConfig(f.AWS), f.Bus(), bus.Wait),
 			Now:       f.Now, Log: f.Log,
 		}, limits)},
-		Owners: limits.Owners, Log: f.Log, Metrics: f.Metrics,
+		Owners: limits.Owners, Listed: accounts, Log: f.Log, Metrics: f.Metrics,
 	}
 	return handler.Queued(events.Handle)
 }

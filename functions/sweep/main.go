@@ -16,9 +16,10 @@ import (
 func main() { boot.Run(compose) }
 
 func compose(f boot.Function) any {
+	tables, client := f.Tables(), dynamodb.NewFromConfig(f.AWS)
 	sweep := &handler.Sweep{
-		States:   store.NewStates(dynamodb.NewFromConfig(f.AWS), f.Tables().States),
-		Gateways: agentcore.New(f.AWS, agentcore.Deployment(f.Reach())),
+		States:   store.NewStates(client, tables.States),
+		Gateways: agentcore.New(f.AWS, agentcore.Deployment(f.Reach())).WithOwners(store.NewAccounts(client, tables.Accounts).Owners),
 		Requests: bus.New(eventbridge.NewFromConfig(f.AWS), f.Bus(), bus.Wait),
 		Minutes:  f.SweepMinutes(),
 		Now:      f.Now, Log: f.Log, Metrics: f.Metrics,

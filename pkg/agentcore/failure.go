@@ -31,7 +31,22 @@ func readFailure(op string, err error) error {
 	if err == nil || grant.CodeOf(err) != "" {
 		return err
 	}
+	if isNotAssumed(err) {
+		return coded(grant.CodeNotJoined, op, err)
+	}
 	return coded(refusal(err), op, err)
+}
+
+// isNotAssumed tells whether the role in an owner's account could not be assumed: STS
+// answers alike where there is no such role and where it does not let the caller in.
+// https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
+func isNotAssumed(err error) bool {
+	for operation, is := errors.AsType[*smithy.OperationError](err); is; operation, is = errors.AsType[*smithy.OperationError](operation.Err) {
+		if operation.OperationName == "AssumeRole" {
+			return refusal(err) == reconcile.CodeAccessDenied
+		}
+	}
+	return false
 }
 
 // writeFailure codes the failure of a call that may have had its effect.
@@ -145,6 +160,8 @@ func hint(code grant.Code) string {
 		return "AWS asks for fewer calls; it is tried again later"
 	case reconcile.CodeAccessDenied:
 		return "check the caller's credentials and its permissions for bedrock-agentcore"
+	case grant.CodeNotJoined:
+		return "deploy infra/owner-account.yaml in the owner's account, with this hub and external id"
 	case reconcile.CodePrincipalRejected:
 		return "AWS does not know a principal of the document; check that each exists"
 	case reconcile.CodePolicyTooLarge:

@@ -39,8 +39,9 @@ const callTimeout = 20 * time.Second
 type Gateways struct {
 	config     aws.Config
 	regions    []string
-	owners     []string // "" for the caller's own account
-	role       string   // assumed in other accounts than the caller's; "" for none
+	owners     []string                                // "" for the caller's own account
+	listed     func(context.Context) ([]string, error) // more owners; nil for none
+	role       string                                  // assumed in other accounts than the caller's; "" for none
 	externalID string
 	rate       float64 // of policy calls a second, in each place
 	connect    func(to place) Control
@@ -97,6 +98,15 @@ func New(config aws.Config, d Deployment) *Gateways {
 // call.
 func (g *Gateways) On(clock Clock) *Gateways {
 	g.clock = clock
+	return g
+}
+
+// WithOwners has gateways looked for in more accounts, which are read each time. Without
+// a role no other account's gateways are in sight. It is for before the first call.
+func (g *Gateways) WithOwners(listed func(context.Context) ([]string, error)) *Gateways {
+	if g.role != "" {
+		g.listed = listed
+	}
 	return g
 }
 

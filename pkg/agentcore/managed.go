@@ -50,23 +50,60 @@ func (g *Gateways) Managed(ctx context.Context) ([]grant.Gateway, error) {
 // listed keeps no other from being so: its error comes at the end, and until then
 // some of its gateways may have been handed on.
 func (g *Gateways) Walk(ctx context.Context, wanted func(grant.Gateway) bool, found func(gateway grant.Gateway, managed bool)) error {
+	owners, err := g.Owners(ctx)
+	outcomes := g.WalkOwners(ctx, owners, wanted, found)
+	failures := []error{err}
+	for _, owner := range owners {
+		failures = append(failures, outcomes[owner])
+	}
+	return errors.Join(failures...)
+}
+
+// Owners are the accounts whose gateways are looked for, "" for the caller's own. Where
+// it fails, it returns those that the deployment names.
+func (g *Gateways) Owners(ctx context.Context) ([]string, error) {
+	if g.listed == nil {
+		return g.owners, nil
+	}
+	listed, err := g.listed(ctx)
+	owners := slices.Clone(g.owners)
+	for _, owner := range listed {
+		if !slices.Contains(owners, owner) {
+			owners = append(owners, owner)
+		}
+	}
+	return owners, err
+}
+
+// walksAtOnce is how many owners are walked through together.
+const walksAtOnce = 20
+
+// WalkOwners is Walk for some owners. It returns what came of each.
+func (g *Gateways) WalkOwners(ctx context.Context, owners []string, wanted func(grant.Gateway) bool, found func(gateway grant.Gateway, managed bool)) map[string]error {
 	var mu sync.Mutex
 	oneAtATime := func(gateway grant.Gateway, managed bool) {
 		mu.Lock()
 		defer mu.Unlock()
 		found(gateway, managed)
 	}
-	failures := make([]error, len(g.owners)*len(g.regions))
+	failures := make([]error, len(owners)*len(g.regions))
 	var walks sync.WaitGroup
-	for i, owner := range g.owners {
+	free := make(chan struct{}, walksAtOnce*len(g.regions))
+	for i, owner := range owners {
 		for j, region := range g.regions {
+			free <- struct{}{}
 			walks.Go(func() {
 				failures[i*len(g.regions)+j] = g.walk(ctx, place{owner, region}, wanted, oneAtATime)
+				<-free
 			})
 		}
 	}
 	walks.Wait()
-	return errors.Join(failures...)
+	outcomes := make(map[string]error, len(owners))
+	for i, owner := range owners {
+		outcomes[owner] = errors.Join(failures[i*len(g.regions) : (i+1)*len(g.regions)]...)
+	}
+	return outcomes
 }
 
 func (g *Gateways) walk(ctx context.Context, at place, wanted func(grant.Gateway) bool, found func(grant.Gateway, bool)) error {

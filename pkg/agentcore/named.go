@@ -14,7 +14,11 @@ import (
 // not, sorted by ARN, or fails. A name is unique only in a region of an account.
 func (g *Gateways) Named(ctx context.Context, name string) ([]grant.Gateway, error) {
 	var all []grant.Gateway
-	for _, owner := range g.owners {
+	owners, err := g.Owners(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, owner := range owners {
 		for _, region := range g.regions {
 			found, err := g.namedAt(ctx, place{owner, region}, name)
 			if err != nil {

@@ -1,6 +1,8 @@
 package agentcore
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -15,7 +17,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
-	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
 )
 
 // estate is AWS with an STS that lets roles be assumed and an AgentCore in which
@@ -152,11 +153,32 @@ func TestAnOwnerThatCannotBeReachedKeepsNoOtherFromBeingListed(t *testing.T) {
 	if diff := cmp.Diff(map[string]int{hub: 4, "777788889999": 4}, byOwner); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
-	if code := grant.CodeOf(err); code != reconcile.CodeAccessDenied {
+	if code := grant.CodeOf(err); code != grant.CodeNotJoined {
 		t.Errorf("code %q of %v", code, err)
 	}
 	if managed, err := g.Managed(t.Context()); err == nil || managed != nil {
 		t.Errorf("a listing is complete or an error, got %v, %v", managed, err)
+	}
+}
+
+func TestOwnersOfTheListAreReachedLikeThoseOfTheParameter(t *testing.T) {
+	e := newEstate(t, "aws")
+	listed, unread := []string{"777788889999", "444455556666"}, error(nil)
+	d := owners
+	d.Owners = []string{hub, "444455556666"}
+	g := e.gateways(d).WithOwners(func(context.Context) ([]string, error) { return listed, unread })
+	managed, err := g.Managed(t.Context())
+	if err != nil || len(managed) != 3*2*2 {
+		t.Errorf("%d gateways, %v", len(managed), err)
+	}
+	listed, unread = nil, errors.New("the list cannot be read")
+	if managed, err := g.Managed(t.Context()); err == nil || managed != nil {
+		t.Errorf("a listing is complete or an error, got %v, %v", managed, err)
+	}
+	found := 0
+	err = g.Walk(t.Context(), func(grant.Gateway) bool { return true }, func(grant.Gateway, bool) { found++ })
+	if err == nil || found != 2*2*2 {
+		t.Errorf("an unread list keeps no owner of the parameter from being listed: %d gateways, %v", found, err)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -208,14 +209,18 @@ func TestANoticeThatCannotBeAnEventKeepsNoOtherBack(t *testing.T) {
 }
 
 func TestARequestSurvivesItsEvent(t *testing.T) {
-	want := event.Request{Gateway: gateway(t, 0), Cause: "sweep: due", At: at}
-	raw, err := json.Marshal(want)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var got event.Request
-	if err := json.Unmarshal(raw, &got); err != nil || got != want {
-		t.Errorf("got %+v, %v, want %+v", got, err, want)
+	for _, want := range []event.Request{
+		{Gateway: gateway(t, 0), Cause: "sweep: due", At: at},
+		{Every: true, Owners: []string{"444455556666", "777788889999"}, Cause: "owner account 444455556666 added", At: at},
+	} {
+		raw, err := json.Marshal(want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got event.Request
+		if err := json.Unmarshal(raw, &got); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("got %+v, %v, want %+v", got, err, want)
+		}
 	}
 }
 

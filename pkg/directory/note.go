@@ -36,6 +36,15 @@ const (
 	TopicSize Topic = "SIZE"
 )
 
+// IDs are those of notes, in their order.
+func IDs(notes []Note) []string {
+	ids := make([]string, len(notes))
+	for i, note := range notes {
+		ids[i] = note.ID
+	}
+	return ids
+}
+
 // ListSentinelID is the ID of the note that proves a read of a list (TopicTrusted,
 // TopicOwner): without it, a list that reads empty may be another table's.
 const ListSentinelID = "#meta"

@@ -19,6 +19,7 @@ const (
 type Request struct {
 	Gateway grant.Gateway // the zero Gateway if Every
 	Every   bool          // for a sweep to take apart into requests for one each
+	Owners  []string      // of Every: only the gateways of these accounts; nil for all
 	Cause   string
 	At      time.Time
 }
@@ -33,13 +34,14 @@ func (r Request) Scope() string {
 
 type requestDetail struct {
 	Gateway     string    `json:"gateway"`
+	Owners      []string  `json:"owners,omitempty"`
 	Cause       string    `json:"cause"`
 	RequestedAt time.Time `json:"requestedAt,omitzero"`
 }
 
 // MarshalJSON encodes the event's detail.
 func (r Request) MarshalJSON() ([]byte, error) {
-	detail, err := json.Marshal(requestDetail{Gateway: r.Scope(), Cause: r.Cause, RequestedAt: r.At.UTC()})
+	detail, err := json.Marshal(requestDetail{Gateway: r.Scope(), Owners: r.Owners, Cause: r.Cause, RequestedAt: r.At.UTC()})
 	if err != nil {
 		return nil, fmt.Errorf("encode the request to reconcile %s: %w", r.Scope(), err)
 	}
@@ -54,6 +56,12 @@ func (r *Request) UnmarshalJSON(raw []byte) error {
 		return fmt.Errorf("read a request to reconcile: %w", err)
 	}
 	read := Request{Every: detail.Gateway == grant.EveryGateway, Cause: OneLine(detail.Cause), At: detail.RequestedAt}
+	for _, owner := range detail.Owners {
+		if !accountID.MatchString(owner) {
+			return fmt.Errorf("read a request to reconcile: owner %q is no account", OneLine(owner))
+		}
+		read.Owners = append(read.Owners, owner)
+	}
 	if !read.Every {
 		gateway, err := grant.ParseGateway(detail.Gateway)
 		if err != nil {

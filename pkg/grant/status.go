@@ -20,6 +20,7 @@ const (
 const (
 	CodeNotManaged         Code = "NotManaged"          // the gateway lacks the tag
 	CodeNotListed          Code = "NotListed"           // the gateway's region or owner is not on the deployment's list
+	CodeNotJoined          Code = "NotJoined"           // the owner's account does not let the deployment assume its role
 	CodeWrongAuthorizer    Code = "WrongAuthorizer"     // the gateway does not use IAM
 	CodeGatewayGone        Code = "GatewayGone"         // there is no such gateway
 	CodeGatewayNotReady    Code = "GatewayNotReady"     // still being created, or being deleted

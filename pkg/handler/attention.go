@@ -62,7 +62,7 @@ const codeNoSentinel grant.Code = "NoSentinel"
 
 func isState(code grant.Code) bool {
 	switch code {
-	case grant.CodeNotManaged, grant.CodeNotListed, grant.CodeWrongAuthorizer, grant.CodeGatewayGone, grant.CodeGatewayNotReady,
+	case grant.CodeNotManaged, grant.CodeNotListed, grant.CodeNotJoined, grant.CodeWrongAuthorizer, grant.CodeGatewayGone, grant.CodeGatewayNotReady,
 		codeNoSentinel, grant.CodeNoDirectory:
 		return true
 	default:

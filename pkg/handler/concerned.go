@@ -22,11 +22,14 @@ type change struct {
 	everywhere bool              // a grant for every managed gateway
 	selectors  []grant.Principal // an account changed: it concerns the grants to these
 	account    string            // and to this account or something in it
+	owner      string            // an account that came onto the list of owners, or went
 	found                        // known at once if it is direct, after resolve if it is wide
 }
 
 func (c change) direct() bool { return !c.wide() && len(c.gateways) > 0 }
-func (c change) wide() bool   { return c.everywhere || len(c.selectors) > 0 || c.account != "" }
+func (c change) wide() bool {
+	return c.everywhere || len(c.selectors) > 0 || c.account != "" || c.owner != ""
+}
 
 // changeOf is what a record means. A row concerns its gateway, or all of them; an
 // account concerns the grants to it, and to each place and tag that it has or had.
@@ -46,6 +49,9 @@ func changeOf(r event.Record) change {
 	case r.List != nil && r.List.List == directory.TopicTrusted:
 		c.cause = "trusted account " + r.List.Account + " " + r.List.Verb
 		c.account = r.List.Account
+	case r.List != nil:
+		c.cause = "owner account " + r.List.Account + " " + r.List.Verb
+		c.owner = r.List.Account
 	}
 	return c
 }

@@ -3,6 +3,7 @@ package handler
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -14,11 +15,19 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
 )
 
+// OwnerList tells which accounts are on the list of those whose gateways are managed.
+type OwnerList interface {
+	// IsOwner tells whether the account is on the list, or fails.
+	IsOwner(ctx context.Context, account string) (bool, error)
+}
+
 // GatewayEvents handles events about single gateways: requests to reconcile
-// one, and calls that touched one or its policy. All fields are required.
+// one, and calls that touched one or its policy. All fields but Owners and Listed are
+// required.
 type GatewayEvents struct {
 	Reconciler Reconciler
-	Owners     []string // accounts whose gateways are managed; none for any
+	Owners     []string  // accounts whose gateways are managed; none for any
+	Listed     OwnerList // where there are Owners: more of them
 	Log        *slog.Logger
 	Metrics    Metrics
 }
@@ -33,7 +42,11 @@ func (g *GatewayEvents) Handle(ctx context.Context, payload json.RawMessage) err
 
 	received, err := event.Parse(payload)
 	if err == nil {
-		err = checkSender(received, accountOf(ctx), g.Owners)
+		owners, unread := g.owners(ctx, received)
+		if unread != nil {
+			return unread
+		}
+		err = checkSender(received, accountOf(ctx), owners)
 	}
 	if err != nil {
 		g.Log.ErrorContext(ctx, "event dropped", "error", event.OneLine(err.Error()), "payload", event.OneLine(string(payload)))
@@ -55,6 +68,26 @@ func (g *GatewayEvents) Handle(ctx context.Context, payload json.RawMessage) err
 	return nil
 }
 
+// owners are the accounts that may be the event's, as far as they are owners.
+func (g *GatewayEvents) owners(ctx context.Context, received event.Event) ([]string, error) {
+	call, is := received.(event.GatewayCall)
+	if !is || len(g.Owners) == 0 || g.Listed == nil {
+		return g.Owners, nil
+	}
+	owner := call.Gateway.Account()
+	if owner == accountOf(ctx) || owner != call.Sender || slices.Contains(g.Owners, owner) {
+		return g.Owners, nil
+	}
+	switch listed, err := g.Listed.IsOwner(ctx, owner); {
+	case err != nil:
+		return nil, fmt.Errorf("read whether account %s owns gateways: %w", owner, err)
+	case listed:
+		return []string{owner}, nil
+	default:
+		return g.Owners, nil
+	}
+}
+
 // CodeWrongSender is the code of an event that its account may not send.
 const CodeWrongSender grant.Code = "EventFromWrongAccount"
 
@@ -74,7 +107,7 @@ func checkSender(received event.Event, hub string, owners []string) error {
 		case e.Sender != owner:
 			return wrongSender(e.Sender, "is about a gateway of account "+owner)
 		case len(owners) > 0 && owner != hub && !slices.Contains(owners, owner):
-			return wrongSender(e.Sender, "is about a gateway of that account, which OWNER_ACCOUNTS does not name")
+			return wrongSender(e.Sender, "is about a gateway of that account, which is no owner: gateway-grants account list --owner shows those that are")
 		}
 	}
 	return nil

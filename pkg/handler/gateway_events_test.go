@@ -9,10 +9,12 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/gateway-grants/gateway-grants/pkg/directory"
 	"github.com/gateway-grants/gateway-grants/pkg/eventtest"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 	"github.com/gateway-grants/gateway-grants/pkg/handler"
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
+	"github.com/gateway-grants/gateway-grants/pkg/store/memory"
 )
 
 // callEvent is a CloudTrail call as EventBridge delivers it.
@@ -115,7 +117,7 @@ func TestEventsThatConcernNoGatewayAreCountedAndDropped(t *testing.T) {
 // An owner may send events about its own gateways only, and only the hub
 // requests reconciles, whatever the policy of the bus lets through.
 func TestAnEventFromTheWrongAccountIsDropped(t *testing.T) {
-	const hub, owner, stranger = "111122223333", "444455556666", "999900001111"
+	const hub, owner, listed, stranger = "111122223333", "444455556666", "777788889999", "999900001111"
 	call := func(sender, account string) string {
 		return `{"source":"aws.bedrock-agentcore","detail-type":"AWS API Call via CloudTrail","account":"` + sender + `","region":"us-east-1","detail":
 			{"eventName":"PutResourcePolicy","requestParameters":{"resourceArn":"` + gatewayOf(account) + `"}}}`
@@ -134,6 +136,9 @@ func TestAnEventFromTheWrongAccountIsDropped(t *testing.T) {
 		"anybody, where all may": {"no owners are named", nil, call(stranger, stranger), stranger},
 		"owner, another's":       {"the gateway is in the hub", []string{hub, owner}, call(owner, hub), ""},
 		"hub, another's":         {"CloudTrail delivers a call in the account of its gateway", []string{owner}, call(hub, owner), ""},
+		"listed, its own":        {"it is on the list of owners", []string{owner}, call(listed, listed), listed},
+		"listed, another's":      {"the gateway is in the hub", []string{owner}, call(listed, hub), ""},
+		"stranger, a listed's":   {"it is no owner", []string{owner}, call(stranger, listed), ""},
 		"stranger, its own":      {"it is no owner", []string{owner}, call(stranger, stranger), ""},
 		"stranger, an owner's":   {"it is no owner", []string{owner}, call(stranger, owner), ""},
 		"no account":             {"an envelope names its account", nil, call("", hub), ""},
@@ -145,6 +150,7 @@ func TestAnEventFromTheWrongAccountIsDropped(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
+			check(t, w.accounts.AddToList(t.Context(), directory.TopicOwner, []directory.Note{{ID: listed, At: at}}))
 			body := w.gatewayEvents()
 			body.Owners = c.owners
 			ctx := lambdacontext.NewContext(t.Context(), &lambdacontext.LambdaContext{InvokedFunctionArn: "arn:aws:lambda:us-east-1:" + hub + ":function:gateway-grants-gateway-events"})
@@ -161,6 +167,18 @@ func TestAnEventFromTheWrongAccountIsDropped(t *testing.T) {
 				t.Errorf("%s: counts %v, log %s", c.reason, w.metrics.counts, w.log.String())
 			}
 		})
+	}
+}
+
+// An event that may be an owner's is not dropped because the list cannot be read.
+func TestAnEventWaitsForTheListOfOwners(t *testing.T) {
+	w := newWorld(t)
+	body := w.gatewayEvents()
+	body.Owners, body.Listed = []string{management}, memory.NewAccounts(memory.Config{})
+	payload := `{"source":"aws.bedrock-agentcore","detail-type":"AWS API Call via CloudTrail","account":"444455556666","region":"us-east-1","detail":
+		{"eventName":"PutResourcePolicy","requestParameters":{"resourceArn":"` + gatewayOf("444455556666") + `"}}}`
+	if _, err := invoke(t.Context(), body.Handle, []byte(payload)); err == nil {
+		t.Errorf("it was dropped: %s", w.log.String())
 	}
 }
 

@@ -26,10 +26,13 @@ type Reconciler interface {
 
 // Gateways finds the gateways of the deployment's owners and regions.
 type Gateways interface {
-	// Walk hands on those that are wanted as it finds them, one at a time, and
-	// whether each carries the tag by which it is managed. Its error says which
-	// owners and regions were not, or not wholly, walked through; all others were.
-	Walk(ctx context.Context, wanted func(grant.Gateway) bool, found func(gateway grant.Gateway, managed bool)) error
+	// Owners are the accounts whose gateways are managed, "" for the function's own. Where
+	// it fails, it returns those that the deployment's parameters name.
+	Owners(ctx context.Context) ([]string, error)
+	// WalkOwners hands on those gateways of some owners that are wanted as it finds them,
+	// one at a time, and whether each carries the tag by which it is managed. It returns
+	// what came of each owner: an error where it was not, or not wholly, walked through.
+	WalkOwners(ctx context.Context, owners []string, wanted func(grant.Gateway) bool, found func(gateway grant.Gateway, managed bool)) map[string]error
 }
 
 // reconcileNow reconciles one gateway and logs how it ended.

@@ -40,7 +40,7 @@ var payloads = map[string]struct {
 	},
 	"dynamodb-stream-account-joined": {"the account is granted by name", "table-changes", outcome{Reconciled: arns(3), Cause: "account 444455556666 joined"}},
 	"dynamodb-stream-account-moved":  {"its unit is granted", "table-changes", outcome{Reconciled: []string{storyARN}, Cause: "account 444455556666 changed"}},
-	"dynamodb-stream-account-lists":  {"the account is granted by name", "table-changes", outcome{Reconciled: arns(3), Cause: "trusted account 444455556666 added"}},
+	"dynamodb-stream-account-lists":  {"the account is granted by name, and the owner's gateways are asked for", "table-changes", outcome{Reconciled: arns(3), Requested: []string{"* of 777788889999"}, Cause: "trusted account 444455556666 added"}},
 	"dynamodb-stream-account-left":   {"by name and by unit", "table-changes", outcome{Reconciled: []string{storyARN, arn(3)}, Cause: "account 444455556666 left"}},
 
 	"reconcile-requested":                   {"the request names its gateway", "gateway-events", outcome{Reconciled: []string{storyARN}, Cause: "sweep: due"}},

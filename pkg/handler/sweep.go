@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"log/slog"
 	"time"
 
@@ -27,6 +26,10 @@ type States interface {
 	Attention(ctx context.Context) (map[string]plan.Attention, error)
 	// Removal reads the last mass removal; the zero MassRemoval is none.
 	Removal(ctx context.Context) (grant.MassRemoval, error)
+	// RecordedOwners reads what is recorded of owner accounts; nothing of one that has not joined.
+	RecordedOwners(ctx context.Context) (map[string]ledger.Owner, error)
+	// SetOwner records an owner account.
+	SetOwner(ctx context.Context, account string, owner ledger.Owner) error
 	// Load reads everything recorded about the gateway.
 	Load(ctx context.Context, gateway grant.Gateway) (ledger.State, error)
 }
@@ -43,9 +46,8 @@ type Sweep struct {
 	Metrics  Metrics
 
 	// Minutes is how long a round through all managed gateways takes, with a run
-	// each minute that asks for those in its slot. Each gateway has its own slot, so
-	// no run needs to know of another. Zero means that every run
-	// asks for all.
+	// each minute that asks for those in its slot. Each owner and each gateway has its own
+	// slot, so no run needs to know of another. Zero means that every run asks for all.
 	Minutes int
 }
 
@@ -100,7 +102,7 @@ func (s *Sweep) every(ctx context.Context, request event.Request) error {
 	if run.at.IsZero() {
 		run.at = s.Now()
 	}
-	_ = run.walk(ctx, func(grant.Gateway) bool { return true }, func(grant.Gateway) bool { return false })
+	run.all(ctx, request.Owners)
 	return run.end(ctx, nil)
 }
 
@@ -135,51 +137,6 @@ func (r *sweepRun) due(ctx context.Context, now time.Time) error {
 			continue
 		}
 		r.add(ctx, gateway)
-	}
-	return nil
-}
-
-// slot asks for the managed gateways whose slot it is at that time, and for those
-// that are no longer managed and may still hold statements of ours.
-func (r *sweepRun) slot(ctx context.Context, at time.Time) error {
-	err := r.walk(ctx, func(gateway grant.Gateway) bool { return r.inSlot(gateway, at) }, func(gateway grant.Gateway) bool {
-		state, err := r.States.Load(ctx, gateway)
-		if err != nil {
-			r.failures = append(r.failures, fmt.Errorf("find out whether %s, which is not managed, holds statements of ours: %w", gateway, err))
-		}
-		return err == nil && (mayLetIn(state.Gateway.AppliedHash) || mayLetIn(state.Gateway.PendingHash))
-	})
-	unlisted := 0
-	if err != nil {
-		unlisted = 1
-	}
-	r.Metrics.Emit(ctx, "", map[string]int{GaugeUnlisted: unlisted})
-	return err
-}
-
-// inSlot gives each gateway one minute of the round, by its name, so that they
-// are spread over it evenly and each keeps its minute when others come and go.
-func (r *sweepRun) inSlot(gateway grant.Gateway, at time.Time) bool {
-	if r.Minutes <= 1 {
-		return true
-	}
-	sum := fnv.New64a()
-	_, _ = sum.Write([]byte(gateway.ARN()))
-	round := uint64(r.Minutes)
-	return sum.Sum64()%round == uint64(at.Unix()/60)%round //nolint:gosec // no time before 1970
-}
-
-// walk asks for the wanted gateways, as they are found. An owner or region that
-// cannot be listed holds up no other.
-func (r *sweepRun) walk(ctx context.Context, wanted, includeUnmanaged func(grant.Gateway) bool) error {
-	err := r.Gateways.Walk(ctx, wanted, func(gateway grant.Gateway, managed bool) {
-		if managed || includeUnmanaged(gateway) {
-			r.add(ctx, gateway)
-		}
-	})
-	if err != nil {
-		r.Log.ErrorContext(ctx, "not all gateways could be found", "cause", r.cause, "error", err.Error())
-		return fmt.Errorf("find the managed gateways: %w", err)
 	}
 	return nil
 }

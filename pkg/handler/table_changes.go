@@ -69,6 +69,7 @@ func (t *TableChanges) Handle(ctx context.Context, payload json.RawMessage) (eve
 	b.settle(ctx, direct, min(b.atOnce, len(direct)))
 	b.resolve(ctx)
 	b.requestEvery(ctx)
+	b.requestOwners(ctx)
 	wide := b.pending(change.wide)
 	b.settle(ctx, wide, allOrNone(len(wide), b.atOnce))
 
@@ -248,6 +249,34 @@ func (b *batch) requestEvery(ctx context.Context) {
 		return
 	}
 	b.counts.add(CountRequested, 1)
+}
+
+// requestOwners asks, once, for the gateways of all owners that came or went.
+func (b *batch) requestOwners(ctx context.Context) {
+	request := event.Request{Every: true}
+	for _, c := range b.changes {
+		if c.owner == "" || slices.Contains(request.Owners, c.owner) {
+			continue
+		}
+		if len(request.Owners) == 0 {
+			request.Cause, request.At = c.cause, cmp.Or(c.at, b.Now())
+		}
+		request.Owners = append(request.Owners, c.owner)
+	}
+	if len(request.Owners) == 0 {
+		return
+	}
+	err := b.Requests.Request(ctx, []event.Request{request})
+	if err == nil {
+		b.counts.add(CountRequested, 1)
+		return
+	}
+	b.Log.ErrorContext(ctx, "reconcile of owners' gateways not requested", "owners", len(request.Owners), "error", event.OneLine(err.Error()))
+	for i := range b.changes {
+		if b.changes[i].owner != "" {
+			b.changes[i].err = err
+		}
+	}
 }
 
 // response names the records whose outcome is lost, beside those of which a change of

@@ -127,6 +127,10 @@ func TestAChangeConcernsTheGatewaysThatItMayChange(t *testing.T) {
 			grants: [][3]string{{arn(1), "a", member}, {arn(2), "b", "arn:aws:iam::444455556666:role/Agent"}, {arn(3), "c", "777788889999"}},
 			batch:  batchOf(listRecord(1, "TRUSTED", member)), reconciled: arns(1, 2),
 		},
+		"owners that came and went": {
+			reason: "one request takes their gateways apart",
+			batch:  batchOf(listRecord(1, "OWNER", member), listRecord(2, "OWNER", "777788889999"), listRecord(3, "OWNER", member)), requested: []string{"* of 444455556666 777788889999"},
+		},
 		"a list's sentinel": {
 			reason: "it is no account",
 			grants: [][3]string{{arn(1), "a", member}},

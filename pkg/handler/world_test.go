@@ -90,7 +90,7 @@ func (w *world) tableChanges() *handler.TableChanges {
 }
 
 func (w *world) gatewayEvents() *handler.GatewayEvents {
-	return &handler.GatewayEvents{Reconciler: &w.reconciler, Log: w.logger(), Metrics: &w.metrics}
+	return &handler.GatewayEvents{Reconciler: &w.reconciler, Listed: w.accounts, Log: w.logger(), Metrics: &w.metrics}
 }
 
 func (w *world) organizationEvents() *handler.Organization {
@@ -159,25 +159,38 @@ func (r *reconciler) enter(n int) {
 
 func (r *reconciler) reconciled() []string { return slices.Sorted(maps.Keys(r.causes)) }
 
-// gateways are walked through in order, up to one that cannot be.
+// gateways are walked through in order, owner by owner.
 type gateways struct {
 	managed  []grant.Gateway
 	untagged []grant.Gateway
-	err      error // at the end
+	owners   []string         // none for the one of every gateway
+	walked   []string         // owners, each time
+	fails    map[string]error // by owner, after its gateways
+	err      error            // of every owner
+	unread   error            // of the list of owners
 }
 
-func (g *gateways) Walk(_ context.Context, wanted func(grant.Gateway) bool, found func(grant.Gateway, bool)) error {
-	for _, gateway := range g.managed {
-		if wanted(gateway) {
-			found(gateway, true)
-		}
+func (g *gateways) Owners(context.Context) ([]string, error) {
+	if len(g.owners) == 0 {
+		return []string{management}, g.unread
 	}
-	for _, gateway := range g.untagged {
-		if wanted(gateway) {
-			found(gateway, false)
+	return g.owners, g.unread
+}
+
+func (g *gateways) WalkOwners(_ context.Context, owners []string, wanted func(grant.Gateway) bool, found func(grant.Gateway, bool)) map[string]error {
+	outcomes := make(map[string]error)
+	for _, owner := range owners {
+		g.walked = append(g.walked, owner)
+		for managed, all := range map[bool][]grant.Gateway{true: g.managed, false: g.untagged} {
+			for _, gateway := range all {
+				if gateway.Account() == owner && wanted(gateway) {
+					found(gateway, managed)
+				}
+			}
 		}
+		outcomes[owner] = errors.Join(g.fails[owner], g.err)
 	}
-	return g.err
+	return outcomes
 }
 
 // states are what is due, and by gateway the hash of what was applied.
@@ -190,6 +203,19 @@ type states struct {
 	removal  grant.MassRemoval
 	applied  map[string]string
 	pending  map[string]string
+	owners   map[string]ledger.Owner
+}
+
+func (s *states) RecordedOwners(context.Context) (map[string]ledger.Owner, error) {
+	return maps.Clone(s.owners), s.err
+}
+
+func (s *states) SetOwner(_ context.Context, account string, owner ledger.Owner) error {
+	if s.owners == nil {
+		s.owners = make(map[string]ledger.Owner)
+	}
+	s.owners[account] = owner
+	return nil
 }
 
 func (s *states) Due(_ context.Context, before time.Time) ([]string, error) {
@@ -243,7 +269,11 @@ func (r *requests) Request(ctx context.Context, asked []event.Request) error {
 func (r *requests) requested() []string {
 	var arns []string
 	for _, request := range r.published {
-		arns = append(arns, request.Scope())
+		scope := request.Scope()
+		if len(request.Owners) > 0 {
+			scope += " of " + strings.Join(request.Owners, " ")
+		}
+		arns = append(arns, scope)
 	}
 	slices.Sort(arns)
 	return arns

@@ -306,8 +306,8 @@ func blockedReason(o Observed, limits Limits) *grant.Error {
 		return &grant.Error{Code: code, Op: "manage " + o.Gateway.ARN(), Hint: hint}
 	}
 	switch {
-	case len(limits.Owners) > 0 && !slices.Contains(limits.Owners, o.Gateway.Account()):
-		return refuse(grant.CodeNotListed, "account "+o.Gateway.Account()+" is not among the owner accounts of the deployment")
+	case len(limits.Owners) > 0 && !o.Listed && !slices.Contains(limits.Owners, o.Gateway.Account()):
+		return refuse(grant.CodeNotListed, "account "+o.Gateway.Account()+" is not among the owner accounts of the deployment; gateway-grants account add --owner "+o.Gateway.Account()+" adds it")
 	case len(limits.Regions) > 0 && !slices.Contains(limits.Regions, o.Gateway.Region()):
 		return refuse(grant.CodeNotListed, o.Gateway.Region()+" is not among the regions of the deployment")
 	case !o.Exists:

@@ -30,6 +30,7 @@ type Observed struct {
 	Managed    bool             // carries the tag ManagedTag = ManagedValue
 	Policy     *policy.Document // nil: none
 	Recorded   ledger.State
+	Listed     bool // its account is on the list of owners, besides those of Limits.Owners
 }
 
 // The tag by which a gateway asks to be managed.

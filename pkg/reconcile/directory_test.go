@@ -2,6 +2,7 @@ package reconcile_test
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
+	"github.com/gateway-grants/gateway-grants/pkg/store"
 	"github.com/gateway-grants/gateway-grants/pkg/store/memory"
 )
 
@@ -20,6 +22,10 @@ type unmarkedDirectory struct{}
 
 func (unmarkedDirectory) Lookup(context.Context, []grant.Principal, []string) (directory.Snapshot, error) {
 	return directory.Snapshot{}, nil
+}
+
+func (unmarkedDirectory) IsOwner(context.Context, string) (bool, error) {
+	return false, errors.New("not asked for")
 }
 
 const rootOutside = "arn:aws:iam::999900001111:root"
@@ -110,6 +116,43 @@ func TestOnlyAProvedListOfTrustedAccountsEndsAccess(t *testing.T) {
 	}
 }
 
+func TestOwnersAreThoseOfTheLimitsAndThoseOfTheList(t *testing.T) {
+	const account = "111122223333" // of the gateway
+	for name, test := range map[string]struct {
+		reason string
+		limits []string
+		listed []string
+		want   grant.Code
+	}{
+		"any":              {"no owners are named", nil, nil, ""},
+		"of the limits":    {"a parameter names it", []string{account}, nil, ""},
+		"of the list":      {"an admin added it", []string{"444455556666"}, []string{account, "777788889999"}, ""},
+		"neither":          {"nobody named it", []string{"444455556666"}, []string{"777788889999"}, grant.CodeNotListed},
+		"an unproved list": {"it may be on the list", []string{"444455556666"}, nil, store.CodeNoListSentinel},
+	} {
+		c := newCloud(t)
+		limits := plan.DefaultLimits()
+		limits.Owners = test.limits
+		d := c.reconciler.Dependencies
+		if test.want == store.CodeNoListSentinel {
+			d.Directory = memory.NewAccounts(memory.Config{})
+		}
+		c.reconciler = reconcile.New(d, limits)
+		var listed []directory.Note
+		for _, owner := range test.listed {
+			listed = append(listed, directory.Note{ID: owner, At: c.now})
+		}
+		if err := c.accounts.AddToList(t.Context(), directory.TopicOwner, listed); err != nil {
+			t.Fatal(err)
+		}
+		c.grant("b", "444455556666")
+		c.reconcile()
+		if got := c.state().Gateway.LastError; got != test.want || (len(c.principals()) == 1) != (test.want == "") {
+			t.Errorf("%s: %q, principals %v: %s", name, got, c.principals(), test.reason)
+		}
+	}
+}
+
 func TestStaleGrantsKeepSelectorAccess(t *testing.T) {
 	for name, already := range map[string]bool{"of a new selector": false, "who joined": true} {
 		t.Run(name, func(t *testing.T) {
@@ -188,4 +231,12 @@ type lostMeanwhile func()
 func (l lostMeanwhile) Lookup(context.Context, []grant.Principal, []string) (directory.Snapshot, error) {
 	l()
 	return directory.Snapshot{}, nil
+}
+
+func (lostMeanwhile) IsOwner(context.Context, string) (bool, error) {
+	return false, errors.New("not asked for")
+}
+
+func (brokenDirectory) IsOwner(context.Context, string) (bool, error) {
+	return false, errors.New("not asked for")
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/gateway-grants/gateway-grants/pkg/directory"
@@ -97,6 +98,13 @@ func (r *run) read(ctx context.Context) (verdict, error) {
 
 // observe reads the gateway and its policy.
 func (r *run) observe(ctx context.Context) error {
+	listed := false
+	if owner := r.gateway.Account(); len(r.limits.Owners) > 0 && !slices.Contains(r.limits.Owners, owner) {
+		var err error
+		if listed, err = r.Directory.IsOwner(ctx, owner); err != nil {
+			return fmt.Errorf("read whether account %s owns gateways: %w", owner, err)
+		}
+	}
 	observed, err := r.Gateways.Describe(ctx, r.gateway)
 	if err != nil {
 		return fmt.Errorf("describe the gateway: %w", err)
@@ -106,7 +114,7 @@ func (r *run) observe(ctx context.Context) error {
 			return fmt.Errorf("read the resource policy: %w", err)
 		}
 	}
-	observed.Gateway = r.gateway
+	observed.Gateway, observed.Listed = r.gateway, listed
 	r.world.Gateway, r.inForce = observed, observed.Policy
 	return nil
 }

@@ -26,7 +26,10 @@ func (s Stack) Source() Source {
 			return text, "output " + setting.Output + " of stack " + s.Name, true
 		}
 		name = "parameter " + setting.Parameter + " of stack " + s.Name
-		if text, given = s.Parameters[setting.Parameter]; !given || text != "" {
+		if text, given = s.Parameters[setting.Parameter]; given && text != "" && setting.Variable == OwnerAccounts.Variable {
+			return s.Account + "," + text, name, true // the hub is always an owner
+		}
+		if !given || text != "" {
 			return text, name, given
 		}
 		switch setting.Variable { // as template.yaml does for its functions

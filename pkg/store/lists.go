@@ -26,6 +26,12 @@ func (a *Accounts) List(ctx context.Context, list directory.Topic) ([]directory.
 	return entries, err
 }
 
+// Owners lists the accounts whose gateways are managed, sorted. It fails as List does.
+func (a *Accounts) Owners(ctx context.Context) ([]string, error) {
+	owners, err := a.List(ctx, directory.TopicOwner)
+	return directory.IDs(owners), err
+}
+
 // IsOwner is reconcile.Directory's.
 func (a *Accounts) IsOwner(ctx context.Context, account string) (bool, error) {
 	found, err := a.listed(ctx, directory.TopicOwner, []string{account})
@@ -51,11 +57,7 @@ func (a *Accounts) listed(ctx context.Context, list directory.Topic, ids []strin
 	if err != nil && grant.CodeOf(err) == "" {
 		err = unread(a.table, "read list "+string(list), err)
 	}
-	found := make([]string, len(entries))
-	for i, entry := range entries {
-		found[i] = entry.ID
-	}
-	return found, err
+	return directory.IDs(entries), err
 }
 
 // AddToList adds entries that a list lacks, all of them or none. It fails with

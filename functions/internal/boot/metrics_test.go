@@ -57,11 +57,16 @@ func (everyAccount) Listed(context.Context) (bool, error) { return true, nil }
 
 type oneGateway struct{}
 
-func (oneGateway) Walk(_ context.Context, _ func(grant.Gateway) bool, found func(grant.Gateway, bool)) error {
+func (oneGateway) WalkOwners(_ context.Context, owners []string, _ func(grant.Gateway) bool, found func(grant.Gateway, bool)) map[string]error {
 	gateway, err := grant.ParseGateway(gatewayARN)
 	found(gateway, true)
-	return errors.Join(err, errors.New("another owner's role cannot be assumed"))
+	return map[string]error{owners[0]: errors.Join(err, errors.New("the gateways cannot be listed"))}
 }
+func (oneGateway) Owners(context.Context) ([]string, error) { return []string{""}, nil }
+func (oneGateway) RecordedOwners(context.Context) (map[string]ledger.Owner, error) {
+	return map[string]ledger.Owner{}, nil
+}
+func (oneGateway) SetOwner(context.Context, string, ledger.Owner) error  { return nil }
 func (oneGateway) Due(context.Context, time.Time) ([]string, error)      { return nil, nil }
 func (oneGateway) Asked(context.Context, grant.Gateway, time.Time) error { return nil }
 func (oneGateway) Load(context.Context, grant.Gateway) (ledger.State, error) {

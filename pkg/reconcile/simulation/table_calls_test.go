@@ -56,6 +56,12 @@ func (n *run) Lookup(_ context.Context, selectors []grant.Principal, accounts []
 	return snapshot, err
 }
 
+// IsOwner is reconcile.Directory's. No limit of the simulation names owners, so it is not
+// asked for.
+func (n *run) IsOwner(_ context.Context, account string) (bool, error) {
+	return n.w.accounts.IsOwner(ctx, account)
+}
+
 // Load is reconcile.States's.
 func (n *run) Load(_ context.Context, _ grant.Gateway) (state ledger.State, err error) {
 	err = n.call("Load", readFaults, func(f fault) error {

@@ -30,6 +30,10 @@ type Request struct {
 	// and all; "" if there is none. It is asked for requests to IAM only, and may
 	// be nil.
 	Entity func(kind, name string) (string, error)
+	// PartitionKey finds the name of the attribute that is a table's partition key, by the
+	// table's ARN; "" if there is no such table. It is asked for requests to DynamoDB only, and
+	// may be nil.
+	PartitionKey func(table string) (string, error)
 	// Organization is asked for requests to Organizations only, and may be nil.
 	Organization func() (Organization, error)
 }

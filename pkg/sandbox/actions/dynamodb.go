@@ -2,6 +2,7 @@ package actions
 
 import (
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -16,13 +17,13 @@ func dynamodb(c *call) ([]Permission, error) {
 	}
 	switch {
 	case c.is("BatchGetItem", "BatchWriteItem"):
-		return c.batch(), nil
+		return c.batch()
 	case c.is("TransactGetItems", "TransactWriteItems"):
-		return c.transaction(), nil
+		return c.transaction()
 	case c.is("Query", "Scan"):
-		return []Permission{c.item(c.operation, c.tableOrIndex(), c.params)}, nil
+		return one(c.item(c.operation, c.tableOrIndex(), c.params))
 	case c.is("GetItem", "PutItem", "UpdateItem", "DeleteItem"):
-		return []Permission{c.item(c.operation, c.table(c.params), c.params)}, nil
+		return one(c.item(c.operation, c.table(c.params), c.params))
 	case c.params.text("TableName") != "":
 		return []Permission{c.on(c.table(c.params))}, nil
 	case c.params.text("ResourceArn") != "": // tags and resource policies
@@ -41,22 +42,84 @@ func (c *call) tableOrIndex() string {
 	return c.table(c.params)
 }
 
-// item adds the condition keys that a call on items has as parameters. The keys
-// dynamodb:LeadingKeys and dynamodb:Attributes are not known: see Modelled.
+func one(p Permission, err error) ([]Permission, error) { return []Permission{p}, err }
+
+// item adds the condition keys that a call on items has as parameters. The key
+// dynamodb:Attributes is not known: see Modelled.
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
-func (c *call) item(action, table string, params object) Permission {
+func (c *call) item(action, table string, items ...object) (Permission, error) {
+	var params object
+	if len(items) == 1 {
+		params = items[0]
+	}
+	leading, err := c.leadingKeys(table, items)
 	return c.ask(action, table).
 		with("dynamodb:Select", params.text("Select")).
 		with("dynamodb:ReturnValues", params.text("ReturnValues")).
-		with("dynamodb:ReturnConsumedCapacity", c.params.text("ReturnConsumedCapacity"))
+		with("dynamodb:ReturnConsumedCapacity", c.params.text("ReturnConsumedCapacity")).
+		with("dynamodb:LeadingKeys", leading...), err
 }
 
-func (c *call) batch() []Permission {
-	var asked []Permission
-	for _, table := range slices.Sorted(maps.Keys(c.params.object("RequestItems"))) {
-		asked = append(asked, c.item(c.operation, c.arn(table, "table/"), nil))
+// leadingKeys are the texts of the partition keys that the items have, each once. An index
+// has another key, and a Scan has none.
+func (c *call) leadingKeys(table string, items []object) ([]string, error) {
+	if c.PartitionKey == nil || strings.Contains(table, "/index/") {
+		return nil, nil
 	}
-	return asked
+	name, err := c.PartitionKey(table)
+	if err != nil || name == "" {
+		return nil, err
+	}
+	var keys []string
+	for _, item := range items {
+		key := item.object("Item").object(name).text("S")
+		if key == "" {
+			key = item.object("Key").object(name).text("S")
+		}
+		if key == "" {
+			key = queried(item, name)
+		}
+		if !slices.Contains(keys, key) {
+			keys = append(keys, key)
+		}
+	}
+	return keys, nil
+}
+
+var equality = regexp.MustCompile(`([#\w.-]+)\s*=\s*(:\w+)`)
+
+// queried is the value that a Query's key condition wants of the attribute.
+func queried(params object, name string) string {
+	for _, match := range equality.FindAllStringSubmatch(params.text("KeyConditionExpression"), -1) {
+		attribute := match[1]
+		if strings.HasPrefix(attribute, "#") {
+			attribute = params.object("ExpressionAttributeNames").text(attribute)
+		}
+		if attribute == name {
+			return params.object("ExpressionAttributeValues").object(match[2]).text("S")
+		}
+	}
+	return ""
+}
+
+func (c *call) batch() ([]Permission, error) {
+	var asked []Permission
+	tables := c.params.object("RequestItems")
+	for _, table := range slices.Sorted(maps.Keys(tables)) {
+		var items []object
+		for _, key := range tables.object(table).objects("Keys") {
+			items = append(items, object{"Key": map[string]any(key)})
+		}
+		for _, write := range tables.objects(table) {
+			items = append(items, write.object("PutRequest"), write.object("DeleteRequest"))
+		}
+		permission, err := c.item(c.operation, c.arn(table, "table/"), items...)
+		if err != nil {
+			return nil, err
+		}
+		asked = append(asked, permission)
+	}
+	return asked, nil
 }
 
 // parts are the actions on the items of a transaction.
@@ -68,7 +131,7 @@ var parts = map[string]string{
 	"ConditionCheck": "ConditionCheckItem",
 }
 
-func (c *call) transaction() []Permission {
+func (c *call) transaction() ([]Permission, error) {
 	var asked []Permission
 	for _, item := range c.params.objects("TransactItems") {
 		for _, part := range slices.Sorted(maps.Keys(item)) {
@@ -76,14 +139,17 @@ func (c *call) transaction() []Permission {
 			if !ok {
 				action = part // which no policy names
 			}
-			permission := c.item(action, c.table(item.object(part)), nil)
+			permission, err := c.item(action, c.table(item.object(part)), object{"Item": item.object(part)["Item"], "Key": item.object(part)["Key"]})
+			if err != nil {
+				return nil, err
+			}
 			if part != "ConditionCheck" {
 				permission = permission.with("dynamodb:EnclosingOperation", c.operation)
 			}
 			asked = append(asked, permission)
 		}
 	}
-	return asked
+	return asked, nil
 }
 
 // streams asks for a stream, which an iterator names before its first bar.

@@ -7,6 +7,7 @@ import "strings"
 var keys = map[string]bool{
 	"cloudwatch:namespace":            true,
 	"dynamodb:enclosingoperation":     true,
+	"dynamodb:leadingkeys":            true,
 	"dynamodb:returnconsumedcapacity": true,
 	"dynamodb:returnvalues":           true,
 	"dynamodb:select":                 true,

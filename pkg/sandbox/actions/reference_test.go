@@ -111,7 +111,7 @@ func isOf(pattern, arn string) bool {
 
 func TestAConditionKeyOfTheServiceItselfHasToBeKnown(t *testing.T) {
 	for key, want := range map[string]bool{
-		"aws:PrincipalArn": true, "events:source": true, "dynamodb:LeadingKeys": false, "dynamodb:Attributes": false,
+		"aws:PrincipalArn": true, "events:source": true, "dynamodb:LeadingKeys": true, "dynamodb:Attributes": false,
 		"DYNAMODB:select": true, "sqs:anything": true,
 	} {
 		if got := actions.Modelled("dynamodb:Query", key); got != want {

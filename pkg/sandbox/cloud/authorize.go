@@ -124,6 +124,7 @@ func (u *Upstream) asks(r *http.Request, identity sigv4.Identity) (actions.Reque
 		Entity: func(kind, name string) (string, error) {
 			return u.identities.entityARN(r.Context(), identity.Caller.Account, kind, name)
 		},
+		PartitionKey: func(table string) (string, error) { return u.identities.partitionKey(r.Context(), table) },
 		Organization: func() (actions.Organization, error) { return u.identities.organization(r.Context()) },
 	}
 	if request.Service == "s3" {

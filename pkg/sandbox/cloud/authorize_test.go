@@ -263,10 +263,59 @@ func TestABusOfAnotherAccountNeedsBothSides(t *testing.T) {
 
 func TestAConditionThatIsNotKnownIsNotDecidedBy(t *testing.T) {
 	w := authorizing(t)
-	config := w.in(t, accountA, "Keyed", `{"Effect":"Allow","Action":"dynamodb:GetItem","Resource":"*","Condition":{"ForAllValues:StringEquals":{"dynamodb:LeadingKeys":["mine"]}}}`)
+	config := w.in(t, accountA, "Keyed", `{"Effect":"Allow","Action":"dynamodb:GetItem","Resource":"*","Condition":{"ForAllValues:StringEquals":{"dynamodb:Attributes":["mine"]}}}`)
 	_, err := dynamodb.NewFromConfig(config).GetItem(t.Context(), &dynamodb.GetItemInput{TableName: aws.String("grants"), Key: map[string]types.AttributeValue{"gateway": &types.AttributeValueMemberS{Value: "theirs"}}})
-	if got := refusal(err); !strings.Contains(got, "does not know the condition key dynamodb:LeadingKeys") {
+	if got := refusal(err); !strings.Contains(got, "does not know the condition key dynamodb:Attributes") {
 		t.Errorf("an absent key would let in everybody: %q", got)
+	}
+}
+
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
+func TestARoleMayBeKeptToItemsByTheirPartitionKeys(t *testing.T) {
+	w := authorizing(t)
+	admin := dynamodb.NewFromConfig(w.moto.Config(accountA, region))
+	_, err := admin.CreateTable(t.Context(), &dynamodb.CreateTableInput{
+		TableName: aws.String("keyed"), BillingMode: types.BillingModePayPerRequest,
+		KeySchema:            []types.KeySchemaElement{{AttributeName: aws.String("pk"), KeyType: types.KeyTypeHash}},
+		AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String("pk"), AttributeType: types.ScalarAttributeTypeS}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := dynamodb.NewFromConfig(w.in(t, accountA, "Keeper", `{"Effect":"Allow","Action":["dynamodb:PutItem","dynamodb:Query","dynamodb:Scan"],"Resource":"*",`+
+		`"Condition":{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["MINE#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}}`))
+	item := func(key string) map[string]types.AttributeValue {
+		return map[string]types.AttributeValue{"pk": &types.AttributeValueMemberS{Value: key}}
+	}
+	put := func(key string) error {
+		_, err := client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: aws.String("keyed"), Item: item(key)})
+		return err
+	}
+	together := func(keys ...string) error {
+		var writes []types.TransactWriteItem
+		for _, key := range keys {
+			writes = append(writes, types.TransactWriteItem{Put: &types.Put{TableName: aws.String("keyed"), Item: item(key)}})
+		}
+		_, err := client.TransactWriteItems(t.Context(), &dynamodb.TransactWriteItemsInput{TransactItems: writes})
+		return err
+	}
+	query := func(key string) error {
+		_, err := client.Query(t.Context(), &dynamodb.QueryInput{
+			TableName: aws.String("keyed"), KeyConditionExpression: aws.String("#partition = :partition"),
+			ExpressionAttributeNames: map[string]string{"#partition": "pk"}, ExpressionAttributeValues: map[string]types.AttributeValue{":partition": item(key)["pk"]},
+		})
+		return err
+	}
+	_, scan := client.Scan(t.Context(), &dynamodb.ScanInput{TableName: aws.String("keyed")})
+	for name, err := range map[string]error{"put": put("MINE#1"), "transaction": together("MINE#2", "MINE#3"), "query": query("MINE#1")} {
+		if err != nil {
+			t.Errorf("%s of its own: %v", name, err)
+		}
+	}
+	for name, err := range map[string]error{"put": put("TRUSTED"), "transaction": together("MINE#4", "TRUSTED"), "query": query("TRUSTED"), "scan": scan} {
+		if got := refusal(err); !strings.Contains(got, "not authorized") {
+			t.Errorf("%s of others': %q", name, got)
+		}
 	}
 }
 

@@ -34,7 +34,8 @@ type Identities struct {
 	sessions map[string]iam.AccessKey
 	longTerm map[string]longTermKey
 
-	organizationID string // once it is known
+	organizationID string   // once it is known
+	partitionKeys  sync.Map // names of attributes, by the ARN of their table
 }
 
 type longTermKey struct{ account, user, secret string }

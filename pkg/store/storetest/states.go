@@ -32,6 +32,8 @@ type StatesTable interface {
 	RowChanges(ctx context.Context, since time.Time) ([]grant.RowChange, error)
 	Removal(ctx context.Context) (grant.MassRemoval, error)
 	SetRemoval(ctx context.Context, removal grant.MassRemoval) error
+	RecordedOwners(ctx context.Context) (map[string]ledger.Owner, error)
+	SetOwner(ctx context.Context, account string, owner ledger.Owner) error
 }
 
 // States holds a state table to its contract. Each table that open returns is
@@ -61,6 +63,7 @@ func States(t *testing.T, open func(t *testing.T) StatesTable) {
 		"the journals are read together":                             journalsTogether,
 		"a mass removal is kept":                                     removalKept,
 		"what wants a person is kept until it is mended":             attentionEnds,
+		"what is recorded of owners is kept":                         ownersAreKept,
 		"a call that was cancelled is an error, and nothing besides": statesCancelled,
 	} {
 		t.Run(name, func(t *testing.T) { holds(t, open(t)) })
