@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/gateway-grants/gateway-grants/infra/permissions"
+	"github.com/gateway-grants/gateway-grants/pkg/policy"
 )
 
 // allowed lists the actions of a policy.
@@ -86,6 +87,40 @@ func TestPermissionsFitAndNameEachActionOnce(t *testing.T) {
 	for _, action := range allowed(t, permissions.Auditor) {
 		if _, verb, _ := strings.Cut(action, ":"); !regexp.MustCompile(`^(Get|List|Describe|BatchGet|Query|Scan)`).MatchString(verb) {
 			t.Errorf("an auditor may %s", action)
+		}
+	}
+}
+
+// Who may write grants must not be able to say whom the deployment trusts.
+func TestWhoGrantsMayApproveDeparturesAndEditsNoList(t *testing.T) {
+	const accounts = "arn:aws:dynamodb:us-east-1:111122223333:table/gateway-grants-accounts"
+	for name, c := range map[string]struct {
+		policy []byte
+		action string
+		key    string
+		want   bool
+	}{
+		"an admin approves":          {permissions.Admin, "dynamodb:PutItem", "APPROVAL", true},
+		"an admin trusts":            {permissions.Admin, "dynamodb:PutItem", "TRUSTED", false},
+		"an admin adds an owner":     {permissions.Admin, "dynamodb:PutItem", "OWNER", false},
+		"an admin removes an owner":  {permissions.Admin, "dynamodb:DeleteItem", "OWNER", false},
+		"an admin reads the list":    {permissions.Admin, "dynamodb:Query", "TRUSTED", true},
+		"who deploys trusts":         {permissions.Deploy, "dynamodb:PutItem", "TRUSTED", true},
+		"who deploys ends the trust": {permissions.Deploy, "dynamodb:DeleteItem", "TRUSTED", true},
+		"who deploys reads the list": {permissions.Deploy, "dynamodb:Query", "OWNER", true},
+		"an auditor reads the list":  {permissions.Auditor, "dynamodb:Query", "OWNER", true},
+		"an auditor trusts":          {permissions.Auditor, "dynamodb:PutItem", "TRUSTED", false},
+	} {
+		document, err := policy.Parse(c.policy)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := policy.Evaluate(policy.Call{
+			Caller: policy.Role("arn:aws:iam::111122223333:role/Someone", "session"), Action: c.action, Resource: accounts, ResourceAccount: "111122223333",
+			Context: map[string][]string{"dynamodb:LeadingKeys": {c.key}}, Identity: []*policy.Document{document},
+		}).Allowed
+		if got != c.want {
+			t.Errorf("%s: allowed is %t, want %t", name, got, c.want)
 		}
 	}
 }

@@ -23,6 +23,8 @@ func (p *program) planCommand() *cobra.Command {
 	var detailed bool
 	var flags fileFlags
 	var out string
+	var organization bool
+	var organizationProfile string
 	cmd := &cobra.Command{
 		Use:   "plan [GATEWAY...]",
 		Short: "Show what a reconcile would change, without doing it",
@@ -34,6 +36,11 @@ with what it keeps of its last valid revision and until when.
 With --file: what apply would do with a file of grants, as rows and as principals
 gained and lost on each gateway. --out saves that for apply.
 
+With --organization: the accounts that would be dropped once the deployment knows the
+organization (ManagementAccountId), because they are neither in it nor trusted. It lists
+the organization with your own rights; --organization-profile is a profile of its management
+account, or of a delegated administrator, where yours is of neither.
+
 Exit codes: 0 done, 1 for any error. With --detailed-exitcode: 0 nothing to do, 2
 changes, 1 for any error. A gateway that no plan can be made for is named on stderr,
 and every other one is planned all the same.`,
@@ -43,6 +50,10 @@ and every other one is planned all the same.`,
   gateway-grants plan --file grants.yaml --prune --out tonight.plan`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			switch {
+			case !organization && organizationProfile != "":
+				return usage(cmd, "--organization-profile goes with --organization")
+			case organization && (len(args) > 0 || flags.file != "" || flags.prune || out != ""):
+				return usage(cmd, "--organization goes with neither GATEWAY nor --file")
 			case flags.file != "" && len(args) > 0:
 				return usage(cmd, "a file names its gateways itself: leave out GATEWAY or --file")
 			case flags.file == "" && (flags.prune || out != ""):
@@ -55,6 +66,9 @@ and every other one is planned all the same.`,
 			if err != nil {
 				return err
 			}
+			if organization {
+				return p.planOrganization(cmd.Context(), organizationProfile, d, detailed)
+			}
 			if flags.file != "" {
 				return p.planFile(cmd.Context(), flags, out, d, detailed)
 			}
@@ -63,6 +77,8 @@ and every other one is planned all the same.`,
 	}
 	flags.add(cmd)
 	cmd.Flags().StringVar(&out, "out", "", "file to save the plan of --file in, for apply")
+	cmd.Flags().BoolVar(&organization, "organization", false, "show which accounts would be dropped once the organization is turned on")
+	cmd.Flags().StringVar(&organizationProfile, "organization-profile", "", "profile of the AWS configuration that lists the organization; yours where it is left out")
 	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "end with exit code 2 if a reconcile would change something")
 	p.deploymentFlags(cmd)
 	p.completeNames(cmd, false)

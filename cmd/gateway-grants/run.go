@@ -36,12 +36,14 @@ type program struct {
 	beyond   beyond
 	// identities reads IAM with the given configuration.
 	identities func(aws.Config) identities
+	// organization lists the organization with the given configuration.
+	organization func(aws.Config) members
 }
 
 // Run runs the command line and returns its exit code: 0 for done, 1 for any
 // error, 2 for changes with plan --detailed-exitcode.
 func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	p := &program{in: stdin, out: stdout, err: stderr, clock: agentcore.SystemClock(), open: openDynamo, notices: openBus, beyond: onAWS(), identities: openIAM}
+	p := &program{in: stdin, out: stdout, err: stderr, clock: agentcore.SystemClock(), open: openDynamo, notices: openBus, beyond: onAWS(), identities: openIAM, organization: openOrganization}
 	return p.run(ctx, args)
 }
 

@@ -49,15 +49,16 @@ const (
 // tables in memory. It has the profiles account-a, account-b, agent-b (another
 // role of account B) and stranger (whose key nobody knows).
 type world struct {
-	t         testing.TB
-	url       string
-	model     *model.Service
-	directory *iam.Directory
-	grants    *memory.Grants
-	states    *memory.States
-	accounts  *memory.Accounts
-	bus       *noticetest.Recorder
-	stacks    stackServer
+	t            testing.TB
+	url          string
+	model        *model.Service
+	directory    *iam.Directory
+	grants       *memory.Grants
+	states       *memory.States
+	accounts     *memory.Accounts
+	bus          *noticetest.Recorder
+	stacks       stackServer
+	organization members
 
 	rates   map[model.RateGroup]int // of AWS; nil for none
 	still   time.Time               // when a clock stands that only waiting moves; zero for the machine's
@@ -265,10 +266,11 @@ func (w *world) with(open openTables, args ...string) said {
 	var out, err bytes.Buffer
 	p := &program{
 		in: strings.NewReader(""), out: &out, err: &err,
-		clock:      w.clock(),
-		open:       open,
-		notices:    func(aws.Config, string) reconcile.Notices { return w.bus },
-		identities: w.identities,
+		clock:        w.clock(),
+		open:         open,
+		notices:      func(aws.Config, string) reconcile.Notices { return w.bus },
+		identities:   w.identities,
+		organization: func(aws.Config) members { return w.organization },
 	}
 	code := p.run(w.t.Context(), args)
 	return said{code, out.String(), err.String()}
