@@ -98,11 +98,11 @@ func (e examined) unread(check string) []string {
 }
 
 // shell runs a command line as an admin of account A, in the repository. Version 1 of the
-// AWS CLI takes the endpoint of SQS from nowhere but its command line.
+// AWS CLI takes the endpoint of SQS from nowhere but its command line, and of several the last.
 func (p patient) shell(t *testing.T, line string) {
 	t.Helper()
 	repository, tools := cloudtest.Repository(t), t.TempDir()
-	aws := fmt.Sprintf("#!/bin/sh\nexec %s --endpoint-url %s \"$@\"\n", filepath.Join(filepath.Dir(cloudtest.Python(t)), "aws"), p.s.endpoint)
+	aws := fmt.Sprintf("#!/bin/sh\nexec %s \"$@\" --endpoint-url %s\n", filepath.Join(filepath.Dir(cloudtest.Python(t)), "aws"), p.s.endpoint)
 	if err := os.WriteFile(filepath.Join(tools, "aws"), []byte(aws), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -153,25 +153,15 @@ for i in 1 2 3 4 5 6 7 8 9 10; do
 done
 exit 1`
 
-// Each fault is planted, found, mended by the command that the finding names, and gone.
-func TestTheDoctorFindsWhatIsPlantedAndItsCommandsMendIt(t *testing.T) {
-	p := newPatient(t)
-	p.mendFirstDeployment(t)
-	faults := []struct {
-		check, want, plant string
-		mend               string // where the finding's own command is not one to run here
-	}{
-		{check: "sentinel", want: "no policy changes", plant: `aws dynamodb delete-item --table-name gateway-grants --key '{"gateway": {"S": "*"}, "grant": {"S": "#meta"}}'`},
-		{check: "mappings", want: "takes nothing from gateway-grants", plant: "aws lambda update-event-source-mapping --no-enabled --uuid $(aws lambda list-event-source-mappings --function-name gateway-grants-table-changes --query 'EventSourceMappings[0].UUID' --output text)"},
-		{check: "rules", want: "gateway-grants-notices is off", plant: "aws events disable-rule --name gateway-grants-notices --event-bus-name gateway-grants"},
-		{check: "schedules", want: "gateway-grants-gateways is off", plant: `aws scheduler get-schedule --name gateway-grants-gateways --group-name gateway-grants --query '{Name: Name, GroupName: GroupName, ScheduleExpression: ScheduleExpression, FlexibleTimeWindow: FlexibleTimeWindow, Target: Target}' > "$TMPDIR/schedule.json" && aws scheduler update-schedule --state DISABLED --cli-input-json "file://$TMPDIR/schedule.json"`},
-		{check: "queues", want: "gateway-grants-lost-requests holds 1 requests", plant: `aws sqs send-message --queue-url "$(aws cloudformation describe-stacks --stack-name gateway-grants --query "Stacks[0].Outputs[?OutputKey=='LostRequestsUrl'].OutputValue" --output text)" --message-body '{"source": "gateway-grants", "detail": {"gateway": "none"}}'`, mend: "infra/stack redrive"},
-		{check: "trail", want: "no trail logs management events", plant: "aws cloudtrail stop-logging --name management-events"},
-		{check: "alarms", want: "in ALARM", plant: `aws cloudwatch set-alarm-state --state-value ALARM --state-reason planted --alarm-name "$(aws cloudwatch describe-alarms --query 'MetricAlarms[0].AlarmName' --output text)"`,
-			mend: `aws cloudwatch set-alarm-state --state-value OK --state-reason mended --alarm-name "$(aws cloudwatch describe-alarms --state-value ALARM --query 'MetricAlarms[0].AlarmName' --output text)"`},
-		{check: "gateways", want: "has statements of installation old", plant: sibling},
-		{check: "tables", want: "gateway-grants may be deleted", plant: "aws dynamodb update-table --table-name gateway-grants --no-deletion-protection-enabled"},
-	}
+// fault is one that the doctor has to find, the only one of its check.
+type fault struct {
+	check, want, plant string
+	mend               string // where the finding's own command is not one to run here
+}
+
+// suffers plants faults together, and has the commands that the doctor names mend them.
+func (p patient) suffers(t *testing.T, faults []fault) {
+	t.Helper()
 	for _, fault := range faults {
 		p.shell(t, fault.plant)
 	}
@@ -193,6 +183,31 @@ func TestTheDoctorFindsWhatIsPlantedAndItsCommandsMendIt(t *testing.T) {
 	if mended := p.examine(t, "auditor"); sick.Healthy || !mended.Healthy {
 		t.Errorf("once mended it still finds %s", mended.unhealthy())
 	}
+}
+
+// Each fault is planted, found, mended by the command that the finding names, and gone.
+func TestTheDoctorFindsWhatIsPlantedAndItsCommandsMendIt(t *testing.T) {
+	p := newPatient(t)
+	p.mendFirstDeployment(t)
+	p.suffers(t, []fault{
+		{check: "sentinel", want: "no policy changes", plant: `aws dynamodb delete-item --table-name gateway-grants --key '{"gateway": {"S": "*"}, "grant": {"S": "#meta"}}'`},
+		{check: "mappings", want: "takes nothing from gateway-grants", plant: "aws lambda update-event-source-mapping --no-enabled --uuid $(aws lambda list-event-source-mappings --function-name gateway-grants-table-changes --query 'EventSourceMappings[0].UUID' --output text)"},
+		{check: "rules", want: "gateway-grants-notices is off", plant: "aws events disable-rule --name gateway-grants-notices --event-bus-name gateway-grants"},
+		{check: "schedules", want: "gateway-grants-gateways is off", plant: `aws scheduler get-schedule --name gateway-grants-gateways --group-name gateway-grants --query '{Name: Name, GroupName: GroupName, ScheduleExpression: ScheduleExpression, FlexibleTimeWindow: FlexibleTimeWindow, Target: Target}' > "$TMPDIR/schedule.json" && aws scheduler update-schedule --state DISABLED --cli-input-json "file://$TMPDIR/schedule.json"`},
+		{check: "queues", want: "gateway-grants-lost-requests holds 1 requests", plant: `aws sqs send-message --queue-url "$(aws cloudformation describe-stacks --stack-name gateway-grants --query "Stacks[0].Outputs[?OutputKey=='LostRequestsUrl'].OutputValue" --output text)" --message-body '{"source": "gateway-grants", "detail": {"gateway": "none"}}'`, mend: "infra/stack redrive"},
+		{check: "trail", want: "no trail logs management events", plant: "aws cloudtrail stop-logging --name management-events"},
+		{check: "alarms", want: "in ALARM", plant: `aws cloudwatch set-alarm-state --state-value ALARM --state-reason planted --alarm-name "$(aws cloudwatch describe-alarms --query 'MetricAlarms[0].AlarmName' --output text)"`,
+			mend: `aws cloudwatch set-alarm-state --state-value OK --state-reason mended --alarm-name "$(aws cloudwatch describe-alarms --state-value ALARM --query 'MetricAlarms[0].AlarmName' --output text)"`},
+		{check: "gateways", want: "has statements of installation old", plant: sibling},
+		{check: "tables", want: "gateway-grants may be deleted", plant: "aws dynamodb update-table --table-name gateway-grants --no-deletion-protection-enabled"},
+	})
+	p.suffers(t, []fault{
+		{check: "tables", want: "gateway-grants cannot be restored to a point in time", plant: "aws dynamodb update-continuous-backups --table-name gateway-grants --point-in-time-recovery-specification PointInTimeRecoveryEnabled=false"},
+		{check: "trail", want: "no trail logs management events", plant: `aws cloudtrail put-event-selectors --trail-name management-events --event-selectors '[{"ReadWriteType": "ReadOnly", "IncludeManagementEvents": true}]'`},
+		{check: "alarms", want: "the actions of", plant: `aws cloudwatch disable-alarm-actions --alarm-names "$(aws cloudwatch describe-alarms --query 'MetricAlarms[0].AlarmName' --output text)"`},
+		{check: "queues", want: "gateway-grants-lost-notices holds 1 notices", plant: `aws sqs send-message --queue-url "$(aws sqs get-queue-url --queue-name gateway-grants-lost-notices --query QueueUrl --output text)" --message-body '{}'`,
+			mend: `aws sqs purge-queue --queue-url "$(aws sqs get-queue-url --queue-name gateway-grants-lost-notices --query QueueUrl --output text)"`},
+	})
 	p.shell(t, "aws dynamodb update-table --table-name gateway-grants-accounts --stream-specification StreamEnabled=false")
 	if found := p.examine(t, "auditor").findings("tables"); len(found) != 1 || !strings.Contains(found[0], "table gateway-grants-accounts has no stream") {
 		t.Errorf("without a stream it finds %v", found)
