@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -208,6 +209,30 @@ func (e examination) owners(ctx context.Context, f *doctor.Facts) {
 			f.Owners = append(f.Owners, e.reader.Owner(ctx, owner, reach))
 		}
 	}
+	f.Owners = append(f.Owners, e.listedOwners(ctx, f, reach.Owners)...)
+}
+
+// listedOwners are those of the list as sweeps have recorded them: there may be too many to
+// try the role of each.
+func (e examination) listedOwners(ctx context.Context, f *doctor.Facts, tried []string) []doctor.Owner {
+	outputs, client := f.Stack.Value.Outputs, dynamodb.NewFromConfig(e.s.config)
+	listed, err := store.NewAccounts(client, outputs["AccountsTableName"]).Owners(ctx)
+	recorded, unread := store.NewStates(client, outputs["StateTableName"]).RecordedOwners(ctx)
+	if err := errors.Join(err, unread); err != nil {
+		return []doctor.Owner{{Account: "of the list", Assumed: doctor.Reading[bool]{Err: e.reader.Explain(err)}}}
+	}
+	var owners []doctor.Owner
+	for _, id := range listed {
+		if id == f.Account || slices.Contains(tried, id) {
+			continue
+		}
+		owner := recorded[id]
+		owners = append(owners, doctor.Owner{
+			Account: id, NotJoined: owner.JoinedAt.IsZero() && owner.FailingSince.IsZero(),
+			Assumed: doctor.Reading[bool]{Value: owner.FailingSince.IsZero(), Err: owner.Message},
+		})
+	}
+	return owners
 }
 
 // reachOf is how the functions of a stack with these parameters reach gateways.

@@ -161,11 +161,19 @@ func owners(f Facts, r *Result) {
 		r.skip("no other account owns gateways")
 		return
 	}
+	var waiting []string
 	for _, o := range f.Owners {
+		if o.NotJoined {
+			waiting = append(waiting, o.Account)
+			continue
+		}
 		if o.Assumed.Err != "" || !o.Assumed.Value {
 			r.found("deploy infra/owner-account.yaml in account "+o.Account+" with this hub and external id, and your role in HubAdminRoles (docs/operations.md)",
 				"the gateways of account %s cannot be reached: %s", o.Account, o.Assumed.Err)
 		}
+	}
+	if len(waiting) > 0 {
+		r.Note = fmt.Sprintf("%d NotJoined, such as %s: gateway-grants account list --owner", len(waiting), waiting[0])
 	}
 }
 

@@ -186,3 +186,13 @@ func TestWhatADeploymentDoesNotHaveIsSkipped(t *testing.T) {
 		t.Errorf("a command line without a version: %+v", r)
 	}
 }
+
+func TestAnOwnerThatHasNotJoinedIsNotedAndNoFinding(t *testing.T) {
+	f := healthy()
+	f.Owners = append(f.Owners, doctor.Owner{Account: "777788889999", NotJoined: true})
+	for _, r := range doctor.Examine(f) {
+		if r.Check == "owners" && (r.Status != doctor.OK || !strings.Contains(r.Note, "1 NotJoined, such as 777788889999")) {
+			t.Errorf("%+v", r)
+		}
+	}
+}

@@ -116,6 +116,8 @@ type Trail struct {
 type Owner struct {
 	Account string
 	Assumed Reading[bool] // its role was assumed, and its gateways were listed
+	// NotJoined says that sweeps have never listed its gateways: a state, and no fault.
+	NotJoined bool
 }
 
 // Gateway is one that wants a person to look.
