@@ -13,7 +13,7 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 )
 
-func TestAChangeOfAnAccountTouchesWhatItMayChange(t *testing.T) {
+func TestTouched(t *testing.T) {
 	at := time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC)
 	base := directory.Account{
 		ID: "444455556666", State: directory.StateActive, Organization: "o-exampleorgid",

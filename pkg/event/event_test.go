@@ -148,14 +148,14 @@ var alike = []cmp.Option{
 	cmp.Comparer(func(a, b *directory.Account) bool { return (a == nil) == (b == nil) }),
 }
 
-func TestTheProductsOwnCallIsKnownByItsUserAgent(t *testing.T) {
+func TestOwnCallsAreKnownByUserAgent(t *testing.T) {
 	own, err := event.Parse(eventtest.Payload(t, "cloudtrail-put-resource-policy-own"))
 	if call, is := own.(event.GatewayCall); err != nil || !is || !slices.Contains(strings.Fields(call.UserAgent), "app/gateway-grants") {
 		t.Errorf("got %+v, %v", own, err)
 	}
 }
 
-func TestAnEventThatIsNotKnownIsIgnoredWithItsReason(t *testing.T) {
+func TestUnknownEventIsIgnoredWithReason(t *testing.T) {
 	for name, raw := range map[string]string{
 		"another service":     `{"source":"aws.ec2","detail-type":"EC2 Instance State-change Notification","account":"111122223333","detail":{"state":"running"}}`,
 		"another detail-type": `{"source":"aws.bedrock-agentcore","detail-type":"Memory Extracted","account":"111122223333","detail":{}}`,
@@ -209,7 +209,7 @@ func TestWhatHasNotItsFormIsACodedError(t *testing.T) {
 	}
 }
 
-func TestARecordThatHasNotItsFormIsACodedError(t *testing.T) {
+func TestMalformedRecordIsCodedError(t *testing.T) {
 	record := func(stream, change string) string {
 		return `{"eventName":"INSERT","eventSourceARN":"arn:aws:dynamodb:us-east-1:111122223333:table/` + stream + `/stream/x","dynamodb":` + change + `}`
 	}
@@ -234,7 +234,7 @@ func TestARecordThatHasNotItsFormIsACodedError(t *testing.T) {
 	}
 }
 
-func TestARecordOfAnythingButAGrantOrAccountConcernsNoAccess(t *testing.T) {
+func TestRecordsOfNoAccessAreIgnored(t *testing.T) {
 	for name, change := range map[string]string{
 		"the sentinel": `"table":"gateway-grants","Keys":{"gateway":{"S":"*"},"grant":{"S":"` + grant.SentinelID + `"}}`,
 		"a membership": `"table":"gateway-grants-accounts","Keys":{"pk":{"S":"OU#ou-ab12-11111111"},"sk":{"S":"444455556666"}}`,
@@ -249,7 +249,7 @@ func TestARecordOfAnythingButAGrantOrAccountConcernsNoAccess(t *testing.T) {
 	}
 }
 
-func TestAnApprovalAsksForItsGatewayAndIsNoRow(t *testing.T) {
+func TestApprovalRequestsItsGateway(t *testing.T) {
 	const arn = "arn:aws:bedrock-agentcore:us-east-1:111122223333:gateway/tools-abcdefghij"
 	for subject, want := range map[string]string{
 		arn + "#takeover": arn,
@@ -305,7 +305,7 @@ func TestARecordKeepsWhatTheRowWas(t *testing.T) {
 	}
 }
 
-func TestTheSentinelAndWhatOnlyAWSChangedAreNoChangesOfRows(t *testing.T) {
+func TestSentinelIsNoRowChange(t *testing.T) {
 	sentinel := `{"eventName":"REMOVE","eventSourceARN":"arn:aws:dynamodb:us-east-1:111122223333:table/gateway-grants/stream/x","dynamodb":{"SequenceNumber":"1","Keys":{"gateway":{"S":"*"},"grant":{"S":"` + grant.SentinelID + `"}}}}`
 	replicated, err := event.Records(eventtest.Payload(t, "dynamodb-stream-grant-replicated"))
 	if err != nil {

@@ -20,7 +20,7 @@ func accountsChanged(raw string) (event.AccountsChanged, bool, error) {
 	return about, is, err
 }
 
-func TestMembershipEventsAreReadHoweverTheyNameTheirAccount(t *testing.T) {
+func TestMembershipEvents(t *testing.T) {
 	cases := map[string]struct {
 		reason string
 		detail string
@@ -47,7 +47,7 @@ func TestMembershipEventsAreReadHoweverTheyNameTheirAccount(t *testing.T) {
 }
 
 // Something happened to some account: AWS may have changed how it tells.
-func TestAnEventThatShouldBeUnderstoodAndIsNotConcernsAll(t *testing.T) {
+func TestMalformedOrganizationEventConcernsAll(t *testing.T) {
 	many := make([]string, 11)
 	for i := range many {
 		many[i] = `"4444555566` + string(rune('0'+i/10)) + string(rune('0'+i%10)) + `"`

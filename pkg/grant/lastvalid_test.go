@@ -49,7 +49,7 @@ func TestTheCanonicalFormReadsBackAsTheGrant(t *testing.T) {
 	}
 }
 
-func TestOfACanonicalFormThatIsNotUnderstoodTheExpiryIsRead(t *testing.T) {
+func TestUnknownFormKeepsExpiry(t *testing.T) {
 	end := time.Date(2027, 1, 31, 18, 0, 0, 0, time.UTC)
 	for name, test := range map[string]struct {
 		text string
@@ -67,7 +67,7 @@ func TestOfACanonicalFormThatIsNotUnderstoodTheExpiryIsRead(t *testing.T) {
 	}
 }
 
-func TestARowWithAFaultNamesThePrincipalThatCanBeRead(t *testing.T) {
+func TestInvalidRowNamesReadablePrincipal(t *testing.T) {
 	for name, test := range map[string]struct {
 		changes grant.Attributes
 		want    string

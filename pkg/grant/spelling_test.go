@@ -9,7 +9,7 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 )
 
-func TestWhateverIsWrittenInTwoWaysIsReadInOne(t *testing.T) {
+func TestSpellingsOfOneValue(t *testing.T) {
 	from := func(values ...any) grant.Attributes {
 		return grant.Attributes{"conditions": map[string]any{"sourceIp": values}}
 	}

@@ -193,7 +193,7 @@ func TestADayAtRestRingsNoAlarm(t *testing.T) {
 	}
 }
 
-func TestEachFaultRingsItsAlarmOnceAndItsMendingEndsIt(t *testing.T) {
+func TestAlarmPerFault(t *testing.T) {
 	w := newWard(t)
 	managed := w.settled()
 	w.during(time.Hour)

@@ -77,7 +77,7 @@ func TestWhatIsNotReconciledInTimeIsAskedFor(t *testing.T) {
 	}
 }
 
-func TestAnInvocationThatEndedReportsEverythingAsFailed(t *testing.T) {
+func TestEndedInvocationFailsAllRecords(t *testing.T) {
 	w := newWorld(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -105,7 +105,7 @@ func BenchmarkGrantEverywhere(b *testing.B) {
 	}
 }
 
-func TestAGrantEverywhereTakesHardlyLongerThanTheRateOfPolicyCallsAllows(t *testing.T) {
+func TestWideGrantKeepsToPolicyCallRate(t *testing.T) {
 	m := everywhere(t, 100)
 	if m.ofRate > 1.1 || m.throttled > 0 || m.calls > 400 {
 		t.Errorf("%.0f calls took %.2f times what the rate allows, %d calls were throttled", m.calls, m.ofRate, m.throttled)

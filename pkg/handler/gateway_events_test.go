@@ -72,7 +72,7 @@ func TestTheCauseSaysWhoDidWhat(t *testing.T) {
 	}
 }
 
-func TestEventsThatConcernNoGatewayAreCountedAndDropped(t *testing.T) {
+func TestEventsOfNoGatewayAreDropped(t *testing.T) {
 	cases := map[string]struct {
 		reason string
 		raw    string
@@ -186,7 +186,7 @@ func gatewayOf(account string) string {
 	return "arn:aws:bedrock-agentcore:us-east-1:" + account + ":gateway/tools-0123456789"
 }
 
-func TestAnEventFailsOnlyIfItsOutcomeIsNotRecorded(t *testing.T) {
+func TestEventFailsOnlyIfUnrecorded(t *testing.T) {
 	cases := map[string]struct {
 		reason string
 		fault  func(*reconciler)

@@ -34,7 +34,7 @@ func TestOnlyTheManagementAccountIsHeard(t *testing.T) {
 	}
 }
 
-func TestAMalformedEventChangesNothingInTheDirectory(t *testing.T) {
+func TestMalformedEventKeepsDirectory(t *testing.T) {
 	for name, raw := range map[string]string{
 		"empty":     `{}`,
 		"no object": `"MoveAccount"`,
@@ -54,7 +54,7 @@ func TestAMalformedEventChangesNothingInTheDirectory(t *testing.T) {
 }
 
 // AWS may have changed the event: the account that it was about is found by listing.
-func TestAnEventThatIsNotUnderstoodHasEveryAccountListed(t *testing.T) {
+func TestUnknownEventListsAllAccounts(t *testing.T) {
 	raw := strings.ReplaceAll(string(eventtest.Payload(t, "organizations-move-account")), `"accountId": "444455556666"`, `"accountId": 444455556666`)
 	for sender, want := range map[string][]string{management: {management, member}, "999999999999": {management}} {
 		w := newWorld(t)
@@ -134,7 +134,7 @@ func TestAReadingThatFailsIsTriedAgain(t *testing.T) {
 
 // Before the delegation is there nothing lets the product read the organization. That is
 // how a first deployment begins, and each minute's sweep tries again.
-func TestAnOrganizationThatCouldNeverBeReadIsNoFault(t *testing.T) {
+func TestOrganizationNeverReadableIsNoFault(t *testing.T) {
 	w := newWorld(t)
 	organization := w.organizationEvents()
 	reads := organization.Directory

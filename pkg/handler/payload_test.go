@@ -144,7 +144,7 @@ func (w *world) run(t *testing.T, function string, raw []byte) outcome {
 
 // Whatever the twin of the organization tells is what AWS would tell: the same
 // handler reads both, and the account is where it is.
-func TestTheOrganizationsOwnEventsKeepTheDirectory(t *testing.T) {
+func TestOrganizationEventsUpdateDirectory(t *testing.T) {
 	w := newWorld(t)
 	w.run(t, "organization", eventtest.Payload(t, "schedule-organization"))
 	before := w.changed(t)

@@ -11,7 +11,7 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/handler"
 )
 
-func TestMessagesOfAQueueAreHandedOnOneByOne(t *testing.T) {
+func TestQueueMessagesAreHandledOneByOne(t *testing.T) {
 	for name, c := range map[string]struct {
 		reason, payload string
 		want            []string

@@ -35,7 +35,7 @@ func image(id, principal string) string {
 }
 
 // Lambda delivers a record again after a failure, and older ones after newer ones.
-func TestChangesOfRowsAreKeptOnceAndInTheirOrder(t *testing.T) {
+func TestRowHistoryIsOrderedAndOnce(t *testing.T) {
 	w := newWorld(t)
 	first := rowRecord(8, "a", image("a", member), image("a", management))
 	second := rowRecord(10, "a", image("a", management), "")
@@ -69,7 +69,7 @@ func (l lossy) RecordRow(ctx context.Context, change grant.RowChange) error {
 	return l.States.RecordRow(ctx, change)
 }
 
-func TestAChangeThatCannotBeKeptComesAgainAndHoldsUpNoReconcile(t *testing.T) {
+func TestHistoryFailureHoldsUpNoReconcile(t *testing.T) {
 	w := newWorld(t)
 	changes := w.tableChanges()
 	changes.History = lossy{w.rows, "b"}

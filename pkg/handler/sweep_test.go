@@ -33,7 +33,7 @@ func TestASweepAsksForItsGateways(t *testing.T) {
 	}
 }
 
-func TestOnlyWhatWasPublishedIsMarkedAsAskedFor(t *testing.T) {
+func TestOnlyPublishedRequestsAreMarked(t *testing.T) {
 	w := newWorld(t)
 	w.states.arns = arns(7, 8)
 	w.requests.loses = map[string]bool{arn(7): true}
@@ -50,7 +50,7 @@ func TestOnlyWhatWasPublishedIsMarkedAsAskedFor(t *testing.T) {
 	}
 }
 
-func TestARoundAsksForEachGatewayOnceSpreadOverItsMinutes(t *testing.T) {
+func TestSweepRoundSpreadsGateways(t *testing.T) {
 	w := newWorld(t)
 	w.gateways.managed = nil
 	for n := range 600 {
@@ -78,7 +78,7 @@ func TestARoundAsksForEachGatewayOnceSpreadOverItsMinutes(t *testing.T) {
 	}
 }
 
-func TestAGatewayThatLostItsTagIsLookedAtWhileItMayLetAnybodyIn(t *testing.T) {
+func TestUntaggedGatewayWithAccessIsSwept(t *testing.T) {
 	w := newWorld(t)
 	w.gateways.untagged = []grant.Gateway{gateway(t, 5), gateway(t, 6), gateway(t, 7), gateway(t, 8)}
 	w.states.applied = map[string]string{arn(5): "abc", arn(6): "none"}
@@ -90,7 +90,7 @@ func TestAGatewayThatLostItsTagIsLookedAtWhileItMayLetAnybodyIn(t *testing.T) {
 	}
 }
 
-func TestAnOwnerThatCannotBeReachedKeepsNoOtherFromBeingAskedFor(t *testing.T) {
+func TestUnreachableOwnerHoldsUpNoOther(t *testing.T) {
 	for input, fails := range map[string]bool{
 		`{"sweep":"gateways"}`: true, // the turn is tried again
 		`{"source":"gateway-grants","detail-type":"Reconcile Requested","detail":{"gateway":"*","cause":"grant a added"}}`: false,
@@ -111,7 +111,7 @@ func TestAnOwnerThatCannotBeReachedKeepsNoOtherFromBeingAskedFor(t *testing.T) {
 	}
 }
 
-func TestARequestForEveryGatewayKeepsItsCauseAndTime(t *testing.T) {
+func TestWideRequestKeepsCauseAndTime(t *testing.T) {
 	w := newWorld(t)
 	asked := at.Add(-time.Minute)
 	raw, err := json.Marshal(event.Request{Every: true, Cause: "grant a added", At: asked})
@@ -171,7 +171,7 @@ func sameRequest(a, b event.Request) bool {
 	return a.Gateway == b.Gateway && a.Every == b.Every && a.Cause == b.Cause && a.At.Equal(b.At)
 }
 
-func TestAnEventThatAsksForNoSweepIsCountedAndDropped(t *testing.T) {
+func TestEventOfNoSweepIsDropped(t *testing.T) {
 	for name, detail := range map[string]string{
 		"one gateway": `{"gateway":"` + storyARN + `"}`, "none": `{}`, "no object": `[]`, "another type": `{"gateway":["*"]}`,
 	} {

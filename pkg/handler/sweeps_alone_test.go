@@ -47,7 +47,7 @@ func turmoil(t *testing.T, e *estate) []grant.Gateway {
 	return []grant.Gateway{one, two, three, late, never}
 }
 
-func TestWithEveryEventLostARoundOfSweepsHasTheSameResult(t *testing.T) {
+func TestSweepAloneReachesSameResult(t *testing.T) {
 	outcome := func(deaf bool) map[string][]string {
 		e := newEstate(t, &stepped{now: at}, nil)
 		e.deaf = deaf
@@ -74,7 +74,7 @@ func TestWithEveryEventLostARoundOfSweepsHasTheSameResult(t *testing.T) {
 	}
 }
 
-func TestDriftIsRepairedAndToldByWhomCloudTrailNames(t *testing.T) {
+func TestDriftNoticeNamesCaller(t *testing.T) {
 	e := newEstate(t, &stepped{now: at}, nil)
 	gateway := e.gateway("one", true)
 	e.grant(gateway.ARN(), "account-b", member)
@@ -101,7 +101,7 @@ func TestDriftIsRepairedAndToldByWhomCloudTrailNames(t *testing.T) {
 	}
 }
 
-func TestAGatewayThatLosesItsTagWhileWeHoldAccessThereIsAlarmed(t *testing.T) {
+func TestUntaggedGatewayWithAccessIsAlarmed(t *testing.T) {
 	for _, deaf := range []bool{false, true} {
 		e := newEstate(t, &stepped{now: at}, nil)
 		gateway, empty := e.gateway("one", true), e.gateway("empty", true)

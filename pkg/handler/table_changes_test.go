@@ -12,7 +12,7 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 )
 
-func TestAChangeConcernsTheGatewaysThatItMayChange(t *testing.T) {
+func TestGatewaysOfAChange(t *testing.T) {
 	cases := map[string]struct {
 		reason     string
 		grants     [][3]string // gateway, id, principal
@@ -257,7 +257,7 @@ func TestOnlyWhatIsLostIsReportedAsFailed(t *testing.T) {
 	}
 }
 
-func TestALookUpThatFailsFailsTheAccountsRecord(t *testing.T) {
+func TestFailedLookupFailsRecord(t *testing.T) {
 	w := newWorld(t)
 	_, err := w.grants.Delete(t.Context(), grant.Key{Gateway: grant.EveryGateway, ID: grant.SentinelID})
 	check(t, err)
@@ -270,7 +270,7 @@ func TestALookUpThatFailsFailsTheAccountsRecord(t *testing.T) {
 	}
 }
 
-func TestRecordsThatCannotBeUnderstoodBlockNothing(t *testing.T) {
+func TestMalformedRecordsBlockNothing(t *testing.T) {
 	good := recordOf(99, arn(1), "good")
 	cases := map[string]struct{ reason, record string }{
 		"no object":            {"a record is an object", `"x"`},

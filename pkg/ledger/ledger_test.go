@@ -243,7 +243,7 @@ func TestSettlingDependsOnTheVersion(t *testing.T) {
 
 // A transition may be applied again to newer state, so it must change nothing that it
 // is given.
-func TestTransitionsChangeNothingThatTheyAreGiven(t *testing.T) {
+func TestTransitionsKeepTheirArguments(t *testing.T) {
 	state := func() ledger.State {
 		return ledger.State{
 			Gateway: ledger.Ledger{

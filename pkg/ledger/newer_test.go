@@ -9,7 +9,7 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/ledger"
 )
 
-func TestOnTheRecordOfANewerVersionOnlyMarksAreMade(t *testing.T) {
+func TestNewerRecordGetsMarksOnly(t *testing.T) {
 	newer := ledger.Newer{Form: ledger.Form + 1, Product: "9.0"}
 	recorded := func(change func(l *ledger.Ledger)) ledger.State {
 		l := ledger.Ledger{

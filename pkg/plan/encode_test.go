@@ -68,7 +68,7 @@ func verbs(p plan.Plan) map[plan.Verb]int {
 // In a nearly full policy a role in one account more would be laid out in another
 // way, which there may be no room for. Access that stands stays, what is new waits,
 // and a revocation goes through.
-func TestARevocationGoesThroughInAFullPolicyHoweverItIsLaidOut(t *testing.T) {
+func TestFullPolicyRevokesInAnyLayout(t *testing.T) {
 	submitted, expanded := plan.DefaultLimits(), plan.DefaultLimits()
 	submitted.Accounting = plan.SubmittedSize
 	learnt := func(w *plan.World) { w.Gateway.Recorded.Gateway.ExpandedSizeObserved = true }
@@ -123,7 +123,7 @@ func TestARevocationGoesThroughInAFullPolicyHoweverItIsLaidOut(t *testing.T) {
 
 // What stands may be written more tightly than any layout of ours: then it is left
 // as it stands, and only shrinks.
-func TestWhatStandsTighterThanAnyLayoutStaysAsItIs(t *testing.T) {
+func TestTighterLayoutIsKept(t *testing.T) {
 	const tight = `{"Version":"2012-10-17","Statement":[{"Sid":"GatewayGrantsmainXa","Effect":"Allow","Principal":{"AWS":["444455556666","777788889999","888899990000"]},` +
 		`"Action":"bedrock-agentcore:InvokeGateway","Resource":"` + gatewayARN + `","Condition":{"ArnLike":{"aws:PrincipalArn":["arn:aws:iam::*:role/Agent","arn:aws:iam::*:role/Other"]},` +
 		`"DateLessThanIfExists":{"aws:CurrentTime":"2026-11-24T00:00:00Z"}}}]}`

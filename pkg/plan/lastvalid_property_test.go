@@ -32,7 +32,7 @@ func invalidated(t *rapid.T, row grant.Row) grant.Row {
 // neither widened nor taken because a row cannot be understood: what an Invalid row
 // gives is within what it gave when it was last valid, and all of it that is live
 // stays until the row is deleted.
-func TestAnInvalidRowNeitherWidensNorTakesAccess(t *testing.T) {
+func TestInvalidRowKeepsAccessExactly(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w, limits := genWorld(t)
 		w.Gateway.Recorded, w.Gateway.Policy = ledger.State{}, nil

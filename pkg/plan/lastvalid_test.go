@@ -187,7 +187,7 @@ func everywhere(row grant.Row) grant.Row {
 	return row
 }
 
-func TestAnInvalidRowThatHasNothingLeftToKeepIsRecordedOnce(t *testing.T) {
+func TestInvalidRowWithNothingToKeepIsRecordedOnce(t *testing.T) {
 	of := func(ids ...string) directory.Snapshot {
 		units := map[string]string{}
 		for _, id := range ids {
@@ -238,7 +238,7 @@ func principalsOf(document *policy.Document) []string {
 	return slices.Compact(all)
 }
 
-func TestAccessThatWaitsIsGivenBackToAnInvalidRow(t *testing.T) {
+func TestInvalidRowKeepsWaitingAccess(t *testing.T) {
 	valid := rowOf("row", "444455556666")
 	for name, trouble := range map[string]func(*plan.World){
 		"the gateway was not managed for a while": func(w *plan.World) { w.Gateway.Managed = false },
@@ -266,7 +266,7 @@ func TestAccessThatWaitsIsGivenBackToAnInvalidRow(t *testing.T) {
 	}
 }
 
-func TestTheFirstInvalidRevisionIsNotifiedOnce(t *testing.T) {
+func TestInvalidRevisionIsNotifiedOnce(t *testing.T) {
 	valid := rowOf("row", "444455556666")
 	w := settled(t, world(t, valid))
 	w.Rows = []grant.Row{misspelt(valid, "444455556666")}
@@ -288,7 +288,7 @@ func TestTheFirstInvalidRevisionIsNotifiedOnce(t *testing.T) {
 
 // A row was edited to name another account, and the write was not recorded before the
 // row got a fault: its record is that of the revision before.
-func TestWhatAWriteTookAwayDoesNotComeBackWithAFault(t *testing.T) {
+func TestInvalidRowRestoresNoRemovedAccess(t *testing.T) {
 	before := rowOf("row", "444455556666")
 	w := settled(t, world(t, before))
 	w.Rows = []grant.Row{rowOf("row", "777788889999")}

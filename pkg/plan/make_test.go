@@ -84,7 +84,7 @@ func members(t *testing.T, selectors []string, units map[string]string) director
 	return directory.Complete(parsed, accounts)
 }
 
-func TestTheStorysGrantCompilesToTheSeedsStatement(t *testing.T) {
+func TestCompileOneGrant(t *testing.T) {
 	p := mustMake(t, world(t, rowOf("account-b", "444455556666")))
 	want := `{"Version":"2012-10-17","Statement":[{"Sid":"GatewayGrantsmainX` + p.Want.Statements[0].Sid[len("GatewayGrantsmainX"):] +
 		`","Effect":"Allow","Principal":{"AWS":"arn:aws:iam::444455556666:root"},"Action":"bedrock-agentcore:InvokeGateway","Resource":"` + gatewayARN + `"}]}`
@@ -155,7 +155,7 @@ func TestForeignStatementsKeepTheirBytes(t *testing.T) {
 	}
 }
 
-func TestAnotherInstallationsStatementsAreForeign(t *testing.T) {
+func TestStatementsOfSiblingAreForeign(t *testing.T) {
 	limits := plan.DefaultLimits()
 	limits.Installation = "mainx"
 	w := world(t, rowOf("account-b", "444455556666"))
@@ -229,7 +229,7 @@ func TestGrantsOverlapAndNeverRevokeEachOther(t *testing.T) {
 	}
 }
 
-func TestAGatewayThatCannotBeManagedIsLeftAlone(t *testing.T) {
+func TestUnmanageableGatewayIsNotWritten(t *testing.T) {
 	for name, test := range map[string]struct {
 		change func(*plan.Observed)
 		limits func(*plan.Limits)
@@ -273,7 +273,7 @@ func TestAGrantUntilTheEndOfTimeIsApplied(t *testing.T) {
 	}
 }
 
-func TestADirectoryThatCannotBeReadRemovesNobody(t *testing.T) {
+func TestUnreadableDirectoryRemovesNoAccess(t *testing.T) {
 	w := world(t, rowOf("unit", "ou-abcd-11112222"), rowOf("explicit", "888899990000"))
 	w.Accounts = members(t, []string{"ou-abcd-11112222"}, map[string]string{"444455556666": "ou-abcd-11112222", "888899990000": ""})
 	before := mustMake(t, w)
@@ -298,7 +298,7 @@ func TestADirectoryThatCannotBeReadRemovesNobody(t *testing.T) {
 	}
 }
 
-func TestWithoutADirectoryOnlyExplicitGrantsCount(t *testing.T) {
+func TestWithoutDirectorySelectorsMatchNone(t *testing.T) {
 	p := mustMake(t, world(t, rowOf("unit", "ou-abcd-11112222"), rowOf("explicit", "888899990000")))
 	if got := p.Status[key("unit")].Reason; got != grant.CodeNoDirectory {
 		t.Errorf("the selector is %s", got)
@@ -308,7 +308,7 @@ func TestWithoutADirectoryOnlyExplicitGrantsCount(t *testing.T) {
 	}
 }
 
-func TestAnAccountOutsideTheOrganizationMustBeTrusted(t *testing.T) {
+func TestOutsideAccountMustBeTrusted(t *testing.T) {
 	w := world(t, rowOf("outside", "999900001111"), rowOf("owner", "111122223333", "role", "Own"))
 	w.Accounts = members(t, nil, nil)
 	if got := mustMake(t, w).Status[key("outside")].Reason; got != grant.CodeOutsideOrg {
@@ -327,7 +327,7 @@ func TestAnAccountOutsideTheOrganizationMustBeTrusted(t *testing.T) {
 	}
 }
 
-func TestAnAccountOnTheListOfTrustedAccountsIsLetIn(t *testing.T) {
+func TestTrustedListLetsAccountIn(t *testing.T) {
 	w := world(t, rowOf("outside", "999900001111"))
 	selectors, none := []grant.Principal(nil), []directory.Account(nil)
 	for name, test := range map[string]struct {
@@ -355,7 +355,7 @@ func TestAnAccountOnTheListOfTrustedAccountsIsLetIn(t *testing.T) {
 	}
 }
 
-func TestWhatSomebodyPutsUnderOurNameIsTakenOut(t *testing.T) {
+func TestForgedStatementIsRemoved(t *testing.T) {
 	w := world(t, rowOf("account-b", "444455556666"))
 	w.Gateway.Policy = parse(t, `{"Version":"2012-10-17","Statement":[{"Sid":"GatewayGrantsmainXevil","Effect":"Allow","Principal":{"AWS":"999900001111"},"Action":"bedrock-agentcore:InvokeGateway","Resource":"`+gatewayARN+`","Condition":{"Bool":{"aws:SecureTransport":"true"}}}]}`)
 	p := mustMake(t, w)

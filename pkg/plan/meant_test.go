@@ -16,7 +16,7 @@ import (
 
 // Cases about who is meant, made after public reports.
 
-func TestAPatternOfAPermissionSetWorksInEveryHomeRegion(t *testing.T) {
+func TestPermissionSetPatternInEveryHomeRegion(t *testing.T) {
 	const roles = "arn:aws:iam::444455556666:role/"
 	const name = "AWSReservedSSO_AdministratorAccess_0123456789abcdef"
 	session := grant.Parse(grant.Attributes{"gateway": gatewayARN, "grant": "session",
@@ -50,7 +50,7 @@ func TestAPatternOfAPermissionSetWorksInEveryHomeRegion(t *testing.T) {
 	}
 }
 
-func TestARefusedRoleOfIdentityCenterIsToldItsPath(t *testing.T) {
+func TestRefusedIdentityCenterRoleGetsPathHint(t *testing.T) {
 	const role = "arn:aws:iam::444455556666:role/AWSReservedSSO_Dev_0123456789abcdef"
 	w := world(t, rowOf("sso", role), rowOf("other", "555566667777"))
 	w.Gateway.Recorded.Gateway.Refused = map[string]ledger.Refusal{role: {Code: grant.CodeQuarantined, Since: now, Tries: 1, NextTry: now.AddDate(0, 0, 1)}}
@@ -78,7 +78,7 @@ func TestAnAccountIsOneOfTheGatewaysPartition(t *testing.T) {
 	}
 }
 
-func TestASelectorMeansActiveAccountsWhereverTheyAre(t *testing.T) {
+func TestSelectorMatchesActiveAccounts(t *testing.T) {
 	const organization, unit, below = "o-exampleorgid", "ou-ab12-11112222", "ou-ab12-33334444"
 	account := func(id string, state directory.State, path ...string) directory.Account {
 		return directory.Account{ID: id, State: state, Organization: organization, Path: path}

@@ -29,7 +29,7 @@ func unreadable(w *plan.World, id, expires string) {
 // inForm is a row that a newer version wrote.
 func inForm(id, principal string) grant.Row { return rowOf(id, principal, "form", "2", "whom", "team") }
 
-func TestAnOlderVersionKeepsWhatANewerOneRecorded(t *testing.T) {
+func TestOlderVersionKeepsNewerRecord(t *testing.T) {
 	b, c := rowOf("b", "444455556666"), rowOf("c", "777788889999", "expires", "2026-12-01")
 	later := now.Add(9 * 24 * time.Hour)
 	for name, test := range map[string]struct {
@@ -138,7 +138,7 @@ func TestAnOlderVersionKeepsWhatANewerOneRecorded(t *testing.T) {
 
 // A newer version finds what an older one did on top of its record: the record is as
 // it left it, and everything that waited takes effect.
-func TestANewerVersionGoesOnWhereAnOlderOneRan(t *testing.T) {
+func TestNewerVersionContinuesAfterOlder(t *testing.T) {
 	b, c, d := rowOf("b", "444455556666"), rowOf("c", "777788889999"), rowOf("d", "888899990000")
 	before := byNewer(settled(t, world(t, b, c)))
 	before.Rows = []grant.Row{c, d}

@@ -20,7 +20,7 @@ func foreign(statements ...string) string {
 	return `{"Version":"2012-10-17","Statement":[` + strings.Join(statements, ",") + `]}`
 }
 
-func TestADenyOfOthersIsNamedWithTheGrantsThatItStops(t *testing.T) {
+func TestForeignDenyIsNamedWithStoppedGrants(t *testing.T) {
 	const everyone = `"Principal":"*"`
 	contained := `Deny "Sid":"SecurityIncidentIsolate",` + everyone
 	conditions := func(key string, values ...any) []any {
@@ -67,7 +67,7 @@ func TestADenyOfOthersIsNamedWithTheGrantsThatItStops(t *testing.T) {
 	}
 }
 
-func TestOfSeveralPrincipalsThoseAreCountedWhomADenyStops(t *testing.T) {
+func TestForeignDenyCountsStoppedPrincipals(t *testing.T) {
 	w := world(t, rowOf("all", "ou-ab12-11112222"))
 	w.Accounts = members(t, []string{"ou-ab12-11112222"}, map[string]string{"444455556666": "ou-ab12-11112222", "777788889999": "ou-ab12-11112222"})
 	w.Gateway.Policy = parse(t, foreign(`Deny "Sid":"One","Principal":{"AWS":"777788889999"}`))

@@ -35,7 +35,7 @@ func texts(statements []policy.Statement) []string {
 	return all
 }
 
-func TestWhatIsForeignKeepsItsBytesInAnyWorld(t *testing.T) {
+func TestForeignBytesAreKept(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w, limits := genWorld(t)
 		p := made(t, w, limits)
@@ -233,7 +233,7 @@ func lets(row grant.Row, w World, caller policy.Caller, context map[string][]str
 	return slices.Contains(ids, caller.Account) && (g.Role == "" || glob("arn:"+partition+":iam::"+caller.Account+":role/"+g.Role, arn))
 }
 
-func TestACallerIsLetInExactlyIfAnAdmittedGrantSaysSo(t *testing.T) {
+func TestAccessIsExactlyThatOfAdmittedGrants(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w, limits := genWorld(t)
 		p := made(t, w, limits)

@@ -214,7 +214,7 @@ func TestNoChangedPolicyPassesItsProof(t *testing.T) {
 
 // The evaluator's part of the proof must see by itself what reading back sees:
 // each is there in case the other is wrong.
-func TestTheEvaluatorAloneTellsWhoIsMissingOrTooMany(t *testing.T) {
+func TestProofFindsMissingAndExtraPrincipals(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		accesses, gateway, partition := genAccesses(t)
 		wanted := make(map[Access]int64)
@@ -243,7 +243,7 @@ func TestTheEvaluatorAloneTellsWhoIsMissingOrTooMany(t *testing.T) {
 }
 
 // Each value of a condition is asked about, not the first only.
-func TestTheEvaluatorAloneTellsWhichValueIsMissing(t *testing.T) {
+func TestProofFindsMissingValue(t *testing.T) {
 	missed := 0
 	rapid.Check(t, func(t *rapid.T) {
 		accesses, gateway, partition := genAccesses(t)

@@ -11,7 +11,7 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
 )
 
-func TestWhoWasLetInByIdentityIsToldFromTheRecord(t *testing.T) {
+func TestPinnedRolesAreRecorded(t *testing.T) {
 	const role = "arn:aws:iam::444455556666:role/Agent"
 	status := map[grant.Key]grant.Status{key("agent"): {Phase: grant.PhaseAdmitted, Admitted: []string{role}}}
 	for _, test := range []struct {
@@ -30,7 +30,7 @@ func TestWhoWasLetInByIdentityIsToldFromTheRecord(t *testing.T) {
 	}
 }
 
-func TestNobodyIsTakenForARoleWhoseUniqueIDWasFoundBefore(t *testing.T) {
+func TestUniqueIDFoundBeforeExplainsNoRole(t *testing.T) {
 	const gone, role, id = "arn:aws:iam::444455556666:role/Gone", "arn:aws:iam::444455556666:role/Agent", "AROA0000000000000001"
 	standing := mustMake(t, world(t, rowOf("gone", gone))).Want.String()
 	leftover := parse(t, strings.ReplaceAll(standing, gone, id))

@@ -6,7 +6,7 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/policy"
 )
 
-func TestAReleaseTakesOutWhatIsOursAndNothingElse(t *testing.T) {
+func TestReleaseRemovesOwnedStatementsOnly(t *testing.T) {
 	const (
 		ours    = `{"Sid":"GatewayGrantsmainX0011","Effect":"Allow","Principal":{"AWS":"arn:aws:iam::444455556666:root"},"Action":"bedrock-agentcore:InvokeGateway","Resource":"*"}`
 		others  = `{"Sid":"GatewayGrantsmain2X0011","Effect":"Allow","Principal":{"AWS":"444455556666"},"Action":"bedrock-agentcore:InvokeGateway","Resource":"*"}`

@@ -10,7 +10,7 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
 )
 
-func TestTheSoonestExpiriesAreCarriedByThePolicyItself(t *testing.T) {
+func TestPolicyCarriesSoonestExpiries(t *testing.T) {
 	var rows []grant.Row
 	for i := range 150 {
 		rows = append(rows, rowOf(fmt.Sprintf("g%03d", i), fmt.Sprintf("%012d", i+1), "expires", now.Add(time.Duration(i+1)*time.Hour).Format(time.RFC3339)))
@@ -83,7 +83,7 @@ func TestAFullPolicyNamesWhatDoesNotFit(t *testing.T) {
 	}
 }
 
-func TestStandingAccessOutlivesASmallerAccounting(t *testing.T) {
+func TestSmallerAccountingKeepsStandingAccess(t *testing.T) {
 	var rows []grant.Row
 	for i := range 1300 {
 		rows = append(rows, rowOf(fmt.Sprintf("g%04d", i), fmt.Sprintf("%012d", i+1)))
@@ -104,7 +104,7 @@ func TestStandingAccessOutlivesASmallerAccounting(t *testing.T) {
 	}
 }
 
-func TestTheHundredAndFirstStatementIsLeftOut(t *testing.T) {
+func TestStatementLimit(t *testing.T) {
 	var rows []grant.Row
 	for i := range 105 {
 		rows = append(rows, rowOf(fmt.Sprintf("g%03d", i), "444455556666", "conditions", map[string]any{"sourceIp": []any{fmt.Sprintf("203.0.113.%d", i)}}))
@@ -120,7 +120,7 @@ func TestTheHundredAndFirstStatementIsLeftOut(t *testing.T) {
 	}
 }
 
-func TestAnEditedGrantInAFullPolicyWaitsBehindNoNewcomer(t *testing.T) {
+func TestFullPolicyPrefersEditedGrant(t *testing.T) {
 	limits := plan.DefaultLimits()
 	limits.MaxBytes = 700
 	standing := rowOf("standing", "444455556666")

@@ -71,7 +71,7 @@ func TestAGatewayBelongsToOneInstallation(t *testing.T) {
 	}
 }
 
-func TestASiblingsGatewayIsNotWrittenForARefusedPrincipal(t *testing.T) {
+func TestSiblingAndRefusedPrincipalWriteNothing(t *testing.T) {
 	w := world(t, rowOf("agent", "444455556666", "role", "Agent"))
 	w.Gateway.Policy = parse(t, `{"Version":"2012-10-17","Statement":[`+siblingsStatement+`]}`)
 	w.Gateway.Recorded.Gateway.Refused = map[string]ledger.Refusal{

@@ -53,7 +53,7 @@ func genFaults(t *rapid.T, admitted []Access) (sets [][]Access, faulty map[Acces
 
 // Whatever cannot be proved, alone or together, is left out by itself: no failure of
 // the product holds up what has nothing to do with it.
-func TestWhatCannotBeProvedHoldsUpNothingElse(t *testing.T) {
+func TestUnprovableAccessIsLeftOutAlone(t *testing.T) {
 	found := map[int]int{}
 	rapid.Check(t, func(t *rapid.T) {
 		w, limits := genWorld(t)
@@ -99,7 +99,7 @@ func TestWhatCannotBeProvedHoldsUpNothingElse(t *testing.T) {
 	}
 }
 
-func TestAnAccessThatCannotBeProvedIsNamedInItsStatusAndNotice(t *testing.T) {
+func TestUnprovableAccessIsReported(t *testing.T) {
 	const bad, standing = "arn:aws:iam::444455556666:root", "arn:aws:iam::777788889999:root"
 	from := map[string]any{"sourceIp": []any{"203.0.113.0/24"}}
 	row := func(id, principal string, conditions map[string]any) grant.Row {
@@ -144,7 +144,7 @@ func TestAnAccessThatCannotBeProvedIsNamedInItsStatusAndNotice(t *testing.T) {
 }
 
 // An end that cannot be proved is left to the sweep; the access stays.
-func TestAnEndThatCannotBeProvedCostsNoAccess(t *testing.T) {
+func TestUnprovableExpiryCostsNoAccess(t *testing.T) {
 	gateway, err := grant.ParseGateway(aGateway)
 	if err != nil {
 		t.Fatal(err)
@@ -169,7 +169,7 @@ func TestAnEndThatCannotBeProvedCostsNoAccess(t *testing.T) {
 }
 
 // However many causes there are, the search ends, and removals go ahead.
-func TestASearchForWhatCannotBeProvedIsBounded(t *testing.T) {
+func TestSearchForUnprovableIsBounded(t *testing.T) {
 	for _, test := range []struct {
 		reason  string
 		proves  prover

@@ -56,7 +56,7 @@ func TestDocumentsThatMeanTheSameAreEqual(t *testing.T) {
 	}
 }
 
-func TestDocumentsThatMeanSomethingElseAreNotEqual(t *testing.T) {
+func TestNotEqual(t *testing.T) {
 	for name, tc := range map[string]struct{ reason, a, b string }{
 		"Version":        {"The version decides what ${...} means.", `{"Version":"2012-10-17"}`, `{"Version":"2008-10-17"}`},
 		"ID":             {"Id is kept, so it counts.", `{"Id":"a"}`, `{}`},

@@ -120,7 +120,7 @@ func TestParseFillsTheFields(t *testing.T) {
 	}
 }
 
-func TestAMalformedDocumentIsRefusedWithWhatAndWhere(t *testing.T) {
+func TestParseErrors(t *testing.T) {
 	deep := strings.Repeat("[", 40) + strings.Repeat("]", 40)
 	for name, tc := range map[string]struct{ reason, text, want string }{
 		"Empty":           {"Nothing is not a document.", ``, `line 1, column 1: expected an object, found the end of the document`},
@@ -191,7 +191,7 @@ func TestAnAbsurdlyLargeDocumentIsRefused(t *testing.T) {
 	}
 }
 
-func TestOfANameThatComesTwiceTheLastValueCounts(t *testing.T) {
+func TestDuplicateNameLastValueCounts(t *testing.T) {
 	for name, tc := range map[string]struct{ reason, text, means, where string }{
 		"Name":      {"An element of the document.", `{"Id":"a","Id":"b"}`, `{"Id":"b"}`, `line 1, column 11: the name "Id" comes twice in one object`},
 		"Emptied":   {"Also if the last says nothing.", `{"Id":"a","Id":""}`, `{"Id":""}`, `line 1, column 11: the name "Id" comes twice in one object`},

@@ -55,7 +55,7 @@ func TestABuiltStatementPrintsInAWSsOrder(t *testing.T) {
 	}
 }
 
-func TestAParsedStatementThatWasChangedPrintsItsFields(t *testing.T) {
+func TestChangedStatementPrintsItsFields(t *testing.T) {
 	const text = `{"Statement":[{"Resource":["r"],"New":1,"Effect":"Allow","Principal":{"AWS":["1","2"]},"Condition":{"Bool":{"k":true}}}]}`
 	for name, tc := range map[string]struct {
 		reason string

@@ -228,7 +228,7 @@ func TestEqualPoliciesDecideAlike(t *testing.T) {
 	})
 }
 
-func TestADenyNeverWidensAccessAndAnAllowNeverNarrowsIt(t *testing.T) {
+func TestDenyNarrowsAndAllowWidens(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		g, call := anyCall(t)
 		before := policy.Evaluate(call)

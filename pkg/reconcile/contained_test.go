@@ -87,9 +87,9 @@ func TestAGatewayThatOthersOpenIsToldOnce(t *testing.T) {
 	}
 }
 
-// TestAnAmbiguousStatementOfOthersHoldsUpNoRevocation has a statement in which a
+// TestRevocationDespiteAmbiguousForeignStatement has a statement in which a
 // name comes twice, as AWS may keep it.
-func TestAnAmbiguousStatementOfOthersHoldsUpNoRevocation(t *testing.T) {
+func TestRevocationDespiteAmbiguousForeignStatement(t *testing.T) {
 	const twice = `{"Sid":"Tls","Effect":"Deny","Principal":"*","Action":"bedrock-agentcore:InvokeGateway","Resource":"GATEWAY","Condition":{"Bool":{"aws:SecureTransport":true,"aws:SecureTransport":false}}}`
 	c := newCloud(t, model.RepeatedNamesAccepted)
 	c.putByHand(twice)

@@ -30,7 +30,7 @@ func (unmarkedDirectory) IsOwner(context.Context, string) (bool, error) {
 
 const rootOutside = "arn:aws:iam::999900001111:root"
 
-func TestADirectoryThatLostItsMarkIsNotTakenForNone(t *testing.T) {
+func TestDirectoryWithoutMarkCountsAsUnreadable(t *testing.T) {
 	c := newCloud(t)
 	c.join("444455556666", "777788889999")
 	c.grant("selected", "o-exampleorgid", "exclude", []any{"777788889999"})
@@ -65,7 +65,7 @@ func TestADirectoryThatLostItsMarkIsNotTakenForNone(t *testing.T) {
 	}
 }
 
-func TestWithNoDirectoryEverAGrantFromOutsideCounts(t *testing.T) {
+func TestWithoutDirectoryOutsideAccountsAreLetIn(t *testing.T) {
 	c := newCloud(t)
 	c.reconciler.Directory = unmarkedDirectory{}
 	c.grant("outside", "999900001111")
@@ -77,7 +77,7 @@ func TestWithNoDirectoryEverAGrantFromOutsideCounts(t *testing.T) {
 
 // A list that was emptied by an admin ends access. One that reads empty because it is
 // another table's, or lost its sentinel, does not, and lets in nobody new.
-func TestOnlyAProvedListOfTrustedAccountsEndsAccess(t *testing.T) {
+func TestUnprovedTrustedListKeepsAccess(t *testing.T) {
 	c := newCloud(t)
 	c.join("777788889999")
 	trusted := []directory.Note{{ID: "999900001111", At: c.now, Text: "an admin"}}
@@ -206,7 +206,7 @@ func (l lookedUp) Lookup(ctx context.Context, selectors []grant.Principal, accou
 
 // The mark is lost between the state that one run loads and its look at the directory,
 // while another run records that there was one.
-func TestADirectoryThatAnotherRunHadIsNotTakenForNone(t *testing.T) {
+func TestDirectoryOfAnotherRunIsRemembered(t *testing.T) {
 	c := newCloud(t)
 	c.join("444455556666")
 	c.grant("member", "444455556666")

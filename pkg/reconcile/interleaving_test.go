@@ -74,7 +74,7 @@ func (c *cloud) run(r *reconcile.Reconciler) error {
 
 var errCrash = errors.New("the function was killed")
 
-func TestARoleMadeAnewBeforeAnybodyLookedIsHeld(t *testing.T) {
+func TestRecreatedRoleIsHeldBeforeFirstPass(t *testing.T) {
 	c := newCloud(t)
 	c.grant("agent", role(1))
 	c.grant("other", role(2))
@@ -92,7 +92,7 @@ func TestARoleMadeAnewBeforeAnybodyLookedIsHeld(t *testing.T) {
 	}
 }
 
-func TestARoleMadeAnewIsHeldThoughTheRunThatSawItCrashed(t *testing.T) {
+func TestRecreatedRoleIsHeldAfterCrash(t *testing.T) {
 	for name, crash := range map[string]func(c *cloud) *hooks{
 		"after it took the unique id out": func(c *cloud) *hooks {
 			c.reconcile()
@@ -149,7 +149,7 @@ func TestWhatOthersMarkedIsNotRecordedOver(t *testing.T) {
 	}
 }
 
-func TestAnOverdueGatewayIsDueAgainWhileAWriteIsUnderWay(t *testing.T) {
+func TestOverdueGatewayIsDueDuringWrite(t *testing.T) {
 	c := newCloud(t)
 	c.grant("account-b", "444455556666")
 	c.reconcile() // due in two minutes
@@ -169,7 +169,7 @@ func TestAnOverdueGatewayIsDueAgainWhileAWriteIsUnderWay(t *testing.T) {
 	}
 }
 
-func TestWhomAWriteLetInIsKnownToWhoeverReadTheWrite(t *testing.T) {
+func TestWriteAheadIsSeenWithTheWrite(t *testing.T) {
 	c := newCloud(t)
 	c.join("444455556666", "777788889999")
 	c.grant("all", "o-exampleorgid")
@@ -206,7 +206,7 @@ func (c *cloud) join(accounts ...string) {
 	}
 }
 
-func TestWithTheDirectoryDownAnEditedGrantAndAHoldStay(t *testing.T) {
+func TestDirectoryDownKeepsEditedGrantAndHold(t *testing.T) {
 	c := newCloud(t)
 	c.join("444455556666", "777788889999")
 	c.grant("edited", "777788889999")
@@ -229,7 +229,7 @@ func TestWithTheDirectoryDownAnEditedGrantAndAHoldStay(t *testing.T) {
 	}
 }
 
-func TestARevocationBehindARefusedForeignStatementIsBlockedByIt(t *testing.T) {
+func TestRefusedForeignStatementBlocksRevocation(t *testing.T) {
 	c := newCloud(t)
 	c.grant("account-b", "444455556666")
 	c.putByHand(`{"Sid":"Partner","Effect":"Allow","Principal":{"AWS":"` + role(1) + `"},"Action":"bedrock-agentcore:InvokeGateway","Resource":"GATEWAY"}`)
@@ -241,7 +241,7 @@ func TestARevocationBehindARefusedForeignStatementIsBlockedByIt(t *testing.T) {
 	}
 }
 
-func TestAForeignStatementSpelledAnewWhileBadPrincipalsAreSoughtIsKept(t *testing.T) {
+func TestSearchKeepsRespelledForeignStatement(t *testing.T) {
 	c := newCloud(t)
 	statement := `{"Sid":"Partner","Effect":"Allow","Principal":{"AWS":%s},"Action":"bedrock-agentcore:InvokeGateway","Resource":"GATEWAY"}`
 	scalar, list := fmt.Sprintf(statement, `"`+rootC+`"`), fmt.Sprintf(statement, `["`+rootC+`"]`)
@@ -267,7 +267,7 @@ func TestAForeignStatementSpelledAnewWhileBadPrincipalsAreSoughtIsKept(t *testin
 	}
 }
 
-func TestWhatAnotherRunHoldsIsNotMerelyTriedAgain(t *testing.T) {
+func TestHoldOfAnotherRunIsKept(t *testing.T) {
 	c := newCloud(t)
 	c.iam.missing[role(1)] = true
 	c.grant("agent", role(1))
@@ -312,7 +312,7 @@ func TestWhomAWriteUnderWayNamesStaysKnown(t *testing.T) {
 	}
 }
 
-func TestARoleThatIsJustBeingLetInIsNotHeldForAnother(t *testing.T) {
+func TestRoleBeingLetInIsNotHeld(t *testing.T) {
 	for name, revoked := range map[string]bool{"whose grant stands": false, "whose grant is revoked": true} {
 		t.Run(name, func(t *testing.T) {
 			c := newCloud(t)
@@ -341,7 +341,7 @@ func TestARoleThatIsJustBeingLetInIsNotHeldForAnother(t *testing.T) {
 	}
 }
 
-func TestARoleMadeAnewIsHeldThoughAnotherWriteFoundItsUniqueID(t *testing.T) {
+func TestRecreatedRoleIsHeldBesideKnownUniqueID(t *testing.T) {
 	c := newCloud(t)
 	c.grant("agent", role(1))
 	unrecorded := &hooks{beforeRecord: func() error { return errCrash }}
@@ -362,7 +362,7 @@ func TestARoleMadeAnewIsHeldThoughAnotherWriteFoundItsUniqueID(t *testing.T) {
 	}
 }
 
-func TestARoleLetInByNameIsNotTakenForOneLetInByIdentity(t *testing.T) {
+func TestRoleByNameIsNotHeldAsRecreated(t *testing.T) {
 	c := newCloud(t)
 	c.iam.missing[role(1)] = true
 	c.grant("by-name", role(1), "follow", "name")
@@ -378,7 +378,7 @@ func TestARoleLetInByNameIsNotTakenForOneLetInByIdentity(t *testing.T) {
 	}
 }
 
-func TestARunThatReadThePolicyLongAgoHoldsNobodyLetInSince(t *testing.T) {
+func TestStalePolicyHoldsNoNewRole(t *testing.T) {
 	c := newCloud(t)
 	c.grant("gone", role(1))
 	c.reconcile()

@@ -99,7 +99,7 @@ func TestAPrincipalIsLetInOnceItExists(t *testing.T) {
 	}
 }
 
-func TestARefusedPrincipalIsTriedLessAndLessOften(t *testing.T) {
+func TestQuarantineBacksOff(t *testing.T) {
 	c := newCloud(t)
 	c.iam.missing[role(1)] = true
 	c.grant("never", role(1))
@@ -117,7 +117,7 @@ func TestARefusedPrincipalIsTriedLessAndLessOften(t *testing.T) {
 	}
 }
 
-func TestADeletedRoleIsHeldUntilSomebodyConfirmsIt(t *testing.T) {
+func TestDeletedRoleIsHeldUntilApproved(t *testing.T) {
 	c := newCloud(t)
 	c.grant("agent", role(1))
 	c.grant("other", role(2))
@@ -149,7 +149,7 @@ func TestADeletedRoleIsHeldUntilSomebodyConfirmsIt(t *testing.T) {
 	}
 }
 
-func TestARoleFollowedByNameSurvivesItsRecreation(t *testing.T) {
+func TestRoleByNameSurvivesRecreation(t *testing.T) {
 	c := newCloud(t)
 	c.iam.missing[role(1)] = true
 	c.grant("agent", role(1), "follow", "name")
@@ -160,7 +160,7 @@ func TestARoleFollowedByNameSurvivesItsRecreation(t *testing.T) {
 }
 
 // notPinned keeps roles by name, so that a role that is gone does not show.
-func TestAStandingPrincipalThatWentBadIsFoundAlone(t *testing.T) {
+func TestSearchFindsBadStandingPrincipal(t *testing.T) {
 	c := newCloud(t, "principals-not-pinned")
 	for i := range 6 {
 		c.grant(fmt.Sprintf("g%d", i), role(i))
@@ -185,7 +185,7 @@ func TestAStandingPrincipalThatWentBadIsFoundAlone(t *testing.T) {
 	}
 }
 
-func TestWithTwoBadStandingOnesOnlyARevocationCutsGroups(t *testing.T) {
+func TestOnlyRevocationInterruptsGroups(t *testing.T) {
 	c := newCloud(t, "principals-not-pinned")
 	for i := range 8 {
 		c.grant(fmt.Sprintf("g%d", i), role(i))
@@ -217,7 +217,7 @@ func TestWithTwoBadStandingOnesOnlyARevocationCutsGroups(t *testing.T) {
 	}
 }
 
-func TestAForeignStatementThatAWSRefusesIsNamed(t *testing.T) {
+func TestRefusedForeignStatementIsNamed(t *testing.T) {
 	c := newCloud(t)
 	c.putByHand(`{"Sid":"Partner","Effect":"Allow","Principal":{"AWS":"` + role(1) + `"},"Action":"bedrock-agentcore:InvokeGateway","Resource":"GATEWAY"}`)
 	c.iam.missing[role(1)] = true
@@ -234,7 +234,7 @@ func TestAForeignStatementThatAWSRefusesIsNamed(t *testing.T) {
 	}
 }
 
-func TestSomebodyWhoKeepsOverwritingIsLeftToItForAWhile(t *testing.T) {
+func TestRepairsBackOffAfterOverwrites(t *testing.T) {
 	c := newCloud(t)
 	c.grant("account-b", "444455556666")
 	c.reconcile()
@@ -270,7 +270,7 @@ func TestSomebodyWhoKeepsOverwritingIsLeftToItForAWhile(t *testing.T) {
 	}
 }
 
-func TestASuspectIsAcquittedIfTheTroublePassesByItself(t *testing.T) {
+func TestSearchClearsSuspectOfPassingTrouble(t *testing.T) {
 	c := newCloud(t, "principals-not-pinned")
 	for i := range 4 {
 		c.grant(fmt.Sprintf("g%d", i), role(i))
@@ -299,7 +299,7 @@ func TestASuspectIsAcquittedIfTheTroublePassesByItself(t *testing.T) {
 	}
 }
 
-func TestNobodyIsBlamedForATroubleThatPasses(t *testing.T) {
+func TestPassingTroubleQuarantinesNone(t *testing.T) {
 	for name, test := range map[string]struct {
 		quirks  []model.Quirk
 		prepare func(c *cloud) (want []string)
@@ -342,7 +342,7 @@ func TestNobodyIsBlamedForATroubleThatPasses(t *testing.T) {
 	}
 }
 
-func TestWhoGoesBadDuringTheSearchIsNotMistakenForAnother(t *testing.T) {
+func TestSearchTellsPrincipalsThatGoBadMeanwhile(t *testing.T) {
 	for name, test := range map[string]struct {
 		standing, added, missing string
 		want                     grant.Code // of the standing one
@@ -380,7 +380,7 @@ func TestWhoGoesBadDuringTheSearchIsNotMistakenForAnother(t *testing.T) {
 	}
 }
 
-func TestWhatASearchFoundIsKeptThoughItDidNotEnd(t *testing.T) {
+func TestUnfinishedSearchKeepsFindings(t *testing.T) {
 	c := newCloud(t)
 	c.grant("standing", "777788889999")
 	c.reconcile()

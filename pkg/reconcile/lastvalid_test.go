@@ -12,7 +12,7 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 )
 
-func TestARowThatBecomesInvalidKeepsItsAccessUntilItIsDeleted(t *testing.T) {
+func TestInvalidRowKeepsAccessUntilDeleted(t *testing.T) {
 	c := newCloud(t)
 	c.join("444455556666", "777788889999")
 	c.grant("row", "o-exampleorgid", "exclude", []any{"777788889999"})
@@ -39,7 +39,7 @@ func TestARowThatBecomesInvalidKeepsItsAccessUntilItIsDeleted(t *testing.T) {
 	keeps("after the row was deleted", rootC)
 }
 
-func TestWhatAnInvalidRowKeepsEndsAtItsExpiryOnTime(t *testing.T) {
+func TestInvalidRowExpiresOnTime(t *testing.T) {
 	c := newCloud(t)
 	end := c.now.Add(time.Hour)
 	c.grant("row", "444455556666", "expires", end.Format(time.RFC3339))
@@ -58,7 +58,7 @@ func TestWhatAnInvalidRowKeepsEndsAtItsExpiryOnTime(t *testing.T) {
 
 // The write gives what the row said before a valid edit that another run has recorded. The
 // next edit has a fault: what it must not change is what the valid edit gave, nothing.
-func TestALateWriteOfASupersededRevisionIsNotWhatAnInvalidRowKeeps(t *testing.T) {
+func TestLateWriteIsNoLastValidRevision(t *testing.T) {
 	c := newCloud(t)
 	c.join("444455556666")
 	c.grant("row", "444455556666")
@@ -85,7 +85,7 @@ func TestALateWriteOfASupersededRevisionIsNotWhatAnInvalidRowKeeps(t *testing.T)
 	}
 }
 
-func TestARunThatReadTheGrantsLongAgoBringsNoEndedAccessBack(t *testing.T) {
+func TestStaleGrantsRestoreNoEndedAccess(t *testing.T) {
 	c := newCloud(t)
 	c.grant("row", "444455556666")
 	c.reconcile()
@@ -109,7 +109,7 @@ func TestARunThatReadTheGrantsLongAgoBringsNoEndedAccessBack(t *testing.T) {
 
 // A run that dies between its put and its record leaves nothing but what it recorded
 // before the put.
-func TestAnInvalidEditAfterACrashKeepsWhatTheWriteGave(t *testing.T) {
+func TestInvalidEditAfterWriteAndCrashKeepsAccess(t *testing.T) {
 	ranges := map[string]any{"sourceIp": []any{"203.0.113.0/24"}}
 	for name, test := range map[string]struct {
 		reason string
@@ -161,7 +161,7 @@ func TestAnInvalidEditAfterACrashKeepsWhatTheWriteGave(t *testing.T) {
 }
 
 // What a write was to give, and did not, an Invalid row does not get.
-func TestAnInvalidEditAfterACrashBeforeThePutGetsNothing(t *testing.T) {
+func TestInvalidEditAfterCrashBeforePutGivesNothing(t *testing.T) {
 	c := newCloud(t)
 	c.grant("row", "444455556666")
 	if err := c.run(c.hooked(&hooks{beforePut: func() error { return errCrash }, beforeRecord: func() error { return errCrash }})); !errors.Is(err, errCrash) {

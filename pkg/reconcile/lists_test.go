@@ -44,7 +44,7 @@ func (c *cloud) singles() int {
 	return len(document.Statements)
 }
 
-func TestWhereAWSRefusesListsOfPrincipals(t *testing.T) {
+func TestRefusedLists(t *testing.T) {
 	for name, test := range map[string]struct {
 		reason  string
 		before  []string // principals that stand
@@ -122,7 +122,7 @@ func intersection(a, b []string) []string {
 
 // A statement for each principal takes over 200 of the 20,480 bytes: about 90 fit, and
 // never more than the 100 statements of a policy.
-func TestWhereListsAreRefusedWhatDoesNotFitIsPolicyFull(t *testing.T) {
+func TestRefusedListsOverflowIsPolicyFull(t *testing.T) {
 	c := newCloud(t, model.PrincipalListsRefused)
 	c.measuring(plan.SubmittedSize)
 	c.putByHand(`{"Sid":"Partner","Effect":"Allow","Principal":{"AWS":"999900001111"},"Action":"bedrock-agentcore:InvokeGateway","Resource":"GATEWAY"}`)
@@ -165,7 +165,7 @@ func TestAListThatAWSAcceptsIsNotTakenApart(t *testing.T) {
 }
 
 // AWS refuses from now on the very list that stands in the policy.
-func TestAListThatAWSNoLongerAcceptsIsWrittenOneByOne(t *testing.T) {
+func TestListRefusedLaterBecomesStatementEach(t *testing.T) {
 	for name, change := range map[string]func(c *cloud){
 		"an addition":                  func(c *cloud) { c.grant("e", "666677778888") },
 		"a revocation":                 func(c *cloud) { c.revoke("d") },

@@ -18,7 +18,7 @@ func (c *cloud) observe(on bool) {
 	c.reconciler = reconcile.New(c.reconciler.Dependencies, limits)
 }
 
-func TestObserveModeWritesNoPolicyAndSaysWhatItWould(t *testing.T) {
+func TestObserveModeReportsAndWritesNothing(t *testing.T) {
 	c := newCloud(t)
 	c.grant("stays", "444455556666")
 	c.grant("goes", "777788889999")
@@ -66,7 +66,7 @@ func TestObserveModeWritesNoPolicyAndSaysWhatItWould(t *testing.T) {
 	}
 }
 
-func TestObserveModeSaysNothingWhereThePolicyIsRight(t *testing.T) {
+func TestObserveModeIsQuietAtRest(t *testing.T) {
 	c := newCloud(t)
 	c.grant("account-b", "444455556666")
 	c.reconcile()
@@ -99,7 +99,7 @@ func TestObserveModeRepairsNoDrift(t *testing.T) {
 
 // An edit that cannot be understood while the deployment observes keeps what the row's
 // last valid revision gave once policies are written again.
-func TestObserveModeForgetsNoLastValidRevision(t *testing.T) {
+func TestObserveModeKeepsLastValidRevision(t *testing.T) {
 	c := newCloud(t)
 	c.grant("account-b", "444455556666")
 	c.reconcile()
@@ -116,7 +116,7 @@ func TestObserveModeForgetsNoLastValidRevision(t *testing.T) {
 }
 
 // A unique id that turns up in the policy is not the trace of a role that was never let in.
-func TestObserveModeHoldsNoRoleThatItOnlyPlannedFor(t *testing.T) {
+func TestObserveModeHoldsNoPlannedRole(t *testing.T) {
 	c := newCloud(t)
 	c.grant("stands", role(1))
 	c.reconcileUntilSettled()

@@ -25,7 +25,7 @@ const (
 	foreignReader = `{"Sid":"Partner","Effect":"Allow","Principal":{"AWS":"` + rootC + `"},"Action":"bedrock-agentcore:InvokeGateway","Resource":"GATEWAY"}`
 )
 
-func TestAGrantOpensAndItsEndClosesTheGateway(t *testing.T) {
+func TestGrantOpensAndExpiryCloses(t *testing.T) {
 	c := newCloud(t)
 	c.grant("account-b", "444455556666")
 	result := c.reconcile()
@@ -90,7 +90,7 @@ func TestAPolicyDeletedByHandIsRepaired(t *testing.T) {
 	}
 }
 
-func TestAForeignStatementWrittenMeanwhileIsKept(t *testing.T) {
+func TestConcurrentForeignStatementIsKept(t *testing.T) {
 	c := newCloud(t)
 	c.grant("account-b", "444455556666")
 	meddle := true
@@ -167,7 +167,7 @@ func once(code grant.Code) func() error {
 	}
 }
 
-func TestAFailureIsRecordedAndTriedAgainLater(t *testing.T) {
+func TestFailureIsRecordedAndRetried(t *testing.T) {
 	c := newCloud(t)
 	c.grant("account-b", "444455556666")
 	c.gateways.beforePut = func() error { return &grant.Error{Code: reconcile.CodeThrottled, Op: "test"} }
@@ -200,7 +200,7 @@ func TestAFailureIsRecordedAndTriedAgainLater(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeRecordedIsAskedForAgain(t *testing.T) {
+func TestUnrecordedOutcomeIsRetried(t *testing.T) {
 	c := newCloud(t)
 	c.grant("account-b", "444455556666")
 	d := c.reconciler.Dependencies
@@ -217,7 +217,7 @@ func (brokenStates) Update(context.Context, grant.Gateway, ledger.State, ledger.
 	return ledger.State{}, errors.New("no table today")
 }
 
-func TestATableWithoutItsSentinelRemovesNothing(t *testing.T) {
+func TestMissingSentinelRemovesNothing(t *testing.T) {
 	c := newCloud(t)
 	c.grant("account-b", "444455556666")
 	c.reconcile()
@@ -234,7 +234,7 @@ func TestATableWithoutItsSentinelRemovesNothing(t *testing.T) {
 	}
 }
 
-func TestWithTheDirectoryDownRevocationsGoOn(t *testing.T) {
+func TestDirectoryDownDoesNotHoldRevocations(t *testing.T) {
 	c := newCloud(t)
 	account := directory.Account{ID: "444455556666", State: directory.StateActive, Organization: "o-exampleorgid", Path: []string{"ou-abcd-11112222"}, ReadAt: c.now}
 	other := directory.Account{ID: "777788889999", State: directory.StateActive, Organization: "o-exampleorgid", ReadAt: c.now}
@@ -272,7 +272,7 @@ func (brokenDirectory) Lookup(context.Context, []grant.Principal, []string) (dir
 	return directory.Snapshot{}, errors.New("no table today")
 }
 
-func TestAGatewayThatOthersKeepWritingIsGivenUpForNow(t *testing.T) {
+func TestNotConvergedIsRetriedLater(t *testing.T) {
 	c := newCloud(t)
 	c.grant("account-b", "444455556666")
 	c.gateways.afterPut = func() error { c.putByHand(foreignReader); return nil }
@@ -337,7 +337,7 @@ func TestEveryWriteIsInTheJournal(t *testing.T) {
 	}
 }
 
-func TestTheLoopIsRightWhateverAWSLeavesUndocumented(t *testing.T) {
+func TestReconcileUnderQuirks(t *testing.T) {
 	eachQuirk(t, func(c *cloud) {
 		c.putByHand(foreignReader)
 		c.now = c.now.Add(time.Minute) // nobody can keep a statement that AWS does not show yet
@@ -365,7 +365,7 @@ func TestTheLoopIsRightWhateverAWSLeavesUndocumented(t *testing.T) {
 	})
 }
 
-func TestAServiceThatRefusesWhatItShowsIsReported(t *testing.T) {
+func TestRoundTripRefusedByAWSIsReported(t *testing.T) {
 	c := newCloud(t, model.ScalarsAsLists, model.OneResourceListRefused)
 	c.putByHand(foreignReader)
 	c.grant("account-b", "444455556666")
@@ -381,7 +381,7 @@ func TestAServiceThatRefusesWhatItShowsIsReported(t *testing.T) {
 	}
 }
 
-func TestAResultSaysWhenItWasAppliedAndWhetherItRepaired(t *testing.T) {
+func TestResultSaysAppliedAndRepaired(t *testing.T) {
 	c := newCloud(t)
 	c.grant("account-b", "444455556666")
 	c.gateways.afterPut = func() error { c.now = c.now.Add(time.Second); return nil }

@@ -8,7 +8,7 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 )
 
-func TestARoleThatWasTriedAgainAndDeletedIsHeldThoughTheRunCrashed(t *testing.T) {
+func TestRetriedRoleDeletedBeforeCrashIsHeld(t *testing.T) {
 	c := newCloud(t)
 	c.iam.missing[role(1)] = true
 	c.grant("agent", role(1))
@@ -64,7 +64,7 @@ func TestStaleGrantsKeepHolds(t *testing.T) {
 	}
 }
 
-func TestOnceItsGrantIsRevokedARoleIsHeldNoLonger(t *testing.T) {
+func TestRevocationEndsHold(t *testing.T) {
 	c := newCloud(t)
 	c.grant("agent", role(1))
 	c.reconcile()
@@ -79,7 +79,7 @@ func TestOnceItsGrantIsRevokedARoleIsHeldNoLonger(t *testing.T) {
 	}
 }
 
-func TestOnlyARevocationOrAConfirmationEndsAHold(t *testing.T) {
+func TestHoldEndsByRevocationOrApprovalOnly(t *testing.T) {
 	for name, meanwhile := range map[string][]any{
 		"a row that cannot be understood": {"condition", "misspelt"},
 		"an expiry that is put off":       {"expires", "2026-11-01"},
@@ -109,7 +109,7 @@ func TestOnlyARevocationOrAConfirmationEndsAHold(t *testing.T) {
 	}
 }
 
-func TestARoleThatWasCreatedAgainIsLetInByTheApprovalOfThatHold(t *testing.T) {
+func TestApprovalOfHoldLetsRecreatedRoleIn(t *testing.T) {
 	c := newCloud(t)
 	c.grant("agent", role(1))
 	c.reconcile()

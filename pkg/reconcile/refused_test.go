@@ -28,7 +28,7 @@ func (c *cloud) measuring(accounting plan.Accounting) {
 
 func account(i int) string { return fmt.Sprintf("%012d", i+1) }
 
-func TestAFullPolicyIsAppliedHoweverAWSMeasures(t *testing.T) {
+func TestFullPolicyUnderEitherAccounting(t *testing.T) {
 	for _, test := range []struct {
 		reason     string
 		quirks     []model.Quirk
@@ -90,7 +90,7 @@ func (p picky) PutPolicy(ctx context.Context, gateway grant.Gateway, document *p
 	return p.gateways.PutPolicy(ctx, gateway, document)
 }
 
-func TestNobodyIsBlamedForASizeThatWasNotExpected(t *testing.T) {
+func TestUnexpectedSizeQuarantinesNone(t *testing.T) {
 	c := newCloud(t, model.SizeExpanded)
 	c.measuring(plan.SubmittedSize)
 	for i := range 600 {
@@ -109,7 +109,7 @@ func TestNobodyIsBlamedForASizeThatWasNotExpected(t *testing.T) {
 	}
 }
 
-func TestWhatAWSRefusesForAnUnknownReasonHoldsUpNothingElse(t *testing.T) {
+func TestUnexplainedRefusalIsolatesOnePrincipal(t *testing.T) {
 	c := newCloud(t)
 	d := c.reconciler.Dependencies
 	d.Gateways = picky{c.gateways, role(1)}
@@ -157,7 +157,7 @@ func TestAGrantThatCannotBeAppliedSaysWhy(t *testing.T) {
 	}
 }
 
-func TestAnAnswerLostDuringTheSearchIsLookedAtAgain(t *testing.T) {
+func TestSearchRereadsAfterLostAnswer(t *testing.T) {
 	c := newCloud(t)
 	for i := range 8 {
 		c.grant(fmt.Sprintf("g%d", i), role(i))
@@ -192,7 +192,7 @@ func TestWhoIsTriedInVainIsNoNews(t *testing.T) {
 	}
 }
 
-func TestAGatewayThatIsUntaggedDuringARunLosesNobody(t *testing.T) {
+func TestUntaggedDuringRunKeepsAccess(t *testing.T) {
 	c := newCloud(t)
 	c.grant("account-b", "444455556666")
 	c.gateways.afterPut = func() error {
@@ -209,7 +209,7 @@ func TestAGatewayThatIsUntaggedDuringARunLosesNobody(t *testing.T) {
 	}
 }
 
-func TestASearchEndsInTimeToRecordWhatItFound(t *testing.T) {
+func TestSearchStopsBeforeDeadline(t *testing.T) {
 	c := newCloud(t)
 	c.grant("standing", "777788889999")
 	c.reconcile()
@@ -226,7 +226,7 @@ func TestASearchEndsInTimeToRecordWhatItFound(t *testing.T) {
 	}
 }
 
-func TestASearchThatDoesNotEndSaysWhoIsOutMeanwhile(t *testing.T) {
+func TestUnfinishedSearchReportsInterrupted(t *testing.T) {
 	c := newCloud(t, model.PrincipalsNotPinned)
 	for i := range 120 {
 		c.grant(fmt.Sprintf("g%03d", i), role(i))
@@ -258,7 +258,7 @@ func TestASearchThatDoesNotEndSaysWhoIsOutMeanwhile(t *testing.T) {
 	}
 }
 
-func TestTheJournalOfASearchSaysWhatEachWriteReplaced(t *testing.T) {
+func TestSearchJournalHasEachReplacedPolicy(t *testing.T) {
 	c := newCloud(t)
 	c.grant("standing", "777788889999")
 	c.reconcile()
@@ -283,7 +283,7 @@ func TestTheJournalOfASearchSaysWhatEachWriteReplaced(t *testing.T) {
 	}
 }
 
-func TestAFailureKeepsTheWriteInFlightOfAnotherRun(t *testing.T) {
+func TestFailureKeepsWriteInFlightOfAnotherRun(t *testing.T) {
 	c := newCloud(t)
 	c.grant("account-b", "444455556666")
 	mark := ledger.BeginWrite{Until: c.now.Add(4 * time.Minute), Hash: "of another run"}
@@ -306,7 +306,7 @@ func TestAFailureKeepsTheWriteInFlightOfAnotherRun(t *testing.T) {
 	}
 }
 
-func TestWhereAWSShowsWritesLateASearchTakesNoMorePuts(t *testing.T) {
+func TestSearchUnderStaleReadsTakesNoMorePuts(t *testing.T) {
 	c := newCloud(t, model.PolicyReadsStale)
 	c.grant("standing", "777788889999")
 	c.grant("old", "888899990000")
@@ -328,7 +328,7 @@ func TestWhereAWSShowsWritesLateASearchTakesNoMorePuts(t *testing.T) {
 	}
 }
 
-func TestTroubleEndsWellWhateverAWSLeavesUndocumented(t *testing.T) {
+func TestIsolationUnderQuirks(t *testing.T) {
 	eachQuirk(t, func(c *cloud) {
 		c.putByHand(foreignReader)
 		c.now = c.now.Add(time.Minute) // nobody can keep a statement that AWS does not show yet

@@ -60,7 +60,7 @@ func naming(statement string, principals ...string) string {
 	return strings.Replace(statement, "PRINCIPAL", `["`+strings.Join(principals, `","`)+`"]`, 1)
 }
 
-func TestASecondInstallationAddsNothingAndTakesOverOnceTheFirstIsGone(t *testing.T) {
+func TestSecondInstallationWaitsForFirst(t *testing.T) {
 	c := newCloud(t)
 	c.grant("b", "444455556666")
 	c.reconcile()
@@ -84,7 +84,7 @@ func TestASecondInstallationAddsNothingAndTakesOverOnceTheFirstIsGone(t *testing
 	}
 }
 
-func TestTwoInstallationsThatStartAtOnceNeverBothStand(t *testing.T) {
+func TestConcurrentInstallationsNeverBothStand(t *testing.T) {
 	c := newCloud(t)
 	dev2 := c.deployment("dev2")
 	c.grant("b", "444455556666")
@@ -106,7 +106,7 @@ func TestTwoInstallationsThatStartAtOnceNeverBothStand(t *testing.T) {
 	}
 }
 
-func TestWhereTwoInstallationsStandNeitherAddsAndBothRemove(t *testing.T) {
+func TestTwoInstallationsOnlyRemove(t *testing.T) {
 	c := newCloud(t)
 	dev2 := c.deployment("dev2")
 	c.grant("b", "444455556666")
@@ -131,7 +131,7 @@ func TestWhereTwoInstallationsStandNeitherAddsAndBothRemove(t *testing.T) {
 	}
 }
 
-func TestASiblingsUniqueIDIsTakenOutByTheSiblingAlone(t *testing.T) {
+func TestUniqueIDOfSiblingIsLeftToIt(t *testing.T) {
 	c := newCloud(t)
 	dev2 := c.deployment("dev2")
 	c.grant("b", "444455556666")
@@ -159,7 +159,7 @@ func TestASiblingsUniqueIDIsTakenOutByTheSiblingAlone(t *testing.T) {
 	}
 }
 
-func TestTwoInstallationsThatBothNameADeletedRoleSayWhatEndsIt(t *testing.T) {
+func TestTwoInstallationsReportDeletedRole(t *testing.T) {
 	c := newCloud(t)
 	dev2 := c.deployment("dev2")
 	c.grant("agent", role(1))
@@ -180,7 +180,7 @@ func TestTwoInstallationsThatBothNameADeletedRoleSayWhatEndsIt(t *testing.T) {
 	}
 }
 
-func TestAForeignStatementThatNamesADeadRoleIsBlamedThoughOthersStand(t *testing.T) {
+func TestForeignStatementOfDeletedRoleIsNamed(t *testing.T) {
 	partner := `{"Sid":"Partner","Effect":"Allow","Principal":{"AWS":"` + role(1) + `"},"Action":"bedrock-agentcore:InvokeGateway","Resource":"GATEWAY"}`
 	for name, standing := range map[string]int{"one": 1, "three": 3, "more than one run can leave out": 60} {
 		t.Run(name, func(t *testing.T) {
@@ -217,7 +217,7 @@ func TestAForeignStatementThatNamesADeadRoleIsBlamedThoughOthersStand(t *testing
 	}
 }
 
-func TestTwoOfAFewStandingPrincipalsThatWentBadAreFound(t *testing.T) {
+func TestSearchFindsTwoBadStandingPrincipals(t *testing.T) {
 	c := newCloud(t, "principals-not-pinned")
 	for i := range 4 {
 		c.grant("g"+role(i)[len(role(i))-3:], role(i))
@@ -233,7 +233,7 @@ func TestTwoOfAFewStandingPrincipalsThatWentBadAreFound(t *testing.T) {
 	}
 }
 
-func TestTwoDeploymentsWithTheSameInstallationIDDoNotFightForEver(t *testing.T) {
+func TestSameInstallationIDBacksOff(t *testing.T) {
 	c := newCloud(t)
 	other := c.deployment("main")
 	c.grant("b", "444455556666")
@@ -257,7 +257,7 @@ func TestTwoDeploymentsWithTheSameInstallationIDDoNotFightForEver(t *testing.T) 
 	}
 }
 
-func TestARevocationIsNotHeldWhileOthersOverwriteStatements(t *testing.T) {
+func TestBackOffDoesNotHoldRevocation(t *testing.T) {
 	for name, end := range map[string]func(c *cloud){
 		"its row is deleted":  func(c *cloud) { c.revoke("b") },
 		"its row is narrowed": func(c *cloud) { c.grant("b", role(1)) },
@@ -295,7 +295,7 @@ func TestARevocationIsNotHeldWhileOthersOverwriteStatements(t *testing.T) {
 	}
 }
 
-func TestARevocationOfWhatACrashedRunWroteIsNotHeld(t *testing.T) {
+func TestRevocationAfterCrashIsNotHeld(t *testing.T) {
 	c := newCloud(t)
 	other := c.deployment("main")
 	other.grant("c", "777788889999")

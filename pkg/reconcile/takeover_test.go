@@ -40,7 +40,7 @@ func (c *cloud) approve(found string) {
 	}
 }
 
-func TestAnUnknownGatewayIsNotWrittenBeforeATakeoverIsApproved(t *testing.T) {
+func TestTakeoverWaitsForApproval(t *testing.T) {
 	for name, rows := range map[string]map[string]string{
 		"a table without rows":        {},
 		"a table with some of them":   {"b": "444455556666"},
@@ -117,7 +117,7 @@ func TestATakeoverIsOfWhatWasShown(t *testing.T) {
 	}
 }
 
-func TestATakeoverWaitsWhileItsApprovalCannotBeRead(t *testing.T) {
+func TestTakeoverWaitsWhileApprovalIsUnreadable(t *testing.T) {
 	c := newCloud(t)
 	c.grant("b", "444455556666")
 	c.reconcile()

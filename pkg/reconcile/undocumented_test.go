@@ -11,7 +11,7 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/model"
 )
 
-func TestForeignStatementsThatAWSIsSeenToTakeBlockNothing(t *testing.T) {
+func TestAcceptedForeignStatementsBlockNothing(t *testing.T) {
 	for name, foreign := range map[string]string{
 		"the action of a Runtime, for everyone": `{"Effect":"Allow","Principal":"*","Action":"bedrock-agentcore:InvokeAgentRuntime","Resource":"GATEWAY"}`,
 		"every action, denied from outside": `{"Sid":"Outside","Effect":"Deny","Principal":"*","Action":"bedrock-agentcore:*","Resource":"GATEWAY",` +

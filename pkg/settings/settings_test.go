@@ -79,7 +79,7 @@ var valid = []struct {
 	{"in any case", settings.LogLevel, "debug", func(a *all) { a.Level = slog.LevelDebug }},
 }
 
-func TestASettingMeansTheSameAsVariableAndAsFlag(t *testing.T) {
+func TestSettingAsVariableAndFlag(t *testing.T) {
 	for _, c := range valid {
 		want := defaults()
 		c.change(&want)
@@ -128,7 +128,7 @@ var invalid = []struct {
 	{settings.LogLevel, "LOUD", `: "LOUD" is not valid: write DEBUG, INFO, WARN or ERROR`},
 }
 
-func TestABadSettingIsRefusedInTheSameWordsAsVariableAndAsFlag(t *testing.T) {
+func TestBadSettingHasOneMessage(t *testing.T) {
 	refused := make(map[string]bool)
 	for _, c := range invalid {
 		refused[c.setting.Variable] = true
@@ -208,7 +208,7 @@ func TestAFlagGoesBeforeItsVariable(t *testing.T) {
 	}
 }
 
-func TestTheStackSaysWhatItsFunctionsAreTold(t *testing.T) {
+func TestSettingsOfStackAndFunctions(t *testing.T) {
 	stack := settings.Stack{
 		Name: "team-b", Account: "111122223333", Region: "eu-west-1",
 		Outputs: map[string]string{

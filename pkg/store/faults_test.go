@@ -90,7 +90,7 @@ func calls(t *testing.T, client *dynamodb.Client) map[string]error {
 	return errs
 }
 
-func TestEveryFailureOfEveryCallIsCodedAndKeepsItsCause(t *testing.T) {
+func TestFailuresAreCoded(t *testing.T) {
 	failed := []grant.Code{reconcile.CodeReadFailed, store.CodeWriteFailed}
 	cases := map[string]struct {
 		reason string
@@ -221,7 +221,7 @@ func TestABatchThatIsNeverDoneIsAThrottle(t *testing.T) {
 	})
 }
 
-func TestARecordThatOthersAreAlwaysInTheWayOfIsAThrottle(t *testing.T) {
+func TestBusyItemIsThrottle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tries := 0
 		client := answering(func(operation string) *http.Response {
@@ -238,7 +238,7 @@ func TestARecordThatOthersAreAlwaysInTheWayOfIsAThrottle(t *testing.T) {
 	})
 }
 
-func TestAnUpdateThatATransactionIsInTheWayOfIsMadeAgain(t *testing.T) {
+func TestUpdateRetriesAfterTransactionConflict(t *testing.T) {
 	for name, update := range map[string]func(*testing.T, *store.States) error{
 		"PutItem": func(t *testing.T, s *store.States) error {
 			_, err := s.Update(t.Context(), alpha(t), ledger.State{}, ledger.BeginWrite{Until: now})
@@ -264,7 +264,7 @@ func TestAnUpdateThatATransactionIsInTheWayOfIsMadeAgain(t *testing.T) {
 	}
 }
 
-func TestAnUpdateThatAlwaysMeetsAnotherVersionIsAConflict(t *testing.T) {
+func TestUpdateReportsVersionConflict(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		calls := make(map[string]int)
 		client := answering(func(operation string) *http.Response {

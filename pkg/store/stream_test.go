@@ -131,7 +131,7 @@ func told(t *testing.T, heard *[]change) func(events.DynamoDBEvent) {
 	}
 }
 
-func TestTheTwinTellsWhatTheStreamOfATableTells(t *testing.T) {
+func TestTwinStreamsAsDynamoDB(t *testing.T) {
 	client, names := (&server{endpoint: cloudtest.Moto(t).Endpoint()}).open(t, http.DefaultTransport)
 	twin, twinAccounts := memory.NewGrants(memory.Config{}), memory.NewAccounts(memory.Config{})
 	var grantsHeard, accountsHeard []change

@@ -13,7 +13,7 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/store/memory"
 )
 
-func TestTheOrganizationTwinSaysWhereItsMembersAre(t *testing.T) {
+func TestOrganizationTwinPaths(t *testing.T) {
 	o := newOrganization()
 	outer := must(o.CreateUnit(o.Root()))(t)
 	inner := must(o.CreateUnit(outer))(t)
@@ -43,7 +43,7 @@ func TestTheOrganizationTwinSaysWhereItsMembersAre(t *testing.T) {
 	}
 }
 
-func TestWhatHappensInTheOrganizationTwinIsTold(t *testing.T) {
+func TestOrganizationTwinEvents(t *testing.T) {
 	o := newOrganization()
 	var told []string
 	o.Listen(func(raw json.RawMessage) {
@@ -75,7 +75,7 @@ func TestWhatHappensInTheOrganizationTwinIsTold(t *testing.T) {
 	}
 }
 
-func TestTheOrganizationTwinRefusesTheImpossible(t *testing.T) {
+func TestOrganizationTwinRejections(t *testing.T) {
 	o := newOrganization()
 	o.Listen(func(raw json.RawMessage) { t.Errorf("told of what did not happen: %s", raw) })
 	if _, err := o.CreateUnit("ou-ab12-99999999"); err == nil {

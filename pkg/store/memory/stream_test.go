@@ -144,7 +144,7 @@ func TestWhoListensMayReadAndWriteTheTable(t *testing.T) {
 	}
 }
 
-func TestEveryChangeIsToldOnceInTheOrderOfTheTable(t *testing.T) {
+func TestStreamOrder(t *testing.T) {
 	table := memory.NewGrants(memory.Config{})
 	var (
 		mu        sync.Mutex
