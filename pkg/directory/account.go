@@ -33,7 +33,7 @@ type Account struct {
 	Organization string            // o-…
 	Path         []string          // OU ids from below the root down to the parent; empty directly under the root
 	Tags         map[string]string // only those that some selector needs are sure to be here
-	ReadAt       time.Time         // when Organizations said so; an older reading never replaces a newer
+	ReadAt       time.Time         // when Organizations reported it; an older reading never replaces a newer
 	MissingSince time.Time         // when a reading first lacked it; zero for present
 	HeldSince    time.Time         // when the departure guard began to hold what it would lose; zero for not held
 	Kept         []Kept            // what it no longer has and still counts

@@ -11,7 +11,7 @@ import (
 )
 
 // Guard holds mass departures: they are more likely a mistake, or a trick, than
-// what anybody wants to happen to production at once.
+// what should happen to production at once.
 type Guard struct {
 	Window   time.Duration // over which departures add up
 	Accounts int           // more than these may depart only after approval,

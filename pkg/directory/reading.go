@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Reading is what the organization said about one account at one moment.
+// Reading is what Organizations reported about one account at one moment.
 type Reading struct {
 	ID      string
 	At      time.Time

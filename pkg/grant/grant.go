@@ -44,7 +44,7 @@ type Follow uint8
 
 const (
 	// FollowIdentity names the role in Principal, so that IAM pins its unique
-	// id: a role of the same name made later by somebody else is not let in.
+	// id: a role of the same name created later by someone else is not let in.
 	// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
 	FollowIdentity Follow = iota
 	// FollowName compares the caller's ARN: survives re-creation of the role and

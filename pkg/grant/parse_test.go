@@ -117,7 +117,7 @@ func TestARowThatCannotBeUnderstoodSaysWhy(t *testing.T) {
 		"follow by hope":         {"there are two ways", grant.Attributes{"follow": "hope"}, grant.CodeInvalidFollow, "identity or name"},
 		"expires tomorrow":       {"no one's clock is asked", grant.Attributes{"expires": "tomorrow"}, grant.CodeInvalidExpiry, "2027-01-31"},
 		"expires never":          {"empty text is no expiry and no date", grant.Attributes{"expires": ""}, grant.CodeInvalidExpiry, "2027-01-31"},
-		"expires without zone":   {"whose midnight it is must be said", grant.Attributes{"expires": "2027-01-31T18:00:00"}, grant.CodeInvalidExpiry, "Z"},
+		"expires without zone":   {"the zone of midnight must be given", grant.Attributes{"expires": "2027-01-31T18:00:00"}, grant.CodeInvalidExpiry, "Z"},
 		"expires in year 1":      {"it must not be taken for never", grant.Attributes{"expires": "0001-01-01T00:00:00Z"}, grant.CodeInvalidExpiry, "2027-01-31"},
 		"the day before year 1":  {"its end must not be taken for never", grant.Attributes{"expires": "0000-12-31"}, grant.CodeInvalidExpiry, "2027-01-31"},
 		"30 February":            {"there is no such day", grant.Attributes{"expires": "2027-02-30"}, grant.CodeInvalidExpiry, "2027-01-31"},

@@ -43,9 +43,9 @@ func TestWhatIsNotReconciledInTimeIsAskedFor(t *testing.T) {
 	}{
 		"one is slow":     {"ten seconds are left for asking", time.Minute, 0, 50 * time.Second, arns(2), arns(1)},
 		"little time":     {"a quarter of it is left for asking", 4 * time.Second, 0, 3 * time.Second, arns(2), arns(1)},
-		"another reserve": {"as much as was said is left for asking", time.Minute, 20 * time.Second, 40 * time.Second, arns(2), arns(1)},
+		"another reserve": {"the given reserve is left for requests", time.Minute, 20 * time.Second, 40 * time.Second, arns(2), arns(1)},
 		"no time left":    {"nothing is begun that cannot end", 9 * time.Second, 10 * time.Second, 0, nil, arns(1, 2)},
-		"no limit told":   {"none is made up", 0, 0, time.Hour, arns(1, 2), nil},
+		"no limit given":  {"none is made up", 0, 0, time.Hour, arns(1, 2), nil},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

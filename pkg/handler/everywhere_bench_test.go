@@ -14,7 +14,7 @@ import (
 )
 
 // shared is a clock of several goroutines, which moves to the next moment that
-// somebody waits for when all of them wait.
+// an admin waits for when all of them wait.
 type shared struct {
 	mu       sync.Mutex
 	now      time.Time

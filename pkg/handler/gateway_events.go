@@ -159,7 +159,7 @@ func subjectOf(received event.Event) subject {
 
 // causeOf says which call it was and who made it. The product's own calls arrive
 // as events like any other and are no drift: what is found wrong after one was
-// done by somebody else.
+// done by others.
 func causeOf(call event.GatewayCall) reconcile.Cause {
 	cause := reconcile.Cause{Text: call.Name + " (CloudTrail event " + call.ID + ")", By: call.By, RequestedAt: call.At}
 	if slices.Contains(strings.Fields(call.UserAgent), "app/"+AppID) {

@@ -52,7 +52,7 @@ func TestTheCauseSaysWhoDidWhat(t *testing.T) {
 		"userIdentity":{"arn":"arn:aws:sts::111122223333:assumed-role/Admin/alice"},"requestParameters":{"resourceArn":"` + storyARN + `"}}`
 	const alice = "arn:aws:sts::111122223333:assumed-role/Admin/alice"
 	cases := map[string]struct{ reason, agent, text, by string }{
-		"by hand":       {"anybody else's call", "aws-cli/2.31.0", "DeleteResourcePolicy (CloudTrail event 7a72f1e2)", alice},
+		"by hand":       {"a call of others", "aws-cli/2.31.0", "DeleteResourcePolicy (CloudTrail event 7a72f1e2)", alice},
 		"our own":       {"our clients name the product, and whatever drifted is not its doing", "aws-sdk-go-v2/1.47.7 os/linux app/gateway-grants m/E", "own DeleteResourcePolicy (CloudTrail event 7a72f1e2)", ""},
 		"resembling us": {"a name that only begins like ours is another's", "aws-sdk-go-v2/1.47.7 app/gateway-grants-other", "DeleteResourcePolicy (CloudTrail event 7a72f1e2)", alice},
 	}
@@ -116,7 +116,7 @@ func TestEventsOfNoGatewayAreDropped(t *testing.T) {
 
 // An owner may send events about its own gateways only, and only the hub
 // requests reconciles, whatever the policy of the bus lets through.
-func TestAnEventFromTheWrongAccountIsDropped(t *testing.T) {
+func TestEventOfWrongAccountIsDropped(t *testing.T) {
 	const hub, owner, listed, stranger = "111122223333", "444455556666", "777788889999", "999900001111"
 	call := func(sender, account string) string {
 		return `{"source":"aws.bedrock-agentcore","detail-type":"AWS API Call via CloudTrail","account":"` + sender + `","region":"us-east-1","detail":
@@ -131,21 +131,21 @@ func TestAnEventFromTheWrongAccountIsDropped(t *testing.T) {
 		raw    string
 		want   string // account of the gateway that is reconciled; "" for none
 	}{
-		"owner, its own":         {"it may", []string{owner}, call(owner, owner), owner},
-		"hub, its own":           {"the hub is always an owner", []string{owner}, call(hub, hub), hub},
-		"anybody, where all may": {"no owners are named", nil, call(stranger, stranger), stranger},
-		"owner, another's":       {"the gateway is in the hub", []string{hub, owner}, call(owner, hub), ""},
-		"hub, another's":         {"CloudTrail delivers a call in the account of its gateway", []string{owner}, call(hub, owner), ""},
-		"listed, its own":        {"it is on the list of owners", []string{owner}, call(listed, listed), listed},
-		"listed, another's":      {"the gateway is in the hub", []string{owner}, call(listed, hub), ""},
-		"stranger, a listed's":   {"it is no owner", []string{owner}, call(stranger, listed), ""},
-		"stranger, its own":      {"it is no owner", []string{owner}, call(stranger, stranger), ""},
-		"stranger, an owner's":   {"it is no owner", []string{owner}, call(stranger, owner), ""},
-		"no account":             {"an envelope names its account", nil, call("", hub), ""},
-		"hub requests":           {"it may for any owner", []string{owner}, request(hub, owner), owner},
-		"owner requests":         {"only the hub does", []string{owner}, request(owner, owner), ""},
-		"stranger requests":      {"only the hub does", nil, request(stranger, stranger), ""},
-		"request of no account":  {"an envelope names its account", nil, request("", hub), ""},
+		"owner, its own":           {"it may", []string{owner}, call(owner, owner), owner},
+		"hub, its own":             {"the hub is always an owner", []string{owner}, call(hub, hub), hub},
+		"any owner, where all may": {"no owners are named", nil, call(stranger, stranger), stranger},
+		"owner, another's":         {"the gateway is in the hub", []string{hub, owner}, call(owner, hub), ""},
+		"hub, another's":           {"CloudTrail delivers a call in the account of its gateway", []string{owner}, call(hub, owner), ""},
+		"listed, its own":          {"it is on the list of owners", []string{owner}, call(listed, listed), listed},
+		"listed, another's":        {"the gateway is in the hub", []string{owner}, call(listed, hub), ""},
+		"stranger, a listed's":     {"it is no owner", []string{owner}, call(stranger, listed), ""},
+		"stranger, its own":        {"it is no owner", []string{owner}, call(stranger, stranger), ""},
+		"stranger, an owner's":     {"it is no owner", []string{owner}, call(stranger, owner), ""},
+		"no account":               {"an envelope names its account", nil, call("", hub), ""},
+		"hub requests":             {"it may for any owner", []string{owner}, request(hub, owner), owner},
+		"owner requests":           {"only the hub does", []string{owner}, request(owner, owner), ""},
+		"stranger requests":        {"only the hub does", nil, request(stranger, stranger), ""},
+		"request of no account":    {"an envelope names its account", nil, request("", hub), ""},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

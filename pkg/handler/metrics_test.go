@@ -12,8 +12,8 @@ func TestTheWaitForAGrantBeginsWhenItWasWritten(t *testing.T) {
 		reason, created string
 		want            time.Time
 	}{
-		"said":      {"the stream says when", `1795165198.5`, written},
-		"not said":  {"then it begins with the batch", ``, at},
+		"with time": {"the stream says when", `1795165198.5`, written},
+		"no time":   {"then it begins with the batch", ``, at},
 		"as text":   {"an odd record is not lost for it", `"now"`, at},
 		"far off":   {"nor is one of another age", `1e300`, at},
 		"in 1970":   {"nor one without a time", `0`, at},

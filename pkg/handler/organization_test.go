@@ -20,7 +20,7 @@ import (
 )
 
 func TestOnlyTheManagementAccountIsHeard(t *testing.T) {
-	for name, sender := range map[string]string{"a member": member, "a stranger": "999999999999", "nobody": ""} {
+	for name, sender := range map[string]string{"a member": member, "a stranger": "999999999999", "no account": ""} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			check(t, w.organization.CreateAccount(member))
@@ -144,7 +144,7 @@ func TestOrganizationNeverReadableIsNoFault(t *testing.T) {
 			t.Errorf("%s: %v", sweep, err)
 		}
 	}
-	if unread, told := w.metrics.counts[handler.GaugeUnreadOrg]; unread != 0 || !told || !strings.Contains(w.log.String(), "organization-events.yaml") {
+	if unread, published := w.metrics.counts[handler.GaugeUnreadOrg]; unread != 0 || !published || !strings.Contains(w.log.String(), "organization-events.yaml") {
 		t.Errorf("gauges %v, log %s", w.metrics.counts, w.log.String())
 	}
 	organization.Directory = reads

@@ -107,8 +107,8 @@ func TestManyRemovalsAreToldOnce(t *testing.T) {
 		w.grant(t, storyARN, fmt.Sprintf("stays%d", i), member)
 	}
 	remove(0, 10)
-	if told := w.notices.Published(); len(told) > 0 {
-		t.Fatalf("ten removals were reported: %+v", told)
+	if published := w.notices.Published(); len(published) > 0 {
+		t.Fatalf("ten removals were reported: %+v", published)
 	}
 	remove(10, 12)
 	remove(12, 30)
@@ -117,12 +117,12 @@ func TestManyRemovalsAreToldOnce(t *testing.T) {
 	if want := (grant.MassRemoval{At: at, Removed: 12, Rows: 32}); removal != want {
 		t.Errorf("recorded: %+v, want %+v", removal, want)
 	}
-	told := w.notices.Published()
-	if len(told) != 1 || told[0].Type != plan.RowsRemoved || told[0].Gateway != "*" {
-		t.Fatalf("told: %+v", told)
+	published := w.notices.Published()
+	if len(published) != 1 || published[0].Type != plan.RowsRemoved || published[0].Gateway != "*" {
+		t.Fatalf("notices: %+v", published)
 	}
-	if detail := told[0].Detail.(plan.RowsRemovedDetail); detail.Removed != 12 || detail.Rows != 32 {
-		t.Errorf("told: %+v", detail)
+	if detail := published[0].Detail.(plan.RowsRemovedDetail); detail.Removed != 12 || detail.Rows != 32 {
+		t.Errorf("notices: %+v", detail)
 	}
 }
 

@@ -92,7 +92,7 @@ func TestAnOwnerThatHasNotJoinedIsNoFailureAndOneThatLeftIs(t *testing.T) {
 		if diff := cmp.Diff(test.want, nonzero(w.states.owners)); diff != "" {
 			t.Errorf("%s: %s: -want +got\n%s", name, test.reason, diff)
 		}
-		if got, told := w.metrics.counts["ListingsFailed"]; got != test.unlisted || !told {
+		if got, published := w.metrics.counts["ListingsFailed"]; got != test.unlisted || !published {
 			t.Errorf("%s: ListingsFailed is %d: %s", name, got, test.reason)
 		}
 	}

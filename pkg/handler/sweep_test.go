@@ -105,7 +105,7 @@ func TestUnreachableOwnerHoldsUpNoOther(t *testing.T) {
 			t.Errorf("%s: -want +got\n%s", input, diff)
 		}
 		// The gauge is the minute's: a request for every gateway says nothing of it.
-		if unlisted, told := w.metrics.counts["ListingsFailed"]; told != fails || fails && unlisted != 1 || !strings.Contains(w.log.String(), "AccessDenied") {
+		if unlisted, published := w.metrics.counts["ListingsFailed"]; published != fails || fails && unlisted != 1 || !strings.Contains(w.log.String(), "AccessDenied") {
 			t.Errorf("%s: counts %v, log %s", input, w.metrics.counts, w.log.String())
 		}
 	}
@@ -150,11 +150,11 @@ func TestASweepThatCannotAskFails(t *testing.T) {
 		"due is unreadable":       {"the schedule tries again", `{"sweep":"due"}`, func(w *world) { w.states.err = errors.New("throttled") }},
 		"gateways are unreadable": {"the schedule tries again", `{"sweep":"gateways"}`, func(w *world) { w.gateways.err = errors.New("throttled") }},
 		"one request is lost":     {"the schedule tries again", `{"sweep":"gateways"}`, func(w *world) { w.requests.loses = map[string]bool{arn(2): true} }},
-		"another sweep":           {"somebody misconfigured a schedule", `{"sweep":"organization"}`, func(*world) {}},
-		"no sweep":                {"somebody misconfigured a schedule", `{}`, func(*world) {}},
-		"no object":               {"somebody misconfigured a schedule", `"due"`, func(*world) {}},
-		"another's event":         {"somebody misconfigured a rule", string(eventtest.Payload(t, "organizations-move-account")), func(*world) {}},
-		"an unknown event":        {"somebody misconfigured a rule", `{"source":"aws.ec2","detail-type":"x"}`, func(*world) {}},
+		"another sweep":           {"an admin misconfigured a schedule", `{"sweep":"organization"}`, func(*world) {}},
+		"no sweep":                {"an admin misconfigured a schedule", `{}`, func(*world) {}},
+		"no object":               {"an admin misconfigured a schedule", `"due"`, func(*world) {}},
+		"another's event":         {"an admin misconfigured a rule", string(eventtest.Payload(t, "organizations-move-account")), func(*world) {}},
+		"an unknown event":        {"an admin misconfigured a rule", `{"source":"aws.ec2","detail-type":"x"}`, func(*world) {}},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

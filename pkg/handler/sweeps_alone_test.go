@@ -94,7 +94,7 @@ func TestDriftNoticeNamesCaller(t *testing.T) {
 	e.settle()
 	got := repairs()
 	if len(got) != 1 || got[0].By != owner.ARN || !strings.HasPrefix(got[0].Cause, "DeleteResourcePolicy (CloudTrail event ") {
-		t.Errorf("told was %+v", got)
+		t.Errorf("got %+v", got)
 	}
 	if diff := cmp.Diff([]string{"arn:aws:iam::444455556666:root"}, e.admitted(gateway)); diff != "" {
 		t.Errorf("-want +got\n%s", diff)

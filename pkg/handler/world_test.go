@@ -326,7 +326,7 @@ func recordOf(sequence int, gateway, id string) string {
 // plainRow is what a row says besides its key.
 const plainRow = `"principal":{"S":"444455556666"}`
 
-// imagesOf is a record of a changed row with what it said before and after; an
+// imagesOf is a record of a changed row with its content before and after; an
 // image of nothing is missing.
 func imagesOf(sequence int, gateway, before, after string) string {
 	image := func(name, attributes string) string {

@@ -32,9 +32,9 @@ func Entries(gateway grant.Gateway, document *policy.Document, installation stri
 		}
 		base := Entry{Statement: Statement{Number: i + 1, Sid: s.Sid}, Owned: strings.HasPrefix(s.Sid, sidPrefix(installation))}
 		if base.Owned {
-			said := decompile([]policy.Statement{s}, gateway.ARN(), gateway.Partition())
-			if len(said.strange) == 0 {
-				all = append(all, base.understood(said)...)
+			meaning := decompile([]policy.Statement{s}, gateway.ARN(), gateway.Partition())
+			if len(meaning.strange) == 0 {
+				all = append(all, base.understood(meaning)...)
 				continue
 			}
 		}
@@ -44,9 +44,9 @@ func Entries(gateway grant.Gateway, document *policy.Document, installation stri
 }
 
 // understood are the entries of a statement of ours.
-func (e Entry) understood(said observation) []Entry {
+func (e Entry) understood(meaning observation) []Entry {
 	var all []Entry
-	for _, statement := range said.statements {
+	for _, statement := range meaning.statements {
 		for _, entry := range statement.entries {
 			for _, a := range entry.accesses {
 				e.Principal, e.Access = a.Who.String(), a

@@ -41,7 +41,7 @@ func (v verdict) against(a Access) (grant.Code, string) {
 	case !known || !refusal.Holds(v.now):
 		return grant.CodePolicyFull, "the gateway's policy has no room for it"
 	case refusal.Code == grant.CodeRecreated:
-		return refusal.Code, a.Who.String() + " was, or may have been, deleted since it was let in, and may be somebody else's by now; `gateway-grants approve` lets it in once you know whose it is, or revoke the grant"
+		return refusal.Code, a.Who.String() + " was, or may have been, deleted since it was let in, and may belong to someone else now; `gateway-grants approve` lets it in once you know whose it is, or revoke the grant"
 	case refusal.Code == grant.CodePolicyRefused:
 		return refusal.Code, "AWS refuses a policy with " + a.principal() + " in it; it is tried again at " + refusal.NextTry.UTC().Format(time.RFC3339)
 	default:
@@ -67,7 +67,7 @@ func unprovedMessage(a Access, why error) string {
 	if under := a.describe(); under != "" {
 		who += " (" + under + ")"
 	}
-	return fmt.Sprintf("the statement for %s fails its check and is not written, everything else is; write the grant's principal or conditions in another way. The check said: %v", who, why)
+	return fmt.Sprintf("the statement for %s fails its check and is not written, everything else is; write the grant's principal or conditions in another way. The check failed with: %v", who, why)
 }
 
 // changes says what becomes of each principal, and because of which grants.
@@ -110,7 +110,7 @@ func changes(claims []claim, standing map[Access]bool, v verdict, owned observat
 		all = append(all, Change{Verb: Remove, Principal: id, Message: "the unique id of a role or user that was deleted"})
 	}
 	for _, s := range owned.strange {
-		all = append(all, Change{Verb: Remove, Principal: "statement " + s.Sid, Message: "somebody else wrote it under this installation's name"})
+		all = append(all, Change{Verb: Remove, Principal: "statement " + s.Sid, Message: "it is not ours, although its Sid has this installation's prefix"})
 	}
 	slices.SortFunc(all, compareChange)
 	return all

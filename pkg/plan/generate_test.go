@@ -180,7 +180,7 @@ var oddStatements = []string{
 // aSibling is what another installation may have on the gateway.
 const aSibling = `{"Sid":"GatewayGrantsmainxX0123456789ab","Effect":"Allow","Principal":{"AWS":"444455556666"},"Action":"bedrock-agentcore:InvokeGateway","Resource":"` + aGateway + `"}`
 
-// forgedStatements stand under our own name and were written by somebody else, or
+// forgedStatements stand under our own name and were written by others, or
 // show what a deleted role left behind.
 var forgedStatements = []string{
 	`{"Sid":"GatewayGrantsmainXevil","Effect":"Allow","Principal":"*","Action":"bedrock-agentcore:InvokeGateway","Resource":"` + aGateway + `"}`,

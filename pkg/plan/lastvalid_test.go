@@ -270,18 +270,18 @@ func TestInvalidRevisionIsNotifiedOnce(t *testing.T) {
 	valid := rowOf("row", "444455556666")
 	w := settled(t, world(t, valid))
 	w.Rows = []grant.Row{misspelt(valid, "444455556666")}
-	told := func() (types []plan.NoticeType) {
+	published := func() (types []plan.NoticeType) {
 		for _, notice := range mustMake(t, w).Notices {
 			types = append(types, notice.Type)
 		}
 		return types
 	}
-	if diff := cmp.Diff([]plan.NoticeType{plan.GrantInvalid}, told()); diff != "" {
+	if diff := cmp.Diff([]plan.NoticeType{plan.GrantInvalid}, published()); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
 	w = settled(t, w)
 	w.Rows = []grant.Row{misspelt(valid, "777788889999")} // the same fault in another revision
-	if got := told(); len(got) > 0 {
+	if got := published(); len(got) > 0 {
 		t.Errorf("again: %v", got)
 	}
 }

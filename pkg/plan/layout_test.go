@@ -9,7 +9,7 @@ import (
 
 // A role that several accounts have in common is written once from some number
 // of accounts on. Crossing it either way costs bytes, which must not come from
-// somebody who is in.
+// a principal that is in.
 func TestSharingARoleCutsNobodyOut(t *testing.T) {
 	const unit = "ou-abcd-11112222"
 	for name, test := range map[string]struct {

@@ -176,22 +176,22 @@ func TestEachKindOfGrantSaysWhatItMeans(t *testing.T) {
 		row    grant.Row
 		want   []string // who, each with under
 	}{
-		"account":            {"the whole account", rowOf("g", "444455556666"), []string{"arn:aws:iam::444455556666:root"}},
-		"role by identity":   {"IAM pins its unique id", rowOf("g", "444455556666", "role", "Agent"), []string{"arn:aws:iam::444455556666:role/Agent"}},
-		"role by name":       {"it may not exist yet", rowOf("g", "444455556666", "role", "Agent", "follow", "name"), []string{"arn:aws:iam::444455556666:role/Agent by name"}},
-		"pattern":            {"patterns go by name", rowOf("g", "arn:aws:iam::444455556666:role/Agent*"), []string{"arn:aws:iam::444455556666:role/Agent* by name"}},
-		"unit and below":     {"nested accounts are included", rowOf("g", "ou-abcd-11112222"), []string{"arn:aws:iam::444455556666:root", "arn:aws:iam::777788889999:root"}},
-		"unit itself":        {"only the direct children", rowOf("g", "ou-abcd-11112222/direct"), []string{"arn:aws:iam::444455556666:root"}},
-		"organization":       {"everyone in it", rowOf("g", "o-exampleorgid"), []string{"arn:aws:iam::444455556666:root", "arn:aws:iam::777788889999:root", "arn:aws:iam::888899990000:root"}},
-		"but one account":    {"exclusions are left out", rowOf("g", "o-exampleorgid", "exclude", []any{"444455556666"}), []string{"arn:aws:iam::777788889999:root", "arn:aws:iam::888899990000:root"}},
-		"but one unit":       {"with all below it", rowOf("g", "o-exampleorgid", "exclude", []any{"ou-abcd-11112222"}), []string{"arn:aws:iam::888899990000:root"}},
-		"a role of a unit":   {"by name, in each account", rowOf("g", "ou-abcd-11112222", "role", "Agent"), []string{"arn:aws:iam::444455556666:role/Agent by name", "arn:aws:iam::777788889999:role/Agent by name"}},
-		"from an endpoint":   {"conditions narrow", rowOf("g", "444455556666", "conditions", map[string]any{"sourceVpce": []any{"vpce-0123456789abcdef0"}}), []string{"arn:aws:iam::444455556666:root through vpce-0123456789abcdef0"}},
-		"expired":            {"nothing any more", rowOf("g", "444455556666", "expires", "2026-11-22"), nil},
-		"not a member":       {"only the organization's own", rowOf("g", "999900001111"), nil},
-		"an invalid row":     {"no grant", rowOf("g", "everyone"), nil},
-		"another partition":  {"IAM does not cross", rowOf("g", "arn:aws-cn:iam::444455556666:root"), nil},
-		"nobody has the tag": {"no account", rowOf("g", "tag:team=agents"), nil},
+		"account":                {"the whole account", rowOf("g", "444455556666"), []string{"arn:aws:iam::444455556666:root"}},
+		"role by identity":       {"IAM pins its unique id", rowOf("g", "444455556666", "role", "Agent"), []string{"arn:aws:iam::444455556666:role/Agent"}},
+		"role by name":           {"it may not exist yet", rowOf("g", "444455556666", "role", "Agent", "follow", "name"), []string{"arn:aws:iam::444455556666:role/Agent by name"}},
+		"pattern":                {"patterns go by name", rowOf("g", "arn:aws:iam::444455556666:role/Agent*"), []string{"arn:aws:iam::444455556666:role/Agent* by name"}},
+		"unit and below":         {"nested accounts are included", rowOf("g", "ou-abcd-11112222"), []string{"arn:aws:iam::444455556666:root", "arn:aws:iam::777788889999:root"}},
+		"unit itself":            {"only the direct children", rowOf("g", "ou-abcd-11112222/direct"), []string{"arn:aws:iam::444455556666:root"}},
+		"organization":           {"everyone in it", rowOf("g", "o-exampleorgid"), []string{"arn:aws:iam::444455556666:root", "arn:aws:iam::777788889999:root", "arn:aws:iam::888899990000:root"}},
+		"but one account":        {"exclusions are left out", rowOf("g", "o-exampleorgid", "exclude", []any{"444455556666"}), []string{"arn:aws:iam::777788889999:root", "arn:aws:iam::888899990000:root"}},
+		"but one unit":           {"with all below it", rowOf("g", "o-exampleorgid", "exclude", []any{"ou-abcd-11112222"}), []string{"arn:aws:iam::888899990000:root"}},
+		"a role of a unit":       {"by name, in each account", rowOf("g", "ou-abcd-11112222", "role", "Agent"), []string{"arn:aws:iam::444455556666:role/Agent by name", "arn:aws:iam::777788889999:role/Agent by name"}},
+		"from an endpoint":       {"conditions narrow", rowOf("g", "444455556666", "conditions", map[string]any{"sourceVpce": []any{"vpce-0123456789abcdef0"}}), []string{"arn:aws:iam::444455556666:root through vpce-0123456789abcdef0"}},
+		"expired":                {"nothing any more", rowOf("g", "444455556666", "expires", "2026-11-22"), nil},
+		"not a member":           {"only the organization's own", rowOf("g", "999900001111"), nil},
+		"an invalid row":         {"no grant", rowOf("g", "everyone"), nil},
+		"another partition":      {"IAM does not cross", rowOf("g", "arn:aws-cn:iam::444455556666:root"), nil},
+		"no account has the tag": {"no account", rowOf("g", "tag:team=agents"), nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := world(t, test.row)
@@ -337,7 +337,7 @@ func TestTrustedListLetsAccountIn(t *testing.T) {
 		want     grant.Code
 	}{
 		"listed":                 {"an admin trusts it", directory.Complete(selectors, none, "999900001111"), false, ""},
-		"not listed":             {"nobody trusts it", directory.Complete(selectors, none, "888899990000"), true, grant.CodeOutsideOrg},
+		"not listed":             {"it is not trusted", directory.Complete(selectors, none, "888899990000"), true, grant.CodeOutsideOrg},
 		"unread and new":         {"it may not be trusted", directory.Complete(selectors, none).WithoutTrust(), false, grant.CodeDirectoryFailed},
 		"unread and standing":    {"an unread list takes nothing away", directory.Complete(selectors, none).WithoutTrust(), true, ""},
 		"empty list, read whole": {"the last account was removed from it", directory.Complete(selectors, none), true, grant.CodeOutsideOrg},

@@ -31,7 +31,7 @@ func TestPermissionSetPatternInEveryHomeRegion(t *testing.T) {
 	}{
 		{"Identity Center is at home in another Region", roles + "aws-reserved/sso.amazonaws.com/eu-west-1/" + name, map[string]bool{"regional": true, "both": true, "offered": true}},
 		{"at home in us-east-1 there is no Region in the path", roles + "aws-reserved/sso.amazonaws.com/" + name, map[string]bool{"both": true, "offered": true}},
-		{"a look-alike that anybody in the account can make", roles + "team/" + name, map[string]bool{}},
+		{"a look-alike that any admin of the account can make", roles + "team/" + name, map[string]bool{}},
 	} {
 		for pattern, principal := range map[string]string{
 			"regional": roles + "aws-reserved/sso.amazonaws.com/*/AWSReservedSSO_AdministratorAccess_*",

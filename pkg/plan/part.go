@@ -59,7 +59,7 @@ func (p Plan) Owns(s policy.Statement) bool {
 	return strings.HasPrefix(s.Sid, sidPrefix(p.Problem.Limits.Installation))
 }
 
-// Revokes tells whether the plan takes access from somebody.
+// Revokes tells whether the plan removes access of any principal.
 func (p Plan) Revokes() bool {
 	return slices.ContainsFunc(p.Changes, func(c Change) bool { return c.Verb == Remove && !policy.IsUniqueID(c.Principal) })
 }

@@ -67,10 +67,10 @@ func TestAPolicyNeverGoesOverItsLimits(t *testing.T) {
 			t.Fatalf("%d bytes and %d statements, of %+v", written, len(p.Want.Statements), limits)
 		}
 		if p.Size != p.draft.solver.compiler.meter().measure(p.Want) {
-			t.Fatalf("it is said to have %+v", p.Size)
+			t.Fatalf("its plan has %+v", p.Size)
 		}
 		if p.Size.Bytes > limits.MaxBytes && slices.ContainsFunc(p.Changes, func(c Change) bool { return c.Verb == Add }) {
-			t.Fatalf("somebody new was let in, to %d bytes as accounted, of %d", p.Size.Bytes, limits.MaxBytes)
+			t.Fatalf("a new principal was let in, to %d bytes as accounted, of %d", p.Size.Bytes, limits.MaxBytes)
 		}
 	})
 }
@@ -160,7 +160,7 @@ func TestWhatWasAppliedIsNotWrittenAgain(t *testing.T) {
 			}
 		}
 		if len(again.Notices) > 0 {
-			t.Fatalf("told again: %+v", again.Notices)
+			t.Fatalf("notices again: %+v", again.Notices)
 		}
 	})
 }

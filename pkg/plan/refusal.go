@@ -56,15 +56,15 @@ func HoldsAny(recorded ledger.State) bool {
 // off, or a while by name must not give a role that was created again the access of the
 // one that was deleted.
 func (w World) askedFor() func(principal string) bool {
-	named, anybody := make(map[string]bool), false
+	named, everyone := make(map[string]bool), false
 	for _, row := range w.Rows {
 		if row.Fault != nil {
-			anybody = true
+			everyone = true
 		} else if subject := row.Grant.Subject(); subject.IsExact() {
 			named[subject.ARN(w.Gateway.Gateway.Partition())] = true
 		}
 	}
-	return func(principal string) bool { return anybody || named[principal] }
+	return func(principal string) bool { return everyone || named[principal] }
 }
 
 // mayHaveBeenAdmitted also counts the principals that a write was to let in whose end

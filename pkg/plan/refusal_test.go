@@ -53,7 +53,7 @@ func TestWritesInFlightStayFewOnABusyGateway(t *testing.T) {
 		role := fmt.Sprintf("arn:aws:iam::444455556666:role/Agent%d", i)
 		w.Rows = []grant.Row{rowOf("agent", role)}
 		p := mustMake(t, w)
-		// The role is deleted right after, and somebody writes again and again.
+		// The role is deleted right after, and others write again and again.
 		w.Gateway.Policy = parse(t, strings.ReplaceAll(p.Want.String(), role, fmt.Sprintf("AROA%017d", i)))
 		w.Gateway.Recorded.Gateway = ledger.Ledger{InFlightUntil: now.Add(time.Minute), WriteAhead: p.WriteAhead, Refused: p.Refused}
 		if got := len(p.InFlight); got > 20 {

@@ -105,7 +105,7 @@ type Principals struct {
 	CanonicalUser []string
 
 	// Other keeps the kinds of principal that are not known here. They match
-	// nobody.
+	// no one.
 	Other map[string][]string
 }
 

@@ -94,7 +94,7 @@ func TestPrincipals(t *testing.T) {
 	}{
 		{"everyone", `"Principal":"*"`, agent, true},
 		{"everyone, the other form", `"Principal":{"AWS":["x","*"]}`, agent, true},
-		{"nobody", `"Principal":{}`, agent, false},
+		{"no one", `"Principal":{}`, agent, false},
 		{"no principal", `"Sid":"x"`, agent, false},
 		{"no wildcards in ARNs", `"Principal":{"AWS":"arn:aws:iam::111122223333:role/*"}`, agent, false},
 		{"a service", `"Principal":{"Service":["s3.amazonaws.com","lambda.amazonaws.com"]}`, policy.Service("lambda.amazonaws.com"), true},

@@ -63,7 +63,7 @@ func TestWhatIsParsedIsPrintedWithoutALoss(t *testing.T) {
 			want:   `{"Statement":[{"Effect":"Allow","New":{"a":[1,null,{"b":false}]}}],"Other":["a \" b",1]}`,
 		},
 		"SameSidTwice": {
-			reason: "Some services accept it, so somebody has it.",
+			reason: "Some services accept it, so some policies have it.",
 			text:   `{"Statement":[{"Sid":"x","Effect":"Allow"},{"Sid":"x","Effect":"Deny"}]}`,
 			want:   `{"Statement":[{"Sid":"x","Effect":"Allow"},{"Sid":"x","Effect":"Deny"}]}`,
 		},

@@ -34,7 +34,7 @@ func TestABuiltStatementPrintsInAWSsOrder(t *testing.T) {
 			want: `{"Effect":"Deny","NotPrincipal":"*","NotAction":"a","NotResource":[]}`,
 		},
 		"Everyone": {
-			reason:    "Everyone next to somebody needs the other form.",
+			reason:    "Everyone beside an ARN needs the other form.",
 			statement: policy.Statement{Effect: policy.Allow, Principal: &policy.Principals{Everyone: true, AWS: []string{"1"}, Other: map[string][]string{"Z": {"z"}, "N": {}}}},
 			want:      `{"Effect":"Allow","Principal":{"AWS":["*","1"],"N":[],"Z":"z"}}`,
 		},

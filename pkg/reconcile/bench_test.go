@@ -14,7 +14,7 @@ type unread struct{}
 
 func (unread) Publish(context.Context, []plan.Notice) error { return nil }
 
-// benchCloud is a settled gateway with n accounts granted; nobody holds its
+// benchCloud is a settled gateway with n accounts granted; no test holds its
 // notices against their schemas.
 func benchCloud(b *testing.B, n int) *cloud {
 	b.Helper()

@@ -26,8 +26,8 @@ var owner = model.Caller{Account: "111122223333"}
 // everyone is an IAM in which every account exists, and every role and user that
 // is not named in missing.
 type everyone struct {
-	missing map[string]bool
-	anew    map[string]bool // deleted, and made by somebody else under the same name
+	missing   map[string]bool
+	recreated map[string]bool // deleted, and created by someone else under the same name
 }
 
 func (e everyone) UniqueID(arn string) (string, error) {
@@ -37,8 +37,8 @@ func (e everyone) UniqueID(arn string) (string, error) {
 	if strings.HasSuffix(arn, ":root") {
 		return strings.Split(arn, ":")[4], nil
 	}
-	if e.anew[arn] {
-		arn += "anew"
+	if e.recreated[arn] {
+		arn += "recreated"
 	}
 	return "AROA" + strings.ToUpper(strings.NewReplacer(":", "", "/", "", "-", "").Replace(arn)), nil
 }
@@ -275,7 +275,7 @@ func (c *cloud) reconcileUntilSettled() {
 	c.t.Fatalf("not settled: %+v", c.state().Gateway)
 }
 
-// putByHand is somebody else writing the whole policy.
+// putByHand is another writer that puts the whole policy.
 func (c *cloud) putByHand(statements string) {
 	c.t.Helper()
 	text := `{"Version":"2012-10-17","Statement":[` + strings.ReplaceAll(statements, "GATEWAY", c.gateway.ARN()) + `]}`

@@ -69,14 +69,14 @@ func TestAGatewayThatOthersOpenIsToldOnce(t *testing.T) {
 	if state := c.state(); state.Gateway.Open != `statement 1 (Sid "Public")` || state.Gateway.LastError != "" || state.Grants[c.key("account-b")].Phase != grant.PhaseAdmitted {
 		t.Errorf("%+v", state)
 	}
-	told := 0
+	published := 0
 	for _, kind := range c.notices.types() {
 		if kind == plan.GatewayOpen {
-			told++
+			published++
 		}
 	}
-	if told != 1 {
-		t.Errorf("%d notices of it, want 1", told)
+	if published != 1 {
+		t.Errorf("%d notices of it, want 1", published)
 	}
 	if err := c.gateways.service.DeleteResourcePolicy(owner, c.gateway.ARN()); err != nil {
 		t.Fatal(err)

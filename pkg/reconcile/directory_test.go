@@ -76,7 +76,7 @@ func TestWithoutDirectoryOutsideAccountsAreLetIn(t *testing.T) {
 }
 
 // A list that was emptied by an admin ends access. One that reads empty because it is
-// another table's, or lost its sentinel, does not, and lets in nobody new.
+// another table's, or lost its sentinel, does not, and lets in no new account.
 func TestUnprovedTrustedListKeepsAccess(t *testing.T) {
 	c := newCloud(t)
 	c.join("777788889999")

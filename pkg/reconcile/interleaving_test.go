@@ -79,7 +79,7 @@ func TestRecreatedRoleIsHeldBeforeFirstPass(t *testing.T) {
 	c.grant("agent", role(1))
 	c.grant("other", role(2))
 	c.reconcile()
-	c.iam.anew[role(1)] = true
+	c.iam.recreated[role(1)] = true
 	for range 3 {
 		c.reconcile()
 		if diff := cmp.Diff([]string{role(2)}, c.principals()); diff != "" {
@@ -96,7 +96,7 @@ func TestRecreatedRoleIsHeldAfterCrash(t *testing.T) {
 	for name, crash := range map[string]func(c *cloud) *hooks{
 		"after it took the unique id out": func(c *cloud) *hooks {
 			c.reconcile()
-			c.iam.anew[role(1)] = true
+			c.iam.recreated[role(1)] = true
 			return &hooks{beforeRecord: func() error { return errCrash }, beforePut: func() error {
 				if c.gateways.writes > 1 {
 					return errCrash // the second pass
@@ -104,9 +104,9 @@ func TestRecreatedRoleIsHeldAfterCrash(t *testing.T) {
 				return nil
 			}}
 		},
-		"before it recorded whom it let in": func(c *cloud) *hooks {
+		"before it recorded which accounts it let in": func(c *cloud) *hooks {
 			return &hooks{beforeRecord: func() error {
-				c.iam.anew[role(1)] = true
+				c.iam.recreated[role(1)] = true
 				return errCrash
 			}}
 		},
@@ -212,7 +212,7 @@ func TestDirectoryDownKeepsEditedGrantAndHold(t *testing.T) {
 	c.grant("edited", "777788889999")
 	c.grant("agent", role(1))
 	c.reconcile()
-	c.iam.anew[role(1)] = true
+	c.iam.recreated[role(1)] = true
 	c.reconcile()
 
 	working := c.reconciler.Directory
@@ -305,7 +305,7 @@ func TestWhomAWriteUnderWayNamesStaysKnown(t *testing.T) {
 	if err := c.run(c.hooked(h)); !errors.Is(err, errCrash) {
 		t.Fatalf("it ended with %v", err)
 	}
-	c.iam.anew[role(1)] = true
+	c.iam.recreated[role(1)] = true
 	c.reconcile()
 	if got := c.principals(); len(got) > 0 {
 		t.Errorf("let in: %v", got)
@@ -318,7 +318,7 @@ func TestRoleBeingLetInIsNotHeld(t *testing.T) {
 			c := newCloud(t)
 			c.grant("gone", role(1))
 			c.reconcile()
-			c.iam.anew[role(1)] = true
+			c.iam.recreated[role(1)] = true
 			if revoked {
 				c.revoke("gone")
 			}
@@ -348,7 +348,7 @@ func TestRecreatedRoleIsHeldBesideKnownUniqueID(t *testing.T) {
 	if err := c.run(c.hooked(unrecorded)); !errors.Is(err, errCrash) {
 		t.Fatalf("it ended with %v", err)
 	}
-	c.iam.anew[role(1)] = true
+	c.iam.recreated[role(1)] = true
 	c.revoke("agent")
 	c.grant("other", role(2))
 	marked := &hooks{beforePut: func() error { return errCrash }} // it has read no grant for the role
@@ -382,7 +382,7 @@ func TestStalePolicyHoldsNoNewRole(t *testing.T) {
 	c := newCloud(t)
 	c.grant("gone", role(1))
 	c.reconcile()
-	c.iam.anew[role(1)] = true
+	c.iam.recreated[role(1)] = true
 	c.grant("new", role(2))
 	done := false
 	h := &hooks{afterPolicy: func() {

@@ -42,7 +42,7 @@ type isolation struct {
 	good        []string           // principals in force
 	suspects    []string           // rejected on top of the good ones, and AWS took nothing since
 	bad         []string           // suspects without which AWS did take the others
-	because     map[string]error   // what AWS said of a suspect
+	because     map[string]error   // AWS's error for a suspect
 	interrupted []string           // standing principals that were out for a while, unless they are bad
 	listTaken   bool               // AWS accepted a list of principals in this search
 }

@@ -134,7 +134,7 @@ func TestDeletedRoleIsHeldUntilApproved(t *testing.T) {
 		t.Errorf("the grant is %+v", got)
 	}
 
-	// Somebody makes a role of that name: it is not let in by itself, however
+	// Someone else creates a role of that name: it is not let in by itself, however
 	// long one waits.
 	delete(c.iam.missing, role(1))
 	for range 5 {

@@ -137,7 +137,7 @@ func noticeTypes(t *testing.T) []plan.NoticeType {
 }
 
 func TestAGrantIsToldToEndOnce(t *testing.T) {
-	told := func(c *cloud) (grants []string) {
+	published := func(c *cloud) (grants []string) {
 		for _, notice := range c.notices.published {
 			if detail, ok := notice.Detail.(plan.ExpiringDetail); ok {
 				grants = append(grants, detail.Grant)
@@ -150,8 +150,8 @@ func TestAGrantIsToldToEndOnce(t *testing.T) {
 	c.grant("day", "777788889999", "expires", c.now.Add(24*time.Hour).Format(time.RFC3339))
 	c.grant("ever", "888899990000")
 	c.reconcileUntilSettled()
-	if got := told(c); len(got) > 0 {
-		t.Errorf("told at once: %v", got)
+	if got := published(c); len(got) > 0 {
+		t.Errorf("notices at once: %v", got)
 	}
 	c.now = c.now.Add(25 * 24 * time.Hour)
 	c.gateways.beforePut = once(reconcile.CodeThrottled) // the day's grant has ended, and must go
@@ -159,14 +159,14 @@ func TestAGrantIsToldToEndOnce(t *testing.T) {
 		c.reconcile()
 		c.now = c.now.Add(time.Minute)
 	}
-	if diff := cmp.Diff([]string{"month"}, told(c)); diff != "" {
+	if diff := cmp.Diff([]string{"month"}, published(c)); diff != "" {
 		t.Errorf("in its last week: -want +got\n%s", diff)
 	}
 	c.grant("month", "444455556666", "expires", c.now.Add(30*24*time.Hour).Format(time.RFC3339))
 	c.reconcile()
 	c.now = c.now.Add(25 * 24 * time.Hour)
 	c.reconcile()
-	if diff := cmp.Diff([]string{"month", "month"}, told(c)); diff != "" {
+	if diff := cmp.Diff([]string{"month", "month"}, published(c)); diff != "" {
 		t.Errorf("after it was put off: -want +got\n%s", diff)
 	}
 }

@@ -47,13 +47,13 @@ func TestObserveModeReportsAndWritesNothing(t *testing.T) {
 		t.Errorf("recorded: %s, %s", state.Gateway.LastError, state.Gateway.LastMessage)
 	}
 
-	told := len(c.notices.published)
+	published := len(c.notices.published)
 	for range 3 { // at rest it says nothing again
 		c.now = c.now.Add(time.Hour)
 		c.reconcile()
 	}
-	if len(c.notices.published) != told || c.gateways.writes != writes {
-		t.Errorf("at rest %d notices were published and %d policies written", len(c.notices.published)-told, c.gateways.writes-writes)
+	if len(c.notices.published) != published || c.gateways.writes != writes {
+		t.Errorf("at rest %d notices were published and %d policies written", len(c.notices.published)-published, c.gateways.writes-writes)
 	}
 
 	c.observe(false)
@@ -123,7 +123,7 @@ func TestObserveModeHoldsNoPlannedRole(t *testing.T) {
 	c.observe(true)
 	c.grant("planned", role(2))
 	c.reconcile()
-	c.iam.anew[role(1)] = true
+	c.iam.recreated[role(1)] = true
 	c.reconcile()
 	c.observe(false)
 	c.reconcileUntilSettled()

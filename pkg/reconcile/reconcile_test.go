@@ -340,7 +340,7 @@ func TestEveryWriteIsInTheJournal(t *testing.T) {
 func TestReconcileUnderQuirks(t *testing.T) {
 	eachQuirk(t, func(c *cloud) {
 		c.putByHand(foreignReader)
-		c.now = c.now.Add(time.Minute) // nobody can keep a statement that AWS does not show yet
+		c.now = c.now.Add(time.Minute) // a statement that AWS does not show yet cannot be kept
 		c.grant("account-b", "444455556666")
 		c.grant("role", "arn:aws:iam::888899990000:role/Agent")
 		c.grant("by-name", "888899990000", "role", "Later", "follow", "name")

@@ -21,7 +21,7 @@ func TestRetriedRoleDeletedBeforeCrashIsHeld(t *testing.T) {
 	if got := c.principals(); len(got) != 1 {
 		t.Fatalf("the role exists, and let in are %v", got)
 	}
-	c.iam.anew[role(1)] = true
+	c.iam.recreated[role(1)] = true
 	c.reconcile()
 	if got := c.principals(); len(got) > 0 {
 		t.Errorf("let in: %v", got)
@@ -40,7 +40,7 @@ func TestStaleGrantsKeepHolds(t *testing.T) {
 				done = true // and this run does not know of the grant
 				c.grant("agent", role(1))
 				c.reconcile()
-				c.iam.anew[role(1)] = true
+				c.iam.recreated[role(1)] = true
 				if held {
 					c.reconcile()
 				}
@@ -68,7 +68,7 @@ func TestRevocationEndsHold(t *testing.T) {
 	c := newCloud(t)
 	c.grant("agent", role(1))
 	c.reconcile()
-	c.iam.anew[role(1)] = true
+	c.iam.recreated[role(1)] = true
 	c.reconcile()
 	c.revoke("agent")
 	c.reconcile()
@@ -85,12 +85,12 @@ func TestHoldEndsByRevocationOrApprovalOnly(t *testing.T) {
 		"an expiry that is put off":       {"expires", "2026-11-01"},
 		"a while by name":                 {"follow", "name"},
 	} {
-		for when, held := range map[string]bool{"after it was held": true, "before anybody looked": false} {
+		for when, held := range map[string]bool{"after it was held": true, "before the next pass": false} {
 			t.Run(name+" "+when, func(t *testing.T) {
 				c := newCloud(t)
 				c.grant("agent", role(1))
 				c.reconcile()
-				c.iam.anew[role(1)] = true
+				c.iam.recreated[role(1)] = true
 				if held {
 					c.reconcile()
 				}
@@ -113,7 +113,7 @@ func TestApprovalOfHoldLetsRecreatedRoleIn(t *testing.T) {
 	c := newCloud(t)
 	c.grant("agent", role(1))
 	c.reconcile()
-	c.iam.anew[role(1)] = true
+	c.iam.recreated[role(1)] = true
 	c.reconcile()
 	held := c.state().Gateway.Refused[role(1)]
 	approve := func(since time.Time) {
@@ -132,7 +132,7 @@ func TestApprovalOfHoldLetsRecreatedRoleIn(t *testing.T) {
 		t.Fatalf("approved, and let in: %v", got)
 	}
 	c.now = c.now.Add(time.Hour)
-	c.iam.anew[role(1)] = false // another id once more
+	c.iam.recreated[role(1)] = false // another id once more
 	c.reconcileUntilSettled()
 	if got := c.principals(); len(got) > 0 {
 		t.Errorf("the approval lets in a role that was created again after it: %v", got)

@@ -60,7 +60,7 @@ func TestFullPolicyUnderEitherAccounting(t *testing.T) {
 				}
 			}
 			if admitted != len(c.principals()) || admitted+full != 1500 {
-				t.Errorf("%d are let in, %d are said to be, and %d to find no room", len(c.principals()), admitted, full)
+				t.Errorf("%d are let in, %d are Admitted, and %d PolicyFull", len(c.principals()), admitted, full)
 			}
 
 			c.revoke("g0000")
@@ -176,7 +176,7 @@ func TestWhoIsTriedInVainIsNoNews(t *testing.T) {
 	c.grant("missing", role(1))
 	c.iam.missing[role(1)] = true
 	c.reconcile()
-	told := len(c.notices.published)
+	published := len(c.notices.published)
 	since := c.state().Grants[c.key("missing")].Since
 	for range 3 {
 		c.now = c.state().Gateway.Refused[role(1)].NextTry
@@ -184,8 +184,8 @@ func TestWhoIsTriedInVainIsNoNews(t *testing.T) {
 			t.Errorf("%d writes, applied at %s", result.Writes, result.Applied)
 		}
 	}
-	if more := c.notices.published[told:]; len(more) > 0 {
-		t.Errorf("told: %+v", more)
+	if more := c.notices.published[published:]; len(more) > 0 {
+		t.Errorf("notices: %+v", more)
 	}
 	if got := c.state().Grants[c.key("missing")].Since; !got.Equal(since) {
 		t.Errorf("left out since %s, and now since %s", since, got)
@@ -204,7 +204,7 @@ func TestUntaggedDuringRunKeepsAccess(t *testing.T) {
 	}
 	for _, notice := range c.notices.published {
 		if detail, ok := notice.Detail.(plan.AppliedDetail); ok && len(detail.Removed) > 0 {
-			t.Errorf("said to be removed: %v", detail.Removed)
+			t.Errorf("Removed is %v", detail.Removed)
 		}
 	}
 }
@@ -331,7 +331,7 @@ func TestSearchUnderStaleReadsTakesNoMorePuts(t *testing.T) {
 func TestIsolationUnderQuirks(t *testing.T) {
 	eachQuirk(t, func(c *cloud) {
 		c.putByHand(foreignReader)
-		c.now = c.now.Add(time.Minute) // nobody can keep a statement that AWS does not show yet
+		c.now = c.now.Add(time.Minute) // a statement that AWS does not show yet cannot be kept
 		for i := range 20 {
 			c.grant(fmt.Sprintf("g%02d", i), role(i))
 		}
@@ -348,9 +348,9 @@ func TestIsolationUnderQuirks(t *testing.T) {
 
 		delete(c.iam.missing, role(3))
 		delete(c.iam.missing, role(7))
-		c.iam.anew[role(7)] = true // somebody else has made one of its name
+		c.iam.recreated[role(7)] = true // someone else has created one of its name
 		c.settleFor(5)
-		c.expect(18, "once one exists, and another was made anew")
+		c.expect(18, "once one exists, and another was created again")
 		for id, want := range map[string]grant.Code{"g03": "", "g07": grant.CodeRecreated, "g17": grant.CodeQuarantined} {
 			if got := c.state().Grants[c.key(id)].Reason; got != want {
 				c.t.Errorf("%s is left out because of %q, want %q", id, got, want)
@@ -381,7 +381,7 @@ func (c *cloud) expect(roles int, when string) {
 	for key, status := range c.state().Grants {
 		for _, arn := range status.Admitted {
 			if !slices.Contains(in, arn) {
-				c.t.Errorf("%s: %s is said to let in %s", when, key.ID, arn)
+				c.t.Errorf("%s: %s is Admitted for %s", when, key.ID, arn)
 			}
 		}
 	}

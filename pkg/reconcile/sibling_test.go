@@ -246,14 +246,14 @@ func TestSameInstallationIDBacksOff(t *testing.T) {
 	if c.gateways.writes > 20 {
 		t.Errorf("%d puts in an hour", c.gateways.writes)
 	}
-	var told []string
+	var published []string
 	for _, notice := range slices.Concat(c.notices.published, other.notices.published) {
 		if detail, ok := notice.Detail.(plan.OverwrittenDetail); ok {
-			told = append(told, detail.Likely)
+			published = append(published, detail.Likely)
 		}
 	}
-	if len(told) == 0 || !strings.Contains(told[0], "another deployment with the same installation id, main") {
-		t.Errorf("told was %q", told)
+	if len(published) == 0 || !strings.Contains(published[0], "another deployment with the same installation id, main") {
+		t.Errorf("notices named %q", published)
 	}
 }
 

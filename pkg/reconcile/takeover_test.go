@@ -69,7 +69,7 @@ func TestTakeoverWaitsForApproval(t *testing.T) {
 				t.Fatalf("reported: %v, %+v", result.Failure, result.Plan.NotApplied)
 			}
 			if types := other.notices.types(); len(types) != 1 || types[0] != plan.PolicyNotApplied {
-				t.Errorf("told: %v", types)
+				t.Errorf("notices: %v", types)
 			}
 
 			other.approve(result.Plan.TakeoverOf)

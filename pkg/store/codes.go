@@ -32,7 +32,7 @@ func NoListSentinel(table string, list directory.Topic) error {
 	return &grant.Error{
 		Code: CodeNoListSentinel,
 		Op:   "read list " + string(list) + " in table " + table,
-		Hint: "the item pk " + string(list) + " sk " + directory.ListSentinelID + " is missing, so this may not be the list and nobody loses access by it: check ACCOUNTS_TABLE, or put the item back with `make deploy`",
+		Hint: "the item pk " + string(list) + " sk " + directory.ListSentinelID + " is missing, so this may not be the list and no access is removed because of it: check ACCOUNTS_TABLE, or put the item back with `make deploy`",
 	}
 }
 
@@ -41,7 +41,7 @@ func ListChanged(list directory.Topic) error {
 	return &grant.Error{
 		Code: CodeListChanged,
 		Op:   "change list " + string(list),
-		Hint: "somebody else changed the list meanwhile, and it stays as it is now: look at it, and repeat the command",
+		Hint: "another writer changed the list meanwhile, and it stays as it is now: look at it, and repeat the command",
 	}
 }
 
@@ -50,7 +50,7 @@ func VersionConflict(table, op string) error {
 	return &grant.Error{
 		Code: ledger.CodeVersionConflict,
 		Op:   op + " in table " + table,
-		Hint: "somebody else recorded something about the gateway since it was read: read it again and decide anew",
+		Hint: "another run recorded something about the gateway since it was read: read it again and decide again",
 	}
 }
 

@@ -38,7 +38,7 @@ func definition(name string, layout Layout) *dynamodb.CreateTableInput {
 	return input
 }
 
-// index holds keys only, unless more is named: whoever looks something up reads
+// index holds keys only, unless more is named: the caller of a lookup reads
 // the item afterwards.
 func index(table *dynamodb.CreateTableInput, name, partition, sort string, more ...string) []types.GlobalSecondaryIndex {
 	declare(table, partition, sort)

@@ -100,7 +100,7 @@ func standing(err error) Item {
 	return nil
 }
 
-// lost tells whether another writer was there first: whoever reads again may
+// lost tells whether another writer was there first: a caller that reads again may
 // try again.
 func lost(err error) bool {
 	if _, conflict := errors.AsType[*types.TransactionConflictException](err); conflict || refused(err) {

@@ -133,7 +133,7 @@ func TestACancelledTransactionSaysWhy(t *testing.T) {
 	}{
 		"throttled":   {"one throttled item cancels all", []any{map[string]any{"Code": "None"}, map[string]any{"Code": "ThrottlingError"}}, reconcile.CodeThrottled},
 		"capacity":    {"a conflict beside it says less", []any{map[string]any{"Code": "TransactionConflict"}, map[string]any{"Code": "ProvisionedThroughputExceeded"}}, reconcile.CodeThrottled},
-		"validation":  {"nobody could try again", []any{map[string]any{"Code": "ValidationError"}}, store.CodeWriteFailed},
+		"validation":  {"a retry fails the same way", []any{map[string]any{"Code": "ValidationError"}}, store.CodeWriteFailed},
 		"conflict":    {"another writer who never ends", []any{map[string]any{"Code": "TransactionConflict"}}, ledger.CodeVersionConflict},
 		"not as read": {"another writer who never ends", []any{map[string]any{"Code": "None"}, map[string]any{"Code": "ConditionalCheckFailed"}}, ledger.CodeVersionConflict},
 	}

@@ -21,7 +21,7 @@ func GrantItem(attributes grant.Attributes) (Item, error) {
 // SentinelKey is the key of the row that proves a read.
 func SentinelKey() Key { return Key{Partition: grant.EveryGateway, Sort: grant.SentinelID} }
 
-// Sentinel is the row that proves a read, with a word to whoever comes upon it.
+// Sentinel is the row that proves a read, with a note for people who find it.
 func Sentinel() Item {
 	item := GrantsLayout.Item(SentinelKey())
 	item[grant.AttrReason] = S("Proves that a read reached the grants table. Without this row every gateway keeps the policy that it has.")
@@ -30,7 +30,7 @@ func Sentinel() Item {
 
 // Rows reads items of the grants table, sorted by key. The sentinel is no row; any
 // other whose id begins with "#" is one, and Invalid, so that its author can see
-// why it lets nobody in. It fails with CodeNoSentinel where the sentinel is not
+// why it admits no principal. It fails with CodeNoSentinel where the sentinel is not
 // among them.
 func Rows(table string, items []Item) ([]grant.Row, error) {
 	written, err := WrittenRows(table, items)

@@ -55,7 +55,7 @@ const (
 	DueIndex       = "due"         // of states: partition dueShard, sort due; only items that are due some time
 	AttrDueShard   = "dueShard"
 	AttrDue        = "due"
-	AttrAsked      = "asked" // of states, in the index of what is due: when somebody last asked for a reconcile
+	AttrAsked      = "asked" // of states, in the index of what is due: when a reconcile was last requested
 	AttrExpiry     = "ttl"   // of states: when DynamoDB may delete the item, in Unix seconds
 )
 

@@ -28,7 +28,7 @@ func TestTheTablesUnderRacesOnMoto(t *testing.T) {
 	moto := &server{endpoint: cloudtest.Moto(t).Endpoint()}
 	for name, holds := range map[string]func(*testing.T, *server){
 		"an account that moves during a lookup is not missed":            aMoveDuringALookup,
-		"a writer who loses a race decides anew":                         aLostRace,
+		"a writer who loses a race decides again":                        aLostRace,
 		"a removal that loses a race leaves a newer reading":             aLostRemoval,
 		"a change of all tags that breaks off is taken up again":         aBrokenChange,
 		"rows of more than a megabyte come in pages, and all of them do": manyPages,
@@ -61,7 +61,7 @@ func selectors(t *testing.T, texts ...string) []grant.Principal {
 	return parsed
 }
 
-// chosen tells, by selector, whom a lookup finds.
+// chosen lists, by selector, the accounts that a lookup finds.
 func chosen(t *testing.T, table *store.Accounts, texts ...string) map[string][]string {
 	t.Helper()
 	parsed := selectors(t, texts...)
@@ -107,7 +107,7 @@ func aMoveDuringALookup(t *testing.T, s *server) {
 	write(t, rival, reading(0, there, "first"))
 	want := map[string][]string{here: {"444455556666"}}
 	if diff := cmp.Diff(want, chosen(t, table, here, there)); diff != "" {
-		t.Errorf("whom the selectors mean (-want +got):\n%s", diff)
+		t.Errorf("accounts that the selectors match (-want +got):\n%s", diff)
 	}
 }
 
@@ -168,7 +168,7 @@ func aLostRace(t *testing.T, s *server) {
 				}
 				got := chosen(t, table, here, there, "ou-abcd-33333333", "tag:reading=before", "tag:reading=ours", "tag:reading=rival")
 				if diff := cmp.Diff(c.want, got); diff != "" {
-					t.Errorf("%s: whom the selectors mean (-want +got):\n%s", c.reason, diff)
+					t.Errorf("%s: accounts that the selectors match (-want +got):\n%s", c.reason, diff)
 				}
 			})
 		}
@@ -188,7 +188,7 @@ func aLostRemoval(t *testing.T, s *server) {
 	}
 	want := map[string][]string{there: {"444455556666"}}
 	if diff := cmp.Diff(want, chosen(t, rival, here, there)); diff != "" {
-		t.Errorf("whom the selectors mean (-want +got):\n%s", diff)
+		t.Errorf("accounts that the selectors match (-want +got):\n%s", diff)
 	}
 }
 
@@ -224,14 +224,14 @@ func aBrokenChange(t *testing.T, s *server) {
 	}
 	asked := []string{here, "tag:key-0=before", "tag:key-48=before", "tag:key-0=after", "tag:key-48=after"}
 	if diff := cmp.Diff(map[string][]string{here: {after.ID}}, chosen(t, rival, asked...)); diff != "" {
-		t.Errorf("whom the selectors mean between the two (-want +got):\n%s", diff)
+		t.Errorf("accounts that the selectors match between the two (-want +got):\n%s", diff)
 	}
 
 	broken = false
 	write(t, table, after)
 	end := map[string][]string{here: {after.ID}, "tag:key-0=after": {after.ID}, "tag:key-48=after": {after.ID}}
 	if diff := cmp.Diff(end, chosen(t, rival, asked...)); diff != "" {
-		t.Errorf("whom the selectors mean in the end (-want +got):\n%s", diff)
+		t.Errorf("accounts that the selectors match in the end (-want +got):\n%s", diff)
 	}
 }
 

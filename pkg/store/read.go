@@ -137,7 +137,7 @@ func pause(ctx context.Context, attempt int) error {
 }
 
 // attempts is how often DynamoDB is asked again for what it left out, and how
-// often a write that lost a race is decided anew.
+// often a write that lost a race is decided again.
 const attempts = 10
 
 // errLeftOut is the throttle that a batch reports by leaving something out.

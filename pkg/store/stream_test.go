@@ -100,8 +100,8 @@ func decoded(t *testing.T, text []byte) map[string]any {
 	return image
 }
 
-// told reads the events of the twin as Lambda would pass them on, in JSON.
-func told(t *testing.T, heard *[]change) func(events.DynamoDBEvent) {
+// heardAs reads the events of the twin as Lambda would pass them on, in JSON.
+func heardAs(t *testing.T, heard *[]change) func(events.DynamoDBEvent) {
 	return func(event events.DynamoDBEvent) {
 		text, err := json.Marshal(event)
 		if err != nil {
@@ -135,8 +135,8 @@ func TestTwinStreamsAsDynamoDB(t *testing.T) {
 	client, names := (&server{endpoint: cloudtest.Moto(t).Endpoint()}).open(t, http.DefaultTransport)
 	twin, twinAccounts := memory.NewGrants(memory.Config{}), memory.NewAccounts(memory.Config{})
 	var grantsHeard, accountsHeard []change
-	twin.Changes(told(t, &grantsHeard))
-	twinAccounts.Changes(told(t, &accountsHeard))
+	twin.Changes(heardAs(t, &grantsHeard))
+	twinAccounts.Changes(heardAs(t, &accountsHeard))
 	for _, table := range []storetest.GrantsTable{store.NewGrants(client, names.Grants), twin} {
 		changeGrants(t, table)
 	}

@@ -60,7 +60,7 @@ func Plain(value types.AttributeValue) any {
 		}
 		return set
 	default:
-		return v // a kind that DynamoDB adds one day: whoever parses it refuses it
+		return v // a kind that DynamoDB adds one day: the parser rejects it
 	}
 }
 

@@ -138,7 +138,7 @@ func (g *Grants) Delete(ctx context.Context, key grant.Key) (existed bool, err e
 
 // Changes calls listen with each later change of the table, as the event that
 // Lambda would be invoked with: one for each write that changed anything, in
-// their order, one at a time. Whoever writes makes the call before the write
+// their order, one at a time. The writer makes the call before the write
 // returns, unless another writer is at it already, which then makes it. So listen
-// may read and write the table itself: what it changes is told next.
+// may read and write the table itself: listeners get its changes next.
 func (g *Grants) Changes(listen func(events.DynamoDBEvent)) { g.table.changes(listen) }

@@ -190,7 +190,7 @@ func (o *Organization) mustBePlace(id string) error {
 	return nil
 }
 
-// unlockAndSend delivers outside the lock, so that a listener may ask anew.
+// unlockAndSend delivers outside the lock, so that a listener may call it again.
 func (o *Organization) unlockAndSend(events []json.RawMessage) error {
 	listener := o.listener
 	o.mu.Unlock()

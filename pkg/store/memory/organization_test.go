@@ -45,7 +45,7 @@ func TestOrganizationTwinPaths(t *testing.T) {
 
 func TestOrganizationTwinEvents(t *testing.T) {
 	o := newOrganization()
-	var told []string
+	var names []string
 	o.Listen(func(raw json.RawMessage) {
 		parsed, err := event.Parse(raw)
 		changed, is := parsed.(event.AccountsChanged)
@@ -58,7 +58,7 @@ func TestOrganizationTwinEvents(t *testing.T) {
 		if diff := cmp.Diff([]string{"444455556666"}, changed.Accounts); diff != "" || changed.Sender != "111122223333" {
 			t.Errorf("%s from %s: -want +got\n%s", changed.Name, changed.Sender, diff)
 		}
-		told = append(told, changed.Name)
+		names = append(names, changed.Name)
 	})
 	check(t, o.CreateAccount("444455556666"))
 	check(t, o.MoveAccount("444455556666", must(o.CreateUnit(o.Root()))(t)))
@@ -70,14 +70,14 @@ func TestOrganizationTwinEvents(t *testing.T) {
 		"CreateAccountResult", "MoveAccount", "TagResource", "CloseAccount", "CloseAccountResult",
 		"RemoveAccountFromOrganization", "AccountDepartedOrganization",
 	}
-	if diff := cmp.Diff(want, told); diff != "" {
+	if diff := cmp.Diff(want, names); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
 }
 
 func TestOrganizationTwinRejections(t *testing.T) {
 	o := newOrganization()
-	o.Listen(func(raw json.RawMessage) { t.Errorf("told of what did not happen: %s", raw) })
+	o.Listen(func(raw json.RawMessage) { t.Errorf("an event of what did not happen: %s", raw) })
 	if _, err := o.CreateUnit("ou-ab12-99999999"); err == nil {
 		t.Error("made a unit in a unit that does not exist")
 	}

@@ -101,7 +101,7 @@ func (s *States) Journal(ctx context.Context, gateway grant.Gateway, entry recon
 	})
 }
 
-// Asked records that somebody asked for the gateway to be reconciled, which keeps
+// Asked records that a reconcile of the gateway was requested, which keeps
 // it from being Due for store.AskAgainAfter or until it was. A gateway that is
 // not due at that time stays as it is.
 func (s *States) Asked(ctx context.Context, gateway grant.Gateway, at time.Time) error {

@@ -19,9 +19,9 @@ const firstSequence = "1%023d"
 
 // changes calls listen with each later change of the table, as the event that
 // Lambda would be invoked with: one for each write that changed anything, in
-// their order, one at a time. The calls are made by whoever writes, before the
+// their order, one at a time. The writer makes the calls, before the
 // write returns, unless another writer is already at it, which then makes them.
-// So listen may read and write the table itself: what it changes is told next.
+// So listen may read and write the table itself: listeners get its changes next.
 func (t *table) changes(listen func(events.DynamoDBEvent)) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -38,7 +38,7 @@ func (t *table) tell() {
 	}
 }
 
-// next takes the earliest event that was not told, and the right to tell it.
+// next takes the earliest event that was not delivered, and the right to deliver it.
 func (t *table) next() (events.DynamoDBEvent, []func(events.DynamoDBEvent)) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

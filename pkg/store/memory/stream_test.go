@@ -35,8 +35,8 @@ func remove(t *testing.T, table *memory.Grants, id string) {
 	}
 }
 
-// told says what happened to which row, and to what reason.
-func told(record events.DynamoDBEventRecord) string {
+// summary says what happened to which row, and to what reason.
+func summary(record events.DynamoDBEventRecord) string {
 	words := []string{record.EventName, record.Change.Keys["grant"].String()}
 	for _, image := range []map[string]events.DynamoDBAttributeValue{record.Change.OldImage, record.Change.NewImage} {
 		if image != nil {
@@ -51,7 +51,7 @@ func TestAChangeIsToldAsLambdaWouldPassItOn(t *testing.T) {
 		Name: "table", Region: "eu-west-1", Account: "999988887777",
 		Now: func() time.Time { return time.Date(2026, 11, 20, 9, 0, 0, 5, time.UTC) },
 	})
-	put(t, table, "one", "nobody listens yet")
+	put(t, table, "one", "no listener so far")
 	var got []byte
 	table.Changes(func(event events.DynamoDBEvent) {
 		var err error
@@ -66,7 +66,7 @@ func TestAChangeIsToldAsLambdaWouldPassItOn(t *testing.T) {
 		"dynamodb": {
 			"ApproximateCreationDateTime": 1795165200,
 			"Keys": {"gateway": {"S": "` + alpha + `"}, "grant": {"S": "one"}},
-			"OldImage": {"gateway": {"S": "` + alpha + `"}, "grant": {"S": "one"}, "principal": {"S": "444455556666"}, "reason": {"S": "nobody listens yet"}},
+			"OldImage": {"gateway": {"S": "` + alpha + `"}, "grant": {"S": "one"}, "principal": {"S": "444455556666"}, "reason": {"S": "no listener so far"}},
 			"NewImage": {"gateway": {"S": "` + alpha + `"}, "grant": {"S": "one"}, "principal": {"S": "444455556666"}, "reason": {"S": "b"}},
 			"SequenceNumber": "100000000000000000000002", "SizeBytes": 337, "StreamViewType": "NEW_AND_OLD_IMAGES"
 		}
@@ -95,7 +95,7 @@ func TestWhatChangesNothingIsNotTold(t *testing.T) {
 	var got []string
 	table.Changes(func(event events.DynamoDBEvent) {
 		for _, record := range event.Records {
-			got = append(got, told(record))
+			got = append(got, summary(record))
 		}
 	})
 	put(t, table, "one", "a")
@@ -123,15 +123,15 @@ func TestWhoListensMayReadAndWriteTheTable(t *testing.T) {
 			if err != nil {
 				t.Error(err)
 			}
-			got = append(got, fmt.Sprintf("%s of %d", told(record), len(rows)))
-			if told(record) == "INSERT one a" {
+			got = append(got, fmt.Sprintf("%s of %d", summary(record), len(rows)))
+			if summary(record) == "INSERT one a" {
 				put(t, table, "two", "b")
 				put(t, table, "three", "c")
 			}
 		}
 	})
 	table.Changes(func(event events.DynamoDBEvent) {
-		got = append(got, "second listener: "+told(event.Records[0]))
+		got = append(got, "second listener: "+summary(event.Records[0]))
 	})
 	put(t, table, "one", "a")
 	want := []string{
@@ -149,7 +149,7 @@ func TestStreamOrder(t *testing.T) {
 	var (
 		mu        sync.Mutex
 		sequences []string
-		last      = make(map[string]string) // reason by id, as told
+		last      = make(map[string]string) // reason by id, as delivered
 	)
 	table.Changes(func(event events.DynamoDBEvent) {
 		mu.Lock()
@@ -158,7 +158,7 @@ func TestStreamOrder(t *testing.T) {
 			sequences = append(sequences, record.Change.SequenceNumber)
 			id := record.Change.Keys["grant"].String()
 			if was, known := last[id]; known != (record.EventName == "MODIFY") || known && was != record.Change.OldImage["reason"].String() {
-				t.Errorf("%s does not follow from %q", told(record), was)
+				t.Errorf("%s does not follow from %q", summary(record), was)
 			}
 			last[id] = record.Change.NewImage["reason"].String()
 		}

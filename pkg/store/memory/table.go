@@ -55,7 +55,7 @@ type table struct {
 	items     map[store.Key]store.Item // an item in here is never changed, only replaced
 	sequence  uint64                   // of the last record
 	pending   []events.DynamoDBEvent   // one for each write, in order
-	telling   bool                     // somebody is telling the listeners
+	telling   bool                     // a writer is calling the listeners
 	listeners []func(events.DynamoDBEvent)
 }
 

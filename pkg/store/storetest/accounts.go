@@ -49,7 +49,7 @@ func Accounts(t *testing.T, open func(t *testing.T) AccountsTable) {
 		"a list is proved by its sentinel":                              listsAreProved,
 		"entries of a list come and go together":                        listsChangeWhole,
 		"a list is longer than a transaction":                           listsAreLong,
-		"a selector finds whom it matches":                              selectorsMatch,
+		"a selector finds the accounts that it matches":                 selectorsMatch,
 		"those asked for by id are found if they are members":           membersAreFound,
 		"an older reading never replaces a newer":                       newerReadingsStay,
 		"a reading that says nothing new writes nothing":                sameReadingsChangeNothing,
@@ -133,7 +133,7 @@ func everywhere(accounts ...directory.Account) []string {
 	return slices.Compact(selectors)
 }
 
-// expected tells whom each selector matches of the accounts, by the directory's
+// expected lists the accounts that each selector matches of the accounts, by the directory's
 // own rules.
 func expected(t *testing.T, accounts []directory.Account, selectors []string) map[string][]string {
 	t.Helper()
@@ -217,12 +217,12 @@ func selectorsMatch(t *testing.T, table AccountsTable) {
 	}
 	write(t, table, accounts...)
 	selectors := append(everywhere(accounts...), "o-anotherorgid", "ou-abcd-99999999", "tag:team=green")
-	same(t, "whom each selector matches", expected(t, accounts, selectors), finds(t, table, selectors...))
+	same(t, "accounts that each selector matches", expected(t, accounts, selectors), finds(t, table, selectors...))
 
 	snapshot, err := table.Lookup(t.Context(), principals(t, upper), nil)
 	must(t, err)
 	if !snapshot.IsMember("555566667777") || snapshot.IsMember("666677778888") {
-		t.Error("a lookup holds all that a selector matches, whatever their state, and nobody else")
+		t.Error("a lookup holds all that a selector matches, whatever their state, and no other account")
 	}
 	snapshot, err = table.Lookup(t.Context(), nil, nil)
 	must(t, err)
@@ -253,7 +253,7 @@ func membersAreFound(t *testing.T, table AccountsTable) {
 	}
 }
 
-// manyAccounts are more than anybody reads at once who reads page by page.
+// manyAccounts are more than one page of a paged read.
 func manyAccounts(t *testing.T, table AccountsTable) {
 	var accounts []directory.Account
 	var ids []string
@@ -266,7 +266,7 @@ func manyAccounts(t *testing.T, table AccountsTable) {
 	must(t, err)
 	same(t, "ids", ids, all)
 	want := map[string][]string{upper: ids, lower: ids, lower + "/direct": ids, organization: ids}
-	same(t, "whom each selector matches", want, finds(t, table, upper, lower, lower+"/direct", organization, other))
+	same(t, "accounts that each selector matches", want, finds(t, table, upper, lower, lower+"/direct", organization, other))
 }
 
 func accountsCancelled(t *testing.T, table AccountsTable) {

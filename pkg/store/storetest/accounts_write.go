@@ -73,7 +73,7 @@ func changesLeaveNothingBehind(t *testing.T, table AccountsTable) {
 	for i, state := range states {
 		state.ReadAt = at(i)
 		write(t, table, state)
-		same(t, fmt.Sprintf("whom each selector matches after change %d", i),
+		same(t, fmt.Sprintf("accounts that each selector matches after change %d", i),
 			expected(t, []directory.Account{state, bystander}, selectors), finds(t, table, selectors...))
 	}
 }
@@ -112,7 +112,7 @@ func removedIsGone(t *testing.T, table AccountsTable) {
 	must(t, err)
 	same(t, "found", false, found)
 	selectors := everywhere(gone, stays)
-	same(t, "whom each selector matches", expected(t, []directory.Account{stays}, selectors), finds(t, table, selectors...))
+	same(t, "accounts that each selector matches", expected(t, []directory.Account{stays}, selectors), finds(t, table, selectors...))
 	snapshot, err := table.Lookup(t.Context(), nil, []string{gone.ID, stays.ID})
 	must(t, err)
 	if snapshot.IsMember(gone.ID) || !snapshot.IsMember(stays.ID) {

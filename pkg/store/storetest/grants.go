@@ -255,13 +255,13 @@ func principalsAreFound(t *testing.T, table GrantsTable) {
 		{"a row that is no grant may become one", []string{"777788889999"}, []string{alpha.ARN()}},
 		{"a unit is not what is directly in it", []string{"ou-abcd-11112222"}, []string{grant.EveryGateway}},
 		{"several are found at once, each gateway once", []string{"ou-abcd-11112222/direct", "tag:team=a=b", "arn:aws:iam::444455556666:role/Agent"}, []string{grant.EveryGateway, beta.ARN()}},
-		{"nobody named it", []string{"o-exampleorgid"}, nil},
+		{"no row names it", []string{"o-exampleorgid"}, nil},
 	} {
 		eventually(t, c.reason, c.want, func() ([]string, error) { return table.Naming(t.Context(), principals(t, c.principals...)) })
 	}
 	gateways, err := table.Naming(t.Context(), nil)
 	must(t, err)
-	same(t, "gateways that name nobody asked for", []string(nil), gateways)
+	same(t, "gateways of names that were not asked for", []string(nil), gateways)
 }
 
 func grantsCancelled(t *testing.T, table GrantsTable) {

@@ -20,12 +20,12 @@ func keptViewsMatch(t *testing.T, table AccountsTable) {
 	must(t, err)
 	same(t, "account", moved, got)
 	selectors := []string{upper, upper + "/direct", lower, lower + "/direct", other, organization, "tag:team=red", "tag:team=green", "tag:team=blue", "tag:team=none"}
-	same(t, "whom each selector matches", expected(t, []directory.Account{moved}, selectors), finds(t, table, selectors...))
+	same(t, "accounts that each selector matches", expected(t, []directory.Account{moved}, selectors), finds(t, table, selectors...))
 
 	left := moved
 	left.Kept, left.HeldSince, left.ReadAt = nil, moved.MissingSince, at(3)
 	write(t, table, left)
-	same(t, "whom each selector matches, once nothing is kept", expected(t, []directory.Account{left}, selectors), finds(t, table, selectors...))
+	same(t, "accounts that each selector matches, once nothing is kept", expected(t, []directory.Account{left}, selectors), finds(t, table, selectors...))
 }
 
 func undecidedStays(t *testing.T, table AccountsTable) {
