@@ -22,8 +22,8 @@ type members interface {
 	Members(ctx context.Context, token string) (dirsync.Page, error)
 }
 
-func openOrganization(config aws.Config) members {
-	return organizations.New(sdk.NewFromConfig(config), organizations.SystemClock())
+func openOrganization(cfg aws.Config) members {
+	return organizations.New(sdk.NewFromConfig(cfg), organizations.SystemClock())
 }
 
 // droppedAccount is an account that loses access once the deployment knows the organization.
@@ -84,7 +84,7 @@ func listMembers(ctx context.Context, from members) ([]string, error) {
 	for token := ""; ; {
 		page, err := from.Members(ctx, token)
 		if err != nil {
-			return nil, err //nolint:wrapcheck // the caller says what was being done
+			return nil, err
 		}
 		for _, member := range page.Members {
 			all = append(all, member.ID)
@@ -114,7 +114,7 @@ func droppedBy(rows []grant.Row, stay []string) (dropped []droppedAccount, uncle
 			principal = row.Grant.Principal
 		}
 		if principal == (grant.Principal{}) {
-			unclear = append(unclear, row.Key.String())
+			unclear = append(unclear, row.String())
 			continue
 		}
 		own, err := grant.ParseGateway(row.Gateway)
@@ -122,7 +122,7 @@ func droppedBy(rows []grant.Row, stay []string) (dropped []droppedAccount, uncle
 		if principal.IsSelector() || may[account] || err == nil && own.Account() == account {
 			continue
 		}
-		grants[account] = append(grants[account], row.Key.String())
+		grants[account] = append(grants[account], row.String())
 	}
 	dropped = []droppedAccount{}
 	for account, keys := range grants {
