@@ -44,7 +44,7 @@ func commandsOf(t *testing.T, section string) []string {
 // owner: the README's commands as they stand there, but for what they say to fill in.
 func TestTheReadmesDeployment(t *testing.T) {
 	commands := commandsOf(t, "Deploy")
-	if len(commands) != 10 {
+	if len(commands) != 12 {
 		t.Fatalf("the README has %d commands to deploy with: %q", len(commands), commands)
 	}
 	clone := clonedRepository(t)
