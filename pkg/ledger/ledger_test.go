@@ -52,13 +52,19 @@ func TestTransitions(t *testing.T) {
 			"the other run finds all that it recorded",
 			ledgers{Due: at(1), InFlightUntil: at(1), PendingHash: "theirs", PendingRevisions: map[grant.Key]string{two: "{}"}, Refused: refused(agent, held), WriteAhead: ledger.WriteAhead{HadDirectory: true, Selected: map[string][]string{"o-example": {"444455556666"}}, InFlight: map[string][]string{"": {agent}}}},
 			ledger.BeginWrite{Until: at(2), Hash: "ours", Revisions: map[grant.Key]string{one: "{}"}, WriteAhead: ledger.WriteAhead{Selected: map[string][]string{"o-example": {"333344445555", "444455556666"}}, InFlight: map[string][]string{"AROA1": {agent}}}},
-			ledgers{Due: at(1), InFlightUntil: at(2), PendingHash: "ours", PendingRevisions: map[grant.Key]string{one: "{}"}, Refused: refused(agent, held), WriteAhead: ledger.WriteAhead{HadDirectory: true, Selected: map[string][]string{"o-example": {"333344445555", "444455556666"}}, InFlight: map[string][]string{"": {agent}, "AROA1": {agent}}}},
+			ledgers{Due: at(1), InFlightUntil: at(2), PendingHash: "ours", PendingRevisions: map[grant.Key]string{one: "{}", two: "{}"}, Refused: refused(agent, held), WriteAhead: ledger.WriteAhead{HadDirectory: true, Selected: map[string][]string{"o-example": {"333344445555", "444455556666"}}, InFlight: map[string][]string{"": {agent}, "AROA1": {agent}}}},
 		},
 		"a write begins at the same moment as another": {
 			"it makes a version, so that the other run does not take it for its own",
 			ledgers{Due: at(2), InFlightUntil: at(2), PendingHash: "new"},
 			ledger.BeginWrite{Until: at(2), Hash: "new"},
 			ledgers{Due: at(2), InFlightUntil: at(2).Add(time.Nanosecond), PendingHash: "new"},
+		},
+		"a write begins after a row was edited whose revision another write gives": {
+			"a revision that a third run recorded since stays",
+			ledgers{PendingRevisions: map[grant.Key]string{one: "old", two: "newer"}},
+			ledger.BeginWrite{Until: at(2), Hash: "ours", Superseded: map[grant.Key]string{one: "old", two: "old"}},
+			ledgers{Due: at(2), InFlightUntil: at(2), PendingHash: "ours", PendingRevisions: map[grant.Key]string{two: "newer"}},
 		},
 		"a write begins beside that of a run with a fast clock": {
 			"the other's write may be in flight for longer",
@@ -141,7 +147,7 @@ func TestTransitions(t *testing.T) {
 		"a row is edited while a write of what it gave before is in flight": {
 			"what it gave before is not its last valid revision, should the next edit have a fault",
 			ledgers{InFlightUntil: at(1), PendingHash: "new", PendingRevisions: map[grant.Key]string{one: "{}", two: "{}"}},
-			ledger.Settled{At: now, Hash: "old", Superseded: []grant.Key{one}},
+			ledger.Settled{At: now, Hash: "old", Superseded: map[grant.Key]string{one: "{}"}},
 			ledgers{InFlightUntil: at(1), Due: at(1), AppliedHash: "old", PendingHash: "new", PendingRevisions: map[grant.Key]string{two: "{}"}},
 		},
 		"AWS rejects lists of principals": {
@@ -237,6 +243,17 @@ func TestSettlingDependsOnTheVersion(t *testing.T) {
 		next, err := ledger.Settled{On: 7}.Apply(ledger.State{Gateway: ledger.Ledger{Version: recorded}})
 		if grant.CodeOf(err) != ledger.CodeVersionConflict || cmp.Diff(ledger.State{}, next) != "" {
 			t.Errorf("decided on 7, recorded %d: got %+v, %v", recorded, next, err)
+		}
+	}
+}
+
+func TestBeginWriteConflictsWithAnotherRevision(t *testing.T) {
+	read := map[grant.Key]ledger.Read{one: {Revision: "ours", Recorded: "before"}}
+	for recorded, conflict := range map[string]bool{"before": false, "ours": false, "theirs": true, "": true} {
+		state := ledger.State{Grants: map[grant.Key]grant.Status{one: {Revision: recorded}}}
+		_, err := ledger.BeginWrite{Read: read}.Apply(state)
+		if got := grant.CodeOf(err) == ledger.CodeVersionConflict; got != conflict {
+			t.Errorf("where revision %q is recorded: %v", recorded, err)
 		}
 	}
 }

@@ -10,13 +10,14 @@ type Newer struct {
 }
 
 // beneath is what an older version may record on top of a newer one's record: the
-// marks of its run, and principals that it holds. All else stays as it is, so that
+// marks of its run, that there is a directory, and principals that it holds. All else stays as it is, so that
 // nothing is lost of what the older version does not know. A newer form keeps the
 // meaning of these marks.
 func (s State) beneath(next Ledger) State {
 	l := s.Gateway
 	l.InFlightUntil, l.Due = next.InFlightUntil, next.Due
 	l.LastError, l.LastMessage, l.Failures = next.LastError, next.LastMessage, next.Failures
+	l.HadDirectory = l.HadDirectory || next.HadDirectory
 	if next.PendingHash != "" {
 		l.PendingHash = next.PendingHash
 	}

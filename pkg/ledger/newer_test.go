@@ -14,7 +14,7 @@ func TestNewerRecordGetsMarksOnly(t *testing.T) {
 	recorded := func(change func(l *ledger.Ledger)) ledger.State {
 		l := ledger.Ledger{
 			Version: 7, Authorizer: "AWS_IAM", AppliedHash: "old", PendingHash: "theirs", PendingRevisions: map[grant.Key]string{one: "{}"}, Due: at(60),
-			Refused: refused(account, rejected), Pinned: []string{agent}, Accounts: accountsA, WriteAhead: ledger.WriteAhead{HadDirectory: true},
+			Refused: refused(account, rejected), Pinned: []string{agent}, Accounts: accountsA,
 		}
 		change(&l)
 		return ledger.State{Gateway: l, Grants: map[grant.Key]grant.Status{one: admitted}, Newer: newer}
@@ -29,6 +29,12 @@ func TestNewerRecordGetsMarksOnly(t *testing.T) {
 			recorded(func(l *ledger.Ledger) {
 				l.PendingHash, l.InFlightUntil, l.Due = "new", at(2), at(2)
 				l.Refused = map[string]ledger.Refusal{account: rejected, agent: held}
+			}),
+		},
+		"a write begins that needed the directory": {
+			"a directory that loses its mark later is not taken for none", ledger.BeginWrite{Until: at(2), Hash: "new", WriteAhead: ledger.WriteAhead{HadDirectory: true}},
+			recorded(func(l *ledger.Ledger) {
+				l.PendingHash, l.InFlightUntil, l.Due, l.HadDirectory = "new", at(2), at(2), true
 			}),
 		},
 		"a run settles": {

@@ -21,22 +21,41 @@ type Transition interface {
 	Apply(recorded State) (State, error)
 }
 
+func versionConflict(op string) *grant.Error {
+	return &grant.Error{Code: CodeVersionConflict, Op: op,
+		Hint: "another run recorded something about the gateway since it was read: read it again, and decide again"}
+}
+
 // BeginWrite is recorded before a write, so that a crash in the middle of it is
 // understood afterwards. It adds to what other runs recorded, and takes nothing away.
 type BeginWrite struct {
 	Until time.Time          // when to look again, whatever happens; becomes InFlightUntil
 	Hash  string             // becomes the PendingHash
 	Held  map[string]Refusal // principals whose deletion the write may leave no other trace of
-	// Revisions become the PendingRevisions: those that no status records.
+	// Revisions are added to the PendingRevisions: those that no status records.
 	Revisions map[grant.Key]string
+	// Superseded are taken out of them: rows that were edited or deleted since.
+	Superseded map[grant.Key]string
+	// Read are what the write was decided on, of the rows of Revisions.
+	Read map[grant.Key]Read
 	WriteAhead
 }
 
-// Apply is Transition's. It always changes the state, if only by a nanosecond: a
-// write that shared the mark of another run would lose it when that run takes it back.
+// Read is a revision of a row, and the one that was recorded before it was read.
+type Read struct{ Revision, Recorded string }
+
+// Apply is Transition's. It fails with CodeVersionConflict where another run recorded
+// another revision of a row since it was read: which of the two is older is not known.
+// Otherwise it always changes the state, if only by a nanosecond: a write that shared the
+// mark of another run would lose it when that run takes it back.
 func (b BeginWrite) Apply(recorded State) (State, error) {
+	for row, read := range b.Read {
+		if now := recorded.Grants[row].Revision; now != read.Recorded && now != read.Revision {
+			return State{}, versionConflict("record that a write begins")
+		}
+	}
 	l := recorded.Gateway
-	l.PendingHash, l.PendingRevisions = b.Hash, b.Revisions
+	l.PendingHash, l.PendingRevisions = b.Hash, pending(l.PendingRevisions, b.Superseded, b.Revisions)
 	l.InFlightUntil, l.Due = later(b.Until, l.InFlightUntil.Add(1)), earlier(l.Due, b.Until)
 	l.Selected, l.InFlight = union(l.Selected, b.Selected), union(l.InFlight, b.InFlight)
 	l.HadDirectory = l.HadDirectory || b.HadDirectory
@@ -48,13 +67,12 @@ func (b BeginWrite) Apply(recorded State) (State, error) {
 // Settled ends a run whose last pass found nothing to write: what stands was read
 // back, or was right before.
 type Settled struct {
-	On       int // the version that the pass decided on
-	At       time.Time
-	Wrote    bool // earlier passes of the run wrote
-	Drifted  bool // and put right what others had changed
-	Statuses map[grant.Key]grant.Status
-	// Superseded are the rows of PendingRevisions that were edited or deleted since.
-	Superseded []grant.Key
+	On         int // the version that the pass decided on
+	At         time.Time
+	Wrote      bool // earlier passes of the run wrote
+	Drifted    bool // and put right what others had changed
+	Statuses   map[grant.Key]grant.Status
+	Superseded map[grant.Key]string // as in BeginWrite
 
 	Authorizer string
 	Hash       string // becomes the AppliedHash
@@ -75,8 +93,7 @@ type Settled struct {
 func (s Settled) Apply(recorded State) (State, error) {
 	was := recorded.Gateway
 	if was.Version != s.On {
-		return State{}, &grant.Error{Code: CodeVersionConflict, Op: "record the outcome",
-			Hint: "another run recorded something about the gateway since it was read: read it again, and decide again"}
+		return State{}, versionConflict("record the outcome")
 	}
 	next := Ledger{
 		Version: was.Version, Authorizer: s.Authorizer, AppliedHash: s.Hash, Size: s.Size, Due: s.Due,
@@ -85,14 +102,11 @@ func (s Settled) Apply(recorded State) (State, error) {
 		Overwritten: was.Overwritten, OverwrittenAt: was.OverwrittenAt,
 	}
 	next.learn(s.Learned)
-	if s.Wrote {
-		next.Due = earlier(next.Due, s.At.Add(LookAgainAfter))
-	}
 	if s.Drifted {
 		next.overwrite(s.At)
 	}
 	if s.Untouched {
-		next.AppliedHash, next.PendingHash, next.PendingRevisions = was.AppliedHash, was.PendingHash, lacking(was.PendingRevisions, s.Superseded)
+		next.AppliedHash, next.PendingHash, next.PendingRevisions = was.AppliedHash, was.PendingHash, pending(was.PendingRevisions, s.Superseded, nil)
 	}
 	if s.Failure != nil {
 		next.LastError, next.LastMessage = s.Failure.Code, s.Failure.Hint
@@ -103,7 +117,9 @@ func (s Settled) Apply(recorded State) (State, error) {
 	}
 	if was.InFlightUntil.After(s.At) { // a write, perhaps another run's, may be in flight
 		next.Due, next.InFlightUntil = earlier(next.Due, was.InFlightUntil), was.InFlightUntil
-		next.PendingHash, next.PendingRevisions = was.PendingHash, lacking(was.PendingRevisions, s.Superseded)
+		next.PendingHash, next.PendingRevisions = was.PendingHash, pending(was.PendingRevisions, s.Superseded, nil)
+	} else if s.Wrote { // so long ago that the mark of it has ended
+		next.Due = earlier(next.Due, s.At.Add(LookAgainAfter))
 	}
 	return State{Gateway: next}.stating(s.Statuses, recorded.Grants), nil
 }
@@ -121,7 +137,7 @@ type Failed struct {
 	// What the run may record only where no other run recorded anything: where the rows
 	// stand, nil for not known, and that it wrote nothing after it began to.
 	Statuses      map[grant.Key]grant.Status
-	Superseded    []grant.Key // with Statuses: as in Settled
+	Superseded    map[grant.Key]string // with Statuses: as in BeginWrite
 	WroteNothing  bool
 	InFlightUntil time.Time // with WroteNothing: as it was before
 }
@@ -152,7 +168,7 @@ func (f Failed) Apply(recorded State) (State, error) {
 			statuses = make(map[grant.Key]grant.Status)
 		}
 		maps.Copy(statuses, f.Statuses)
-		l.PendingRevisions = lacking(l.PendingRevisions, f.Superseded)
+		l.PendingRevisions = pending(l.PendingRevisions, f.Superseded, nil)
 		next = next.stating(statuses, recorded.Grants)
 	}
 	return next, nil
@@ -219,12 +235,16 @@ func with(refused, more map[string]Refusal) map[string]Refusal {
 	return all
 }
 
-// lacking is a copy of the revisions without those of the given rows; nil for none.
-func lacking(revisions map[grant.Key]string, rows []grant.Key) map[grant.Key]string {
-	left := maps.Clone(revisions)
-	for _, row := range rows {
-		delete(left, row)
+// pending is a copy of the revisions without the superseded ones, as far as they are the
+// same still, and with more; nil for none.
+func pending(revisions, superseded, more map[grant.Key]string) map[grant.Key]string {
+	left := make(map[grant.Key]string, len(revisions)+len(more))
+	for row, revision := range revisions {
+		if superseded[row] != revision {
+			left[row] = revision
+		}
 	}
+	maps.Copy(left, more)
 	if len(left) == 0 {
 		return nil
 	}

@@ -45,17 +45,17 @@ func (p Plan) Unrecorded(recorded ledger.State) map[grant.Key]string {
 	return revisions
 }
 
-// Superseded lists the rows whose pending revision is not their last valid one any more,
-// because they say something else that is valid, or are gone. The rows must have been
-// read after the ledger: then they are not older than the write.
-func Superseded(rows []grant.Row, recorded ledger.Ledger) []grant.Key {
+// Superseded are the pending revisions that are not the last valid ones of their rows any
+// more, because these say something else that is valid, or are gone. The rows must have
+// been read after the ledger: then they are not older than the write.
+func Superseded(rows []grant.Row, recorded ledger.Ledger) map[grant.Key]string {
 	pending := maps.Clone(recorded.PendingRevisions)
 	for _, row := range rows {
 		if row.Fault != nil || row.Canonical() == pending[row.Key] {
 			delete(pending, row.Key)
 		}
 	}
-	return slices.Collect(maps.Keys(pending))
+	return pending
 }
 
 // written is a row with a fault whose grant is that of the revision by which a write
@@ -166,7 +166,7 @@ func Consults(rows []grant.Row, recorded ledger.State, now time.Time) (selectors
 // must not change.
 func (c claim) remember(status, recorded grant.Status) grant.Status {
 	for _, who := range recorded.Given() {
-		asked := c.undecided || slices.ContainsFunc(c.accesses, func(a Access) bool { return a.Who.String() == who })
+		asked := c.undecided && c.meansAs(recorded.LastValid) || slices.ContainsFunc(c.accesses, func(a Access) bool { return a.Who.String() == who })
 		if asked && !slices.Contains(status.Admitted, who) {
 			status.Withheld = append(status.Withheld, who)
 		}
@@ -178,6 +178,16 @@ func (c claim) remember(status, recorded grant.Status) grant.Status {
 		status.LastValid = c.row.Canonical()
 	}
 	return status
+}
+
+// meansAs tells whether the row names, or selects, the same principals as its recorded
+// revision. What it means besides is not decided.
+func (c claim) meansAs(recorded string) bool {
+	if c.unread {
+		return true
+	}
+	last, _ := grant.ReadCanonical(recorded)
+	return last != nil && SelectionKey(last) == SelectionKey(c.row.Grant) && last.Role == c.row.Grant.Role
 }
 
 // faulty is the status of a row with a fault, of which nothing is kept.

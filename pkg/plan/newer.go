@@ -80,7 +80,6 @@ func (w World) hasEnded(owned observation) bool {
 }
 
 // explains tells whether the record may explain all principals that the policy names.
-// The record of a write that was begun later takes the place of one that gave access.
 func (w World) explains(stands map[string]bool) bool {
 	recorded, unexplained := w.Gateway.Recorded, maps.Clone(stands)
 	for _, status := range recorded.Grants {
@@ -88,7 +87,14 @@ func (w World) explains(stands map[string]bool) bool {
 			delete(unexplained, who)
 		}
 	}
-	return len(unexplained) == 0 || len(recorded.Gateway.PendingRevisions) > 0 || w.Now.Before(recorded.Gateway.InFlightUntil)
+	for _, revision := range recorded.Gateway.PendingRevisions {
+		written, _ := grant.ReadCanonical(revision)
+		if written == nil || written.Principal.IsSelector() { // it may have let in any of them
+			return true
+		}
+		delete(unexplained, written.Subject().ARN(w.Gateway.Gateway.Partition()))
+	}
+	return len(unexplained) == 0 || w.Now.Before(recorded.Gateway.InFlightUntil)
 }
 
 func expired(recorded grant.Status, now time.Time) bool {

@@ -94,6 +94,15 @@ func TestOlderVersionKeepsNewerRecord(t *testing.T) {
 				w.Gateway.Recorded.Gateway.PendingRevisions = map[grant.Key]string{d.Key: d.Canonical()}
 			}, []string{accountB, rootC, "arn:aws:iam::888899990000:root"},
 		},
+		"a row deleted before what its write gave was recorded": {
+			"the record of another row does not explain it", true,
+			func(w *plan.World) {
+				w.Rows = []grant.Row{c}
+				w.Gateway.Recorded.Grants = map[grant.Key]grant.Status{}
+				w.Gateway.Recorded.Gateway.PendingHash = "in its own words"
+				w.Gateway.Recorded.Gateway.PendingRevisions = map[grant.Key]string{c.Key: c.Canonical()}
+			}, []string{rootC},
+		},
 		"a row deleted during a write of the newer version": {
 			"the deletion revokes, and what the write gave stays", true,
 			func(w *plan.World) {

@@ -24,6 +24,7 @@ import (
 type hooks struct {
 	*gateways
 	reconcile.States
+	beforeBegin  func()
 	beforeRecord func() error
 	beforePut    func() error
 	beforePolicy func()
@@ -31,7 +32,11 @@ type hooks struct {
 }
 
 func (h *hooks) Update(ctx context.Context, gateway grant.Gateway, loaded ledger.State, transition ledger.Transition) (ledger.State, error) {
-	if _, begins := transition.(ledger.BeginWrite); !begins && h.beforeRecord != nil {
+	_, begins := transition.(ledger.BeginWrite)
+	if begins && h.beforeBegin != nil {
+		h.beforeBegin()
+	}
+	if !begins && h.beforeRecord != nil {
 		if err := h.beforeRecord(); err != nil {
 			return ledger.State{}, err
 		}

@@ -50,8 +50,8 @@ type isolation struct {
 // isolate applies as much of a rejected plan as AWS takes, and keeps which principals
 // are at fault for the rest.
 func (r *run) isolate(ctx context.Context) (verdict, error) {
-	if err := r.beginWrite(ctx, plan.Trials); err != nil {
-		return unrecorded, err
+	if verdict, err := r.beginWrite(ctx, plan.Trials); verdict != complete {
+		return verdict, err
 	}
 	document := r.world.Gateway.Policy
 	i := &isolation{

@@ -85,6 +85,26 @@ func TestLateWriteIsNoLastValidRevision(t *testing.T) {
 	}
 }
 
+// The same, but the write has not begun when the edit is recorded.
+func TestWriteOfAnEditedRowDoesNotBegin(t *testing.T) {
+	c := newCloud(t)
+	c.join("444455556666")
+	c.grant("row", "444455556666")
+	begun, h := 0, &hooks{}
+	h.beforeBegin = func() {
+		if begun++; begun == 1 {
+			c.grant("row", "999900001111") // outside the organization
+			c.reconcile()
+		}
+	}
+	if err := c.run(c.hooked(h)); err != nil {
+		t.Fatal(err)
+	}
+	if got := c.state().Gateway.PendingRevisions; begun != 1 || c.gateways.writes > 0 || len(got) > 0 {
+		t.Errorf("%d writes began, %d policies were written, pending is %v", begun, c.gateways.writes, got)
+	}
+}
+
 func TestStaleGrantsRestoreNoEndedAccess(t *testing.T) {
 	c := newCloud(t)
 	c.grant("row", "444455556666")

@@ -42,7 +42,7 @@ type verdict uint8
 
 const (
 	lookAgain  verdict = iota // the run, or others, changed something: read everything again
-	complete                  // everything is read
+	complete                  // the step is done, and the pass goes on
 	settled                   // nothing is left to write
 	ended                     // and that is recorded
 	failed                    // the run ends, with an error that is recorded

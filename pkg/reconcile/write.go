@@ -17,8 +17,8 @@ import (
 // meanwhile is not lost.
 func (r *run) apply(ctx context.Context) (verdict, error) {
 	p := r.result.Plan
-	if err := r.beginWrite(ctx, p.Hash); err != nil {
-		return unrecorded, err
+	if verdict, err := r.beginWrite(ctx, p.Hash); verdict != complete {
+		return verdict, err
 	}
 	now, err := r.Gateways.Policy(ctx, r.gateway)
 	if err != nil {
@@ -45,7 +45,7 @@ func (r *run) apply(ctx context.Context) (verdict, error) {
 // beginWrite records what is about to be written. The principals that the plan newly
 // holds go with it: once the unique id that a deleted role left behind is written
 // over, nothing but this record tells that the role was deleted.
-func (r *run) beginWrite(ctx context.Context, hash string) error {
+func (r *run) beginWrite(ctx context.Context, hash string) (verdict, error) {
 	p, known := r.result.Plan, r.world.Gateway.Recorded.Gateway.Refused
 	held := maps.Clone(p.Refused)
 	maps.DeleteFunc(held, func(principal string, refusal ledger.Refusal) bool {
@@ -54,15 +54,22 @@ func (r *run) beginWrite(ctx context.Context, hash string) error {
 	})
 	begin := ledger.BeginWrite{
 		Until: r.Now().Add(ledger.LookAgainAfter), Hash: hash, Held: held, WriteAhead: p.WriteAhead,
-		Revisions: p.Unrecorded(r.world.Gateway.Recorded),
+		Revisions: p.Unrecorded(r.world.Gateway.Recorded), Superseded: plan.Superseded(r.world.Rows, r.world.Gateway.Recorded.Gateway),
+		Read: make(map[grant.Key]ledger.Read),
+	}
+	for row := range begin.Revisions {
+		begin.Read[row] = ledger.Read{Revision: p.Status[row].Revision, Recorded: r.world.Gateway.Recorded.Grants[row].Revision}
 	}
 	recorded, err := r.States.Update(ctx, r.gateway, r.recorded, begin)
-	if err != nil {
-		return fmt.Errorf("record that a write begins: %w", err)
+	switch {
+	case grant.CodeOf(err) == ledger.CodeVersionConflict:
+		return lookAgain, nil
+	case err != nil:
+		return unrecorded, fmt.Errorf("record that a write begins: %w", err)
 	}
 	r.recorded = recorded
 	r.version++
-	return nil
+	return complete, nil
 }
 
 func (r *run) write(ctx context.Context, want *policy.Document) error {

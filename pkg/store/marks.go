@@ -58,7 +58,7 @@ func CompareMarks(was, is ledger.State) Marks {
 func marksOf(l ledger.Ledger) Item {
 	marks := marshal(gatewayItem{
 		PendingHash: l.PendingHash, InFlightUntil: l.InFlightUntil, DueShard: dueShard(l), Due: l.Due,
-		LastError: l.LastError, LastMessage: l.LastMessage, Failures: l.Failures,
+		LastError: l.LastError, LastMessage: l.LastMessage, Failures: l.Failures, HadDirectory: l.HadDirectory,
 	})
 	for _, always := range []string{StatesLayout.Partition, StatesLayout.Sort, "form"} {
 		delete(marks, always)

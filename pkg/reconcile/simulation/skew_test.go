@@ -58,16 +58,21 @@ func (n *run) addsNothingBeneath(owned *policy.Document) {
 }
 
 // recordedAs leaves of what a row gives what the record says, for an older version: an
-// edit waits for the newer one.
+// edit waits for the newer one, and so does a role's statement that another writer removed.
 func (n *run) recordedAs(row grant.Row, given *grant.Grant, arns []string) (*grant.Grant, []string) {
 	if !n.beneath() || given == nil {
 		return given, arns
 	}
-	status := n.state.Grants[row.Key]
+	status, stood := n.state.Grants[row.Key], ""
 	if status.Revision != row.Revision {
 		return nil, nil
 	}
-	return given, slices.DeleteFunc(slices.Clone(arns), func(arn string) bool { return !slices.Contains(status.Given(), arn) })
+	if owned := ownedOnly(n.basis); owned != nil {
+		stood = owned.String()
+	}
+	return given, slices.DeleteFunc(slices.Clone(arns), func(arn string) bool {
+		return !slices.Contains(status.Given(), arn) || !strings.HasSuffix(arn, ":root") && !strings.Contains(stood, arn)
+	})
 }
 
 // revokesBeneath is invariant 3 for an older version: what a newer one recorded of a
