@@ -305,9 +305,14 @@ func blockedReason(o Observed, limits Limits) *grant.Error {
 	refuse := func(code grant.Code, hint string) *grant.Error {
 		return &grant.Error{Code: code, Op: "manage " + o.Gateway.ARN(), Hint: hint}
 	}
+	switch account := o.Gateway.Account(); {
+	case len(limits.Owners) == 0 || o.Listed || slices.Contains(limits.Owners, account):
+	case o.ListFault == nil:
+		return refuse(grant.CodeNotListed, "account "+account+" is not among the owner accounts of the deployment; gateway-grants account add --owner "+account+" adds it")
+	case !o.wasWritten():
+		return o.ListFault
+	}
 	switch {
-	case len(limits.Owners) > 0 && !o.Listed && !slices.Contains(limits.Owners, o.Gateway.Account()):
-		return refuse(grant.CodeNotListed, "account "+o.Gateway.Account()+" is not among the owner accounts of the deployment; gateway-grants account add --owner "+o.Gateway.Account()+" adds it")
 	case len(limits.Regions) > 0 && !slices.Contains(limits.Regions, o.Gateway.Region()):
 		return refuse(grant.CodeNotListed, o.Gateway.Region()+" is not among the regions of the deployment")
 	case !o.Exists:

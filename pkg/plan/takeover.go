@@ -12,9 +12,13 @@ import (
 // about to be written. Those of a renamed, a second or a restored deployment look so:
 // what its table does not say may be granted by another one.
 func NeedsTakeover(o Observed, installation string) bool {
-	recorded := o.Recorded.Gateway
 	owned, _ := split(o.Policy, installation)
-	return len(owned) > 0 && recorded.AppliedHash == "" && recorded.PendingHash == ""
+	return len(owned) > 0 && !o.wasWritten()
+}
+
+// wasWritten tells whether the deployment has a record of its writing the policy.
+func (o Observed) wasWritten() bool {
+	return o.Recorded.Gateway.AppliedHash != "" || o.Recorded.Gateway.PendingHash != ""
 }
 
 // FoundHash names what the installation's statements in a document say, as an approval

@@ -30,7 +30,10 @@ type Observed struct {
 	Managed    bool             // carries the tag ManagedTag = ManagedValue
 	Policy     *policy.Document // nil: none
 	Recorded   ledger.State
-	Listed     bool // its account is on the list of owners, besides those of Limits.Owners
+	// Listed says that its account is on the list of owners, besides those of Limits.Owners.
+	// ListFault says why that is not known: the list could not be read; nil where it is.
+	Listed    bool
+	ListFault *grant.Error
 }
 
 // The tag by which a gateway asks to be managed.

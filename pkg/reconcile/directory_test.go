@@ -127,7 +127,7 @@ func TestOwnersAreThoseOfTheLimitsAndThoseOfTheList(t *testing.T) {
 		"any":              {"no owners are named", nil, nil, ""},
 		"of the limits":    {"a parameter names it", []string{account}, nil, ""},
 		"of the list":      {"an admin added it", []string{"444455556666"}, []string{account, "777788889999"}, ""},
-		"neither":          {"nobody named it", []string{"444455556666"}, []string{"777788889999"}, grant.CodeNotListed},
+		"neither":          {"neither names it", []string{"444455556666"}, []string{"777788889999"}, grant.CodeNotListed},
 		"an unproved list": {"it may be on the list", []string{"444455556666"}, nil, store.CodeNoListSentinel},
 	} {
 		c := newCloud(t)
@@ -150,6 +150,27 @@ func TestOwnersAreThoseOfTheLimitsAndThoseOfTheList(t *testing.T) {
 		if got := c.state().Gateway.LastError; got != test.want || (len(c.principals()) == 1) != (test.want == "") {
 			t.Errorf("%s: %q, principals %v: %s", name, got, c.principals(), test.reason)
 		}
+	}
+}
+
+// A list of owners that cannot be read any more holds up no removal from a gateway that
+// the deployment has written to.
+func TestUnreadableOwnersHoldUpNoRemoval(t *testing.T) {
+	c := newCloud(t)
+	c.grant("goes", "444455556666")
+	c.grant("stays", "777788889999")
+	c.reconcileUntilSettled()
+	limits, d := plan.DefaultLimits(), c.reconciler.Dependencies
+	limits.Owners = []string{"999900001111"}
+	d.Directory = memory.NewAccounts(memory.Config{}) // without a sentinel
+	c.reconciler = reconcile.New(d, limits)
+	c.revoke("goes")
+	c.reconcileUntilSettled()
+	if got := c.principals(); !slices.Equal(got, []string{rootC}) {
+		t.Errorf("let in are %v", got)
+	}
+	if recorded := c.state().Gateway; recorded.LastError != store.CodeNoListSentinel || recorded.Failures == 0 {
+		t.Errorf("recorded: %s after %d failures", recorded.LastError, recorded.Failures)
 	}
 }
 

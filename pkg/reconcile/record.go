@@ -58,6 +58,8 @@ func (r *run) outcome() ledger.Settled {
 	switch {
 	case p.Waits != nil && p.Waits.Code == grant.CodeNewerVersion:
 		outcome.Again = true
+	case r.world.Gateway.ListFault != nil:
+		outcome.Again, outcome.Failure = true, cmp.Or(p.Blocked, r.world.Gateway.ListFault)
 	case p.Blocked != nil:
 		outcome.Again = p.Blocked.Code == grant.CodeGatewayNotReady || p.Blocked.Code == grant.CodeNewerVersion
 	case r.world.Accounts.Availability() == directory.Unreadable:

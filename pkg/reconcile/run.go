@@ -98,13 +98,6 @@ func (r *run) read(ctx context.Context) (verdict, error) {
 
 // observe reads the gateway and its policy.
 func (r *run) observe(ctx context.Context) error {
-	listed := false
-	if owner := r.gateway.Account(); len(r.limits.Owners) > 0 && !slices.Contains(r.limits.Owners, owner) {
-		var err error
-		if listed, err = r.Directory.IsOwner(ctx, owner); err != nil {
-			return fmt.Errorf("read whether account %s owns gateways: %w", owner, err)
-		}
-	}
 	observed, err := r.Gateways.Describe(ctx, r.gateway)
 	if err != nil {
 		return fmt.Errorf("describe the gateway: %w", err)
@@ -114,9 +107,25 @@ func (r *run) observe(ctx context.Context) error {
 			return fmt.Errorf("read the resource policy: %w", err)
 		}
 	}
-	observed.Gateway, observed.Listed = r.gateway, listed
+	observed.Gateway = r.gateway
+	observed.Listed, observed.ListFault = r.listed(ctx)
 	r.world.Gateway, r.inForce = observed, observed.Policy
 	return nil
+}
+
+// listed tells whether the gateway's account is on the list of owners, where the limits
+// do not name it. A list that cannot be read holds up no removal.
+func (r *run) listed(ctx context.Context) (bool, *grant.Error) {
+	owner := r.gateway.Account()
+	if len(r.limits.Owners) == 0 || slices.Contains(r.limits.Owners, owner) {
+		return false, nil
+	}
+	listed, err := r.Directory.IsOwner(ctx, owner)
+	if err != nil {
+		r.Log.WarnContext(ctx, "list of owner accounts unreadable", "gateway", r.gateway.ARN(), "error", err)
+		return false, coded(fmt.Errorf("read whether account %s owns gateways: %w", owner, err))
+	}
+	return listed, nil
 }
 
 // readApprovals reads what admins approved, where something waits for it.

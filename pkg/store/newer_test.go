@@ -61,6 +61,7 @@ func TestTheRecordOfANewerVersionLosesNothing(t *testing.T) {
 	}
 	want := was
 	want["version"], want["pendingHash"], want["inFlightUntil"] = number(8), text("new"), text(store.Moment(until))
+	want["hadDirectory"] = map[string]any{"BOOL": true}
 	want["refused"] = list(rejected, map[string]any{"M": map[string]any{"principal": text(agent), "code": text("PrincipalRecreated"), "since": text(store.Moment(now))}})
 	if diff := cmp.Diff(clone(t, want), clone(t, own)); diff != "" {
 		t.Errorf("a write begins (-want +got):\n%s", diff)
