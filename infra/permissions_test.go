@@ -91,8 +91,8 @@ func TestPermissionsFitAndNameEachActionOnce(t *testing.T) {
 	}
 }
 
-// Who may write grants must not be able to say whom the deployment trusts.
-func TestWhoGrantsMayApproveDeparturesAndEditsNoList(t *testing.T) {
+// An admin who may write grants must not be able to add trusted accounts or owners.
+func TestGrantAdminsEditNoList(t *testing.T) {
 	const accounts = "arn:aws:dynamodb:us-east-1:111122223333:table/gateway-grants-accounts"
 	for name, c := range map[string]struct {
 		policy []byte
@@ -100,14 +100,13 @@ func TestWhoGrantsMayApproveDeparturesAndEditsNoList(t *testing.T) {
 		key    string
 		want   bool
 	}{
-		"an admin approves":          {permissions.Admin, "dynamodb:PutItem", "APPROVAL", true},
 		"an admin trusts":            {permissions.Admin, "dynamodb:PutItem", "TRUSTED", false},
 		"an admin adds an owner":     {permissions.Admin, "dynamodb:PutItem", "OWNER", false},
 		"an admin removes an owner":  {permissions.Admin, "dynamodb:DeleteItem", "OWNER", false},
 		"an admin reads the list":    {permissions.Admin, "dynamodb:Query", "TRUSTED", true},
-		"who deploys trusts":         {permissions.Deploy, "dynamodb:PutItem", "TRUSTED", true},
-		"who deploys ends the trust": {permissions.Deploy, "dynamodb:DeleteItem", "TRUSTED", true},
-		"who deploys reads the list": {permissions.Deploy, "dynamodb:Query", "OWNER", true},
+		"a deployer trusts":         {permissions.Deploy, "dynamodb:PutItem", "TRUSTED", true},
+		"a deployer ends the trust": {permissions.Deploy, "dynamodb:DeleteItem", "TRUSTED", true},
+		"a deployer reads the list": {permissions.Deploy, "dynamodb:Query", "OWNER", true},
 		"an auditor reads the list":  {permissions.Auditor, "dynamodb:Query", "OWNER", true},
 		"an auditor trusts":          {permissions.Auditor, "dynamodb:PutItem", "TRUSTED", false},
 	} {

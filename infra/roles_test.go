@@ -138,8 +138,9 @@ func TestOnlyOneRoleCallsOrganizationsAndWritesTheDirectory(t *testing.T) {
 	}
 }
 
-// No function may approve anything, or say whom the deployment trusts or who owns gateways.
-func TestTheOrganizationsRoleWritesTheDirectoryAndNoDecisionOfAdmins(t *testing.T) {
+// No function may edit the lists of trusted accounts and owners. Approvals are in the grants
+// table: see TestNoFunctionMayWriteTheGrantsTable.
+func TestFunctionsEditNoListOfAccounts(t *testing.T) {
 	byRole := map[string][]statement{}
 	for _, s := range statements(t, read(t, "../template.yaml")) {
 		byRole[s.role] = append(byRole[s.role], s)
@@ -161,11 +162,9 @@ func TestTheOrganizationsRoleWritesTheDirectoryAndNoDecisionOfAdmins(t *testing.
 		{"OrganizationRole", "dynamodb:PutItem", []string{"DEPARTURE"}, true},
 		{"OrganizationRole", "dynamodb:PutItem", []string{"TRUSTED"}, false},
 		{"OrganizationRole", "dynamodb:PutItem", []string{"OWNER"}, false},
-		{"OrganizationRole", "dynamodb:PutItem", []string{"APPROVAL"}, false},
 		{"OrganizationRole", "dynamodb:PutItem", []string{"SYNC", "TRUSTED"}, false},
 		{"OrganizationRole", "dynamodb:PutItem", nil, false},
 		{"OrganizationRole", "dynamodb:DeleteItem", []string{"ACCOUNT#444455556666"}, true},
-		{"OrganizationRole", "dynamodb:DeleteItem", []string{"APPROVAL"}, true}, // once it has taken effect
 		{"OrganizationRole", "dynamodb:DeleteItem", []string{"TRUSTED"}, false},
 		{"OrganizationRole", "dynamodb:DeleteItem", []string{"OWNER"}, false},
 		{"OrganizationRole", "dynamodb:DeleteItem", []string{"SYNC"}, false},

@@ -76,7 +76,7 @@ func (p *program) accountSubcommand(use, short, example string, run func(*progra
 	cmd.Flags().BoolVar(&owner, "owner", false, "the accounts whose gateways are managed")
 	p.deploymentFlags(cmd)
 	if cmd.Name() == "list" {
-		cmd.Long = short + ".\n\nSINCE and BY say when an account was added and by whom. An account that a parameter names\nhas the parameter's name there. STATE is that of an owner: Joined once its gateways were\nlisted, NotJoined before, and Failing when they no longer can be."
+		cmd.Long = short + ".\n\nSINCE says when an account was added, and BY which admin added it. For an account that a\nparameter names, BY is the parameter. STATE is that of an owner: Joined once its gateways were\nlisted, NotJoined before, and Failing when they no longer can be."
 		printsRows(cmd)
 	}
 	return cmd
@@ -109,17 +109,24 @@ func (l accountList) entries(ctx context.Context, table directoryTable) (map[str
 	return entries, err
 }
 
-func (p *program) addAccounts(ctx context.Context, lists []accountList, ids []string) error {
+// readList reads a list that is to be edited.
+func (p *program) readList(ctx context.Context, list accountList) (*session, directoryTable, map[string]directory.Note, error) {
 	s, err := p.session(ctx)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	table := p.open(s.config, p.settings.tables).directory
+	listed, err := list.entries(ctx, table)
+	return s, table, listed, err
+}
+
+func (p *program) addAccounts(ctx context.Context, lists []accountList, ids []string) error {
+	list := lists[0]
+	s, table, listed, err := p.readList(ctx, list)
 	if err != nil {
 		return err
 	}
 	who, err := s.identity(ctx)
-	if err != nil {
-		return err
-	}
-	list, table := lists[0], p.open(s.config, p.settings.tables).directory
-	listed, err := list.entries(ctx, table)
 	if err != nil {
 		return err
 	}
@@ -133,12 +140,8 @@ func (p *program) addAccounts(ctx context.Context, lists []accountList, ids []st
 }
 
 func (p *program) removeAccounts(ctx context.Context, lists []accountList, ids []string) error {
-	s, err := p.session(ctx)
-	if err != nil {
-		return err
-	}
-	list, table := lists[0], p.open(s.config, p.settings.tables).directory
-	listed, err := list.entries(ctx, table)
+	list := lists[0]
+	_, table, listed, err := p.readList(ctx, list)
 	if err != nil {
 		return err
 	}

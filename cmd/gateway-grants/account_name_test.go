@@ -58,7 +58,7 @@ func TestAccountsAreShownByName(t *testing.T) {
 		{"the caller that is asked about", []string{"access", config.GatewayID, "--principal", accountB}, []string{": 444455556666 (Agents of B) on "}},
 		{"also for other programs", []string{"access", config.GatewayID, "--principal", accountB, "-o", "json"}, []string{`"accountName": "Agents of B"`}},
 		{"the grants of a gateway", []string{"describe", config.GatewayID}, []string{"444455556666 role/AgentRole  Agents of B  Admitted"}},
-		{"whom a grant lets in", []string{"describe", "unit"}, []string{"  arn:aws:iam::555566667777:root (Search & Ads)\n"}},
+		{"the principals that a grant lets in", []string{"describe", "unit"}, []string{"  arn:aws:iam::555566667777:root (Search & Ads)\n"}},
 		{"the account that a grant names", []string{"describe", "agents"}, []string{"Account:      Agents of B\n"}},
 		{"a review in a spreadsheet", []string{"report", "-o", "csv"}, []string{",444455556666,Agents of B,arn:aws:iam::444455556666:role/AgentRole,granted,"}},
 		{"a page", []string{"report"}, []string{`["555566667777","Search \u0026 Ads"]`}},

@@ -11,7 +11,7 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 )
 
-// subject names whom a grant lets in, in one way however the row says it:
+// subject names the principals that a grant lets in, in one way however the row says it:
 // 444455556666, 444455556666:role/AgentRole, ou-abcd-11112222:role/Agent*.
 func subject(g *grant.Grant) string {
 	if g.Principal.IsSelector() {

@@ -34,15 +34,7 @@ type examined struct {
 
 func newPatient(t *testing.T) patient {
 	t.Helper()
-	s, err := launch(cloudtest.Python(t), t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.end(os.Interrupt); err != nil {
-			t.Error(err)
-		}
-	})
+	s := ownSandbox(t)
 	return patient{s: s, program: builtProgram(t)}
 }
 

@@ -239,3 +239,18 @@ func within(t *testing.T, most time.Duration, what string, holds func() bool) {
 		}
 	}
 }
+
+// ownSandbox is a stand-in of the test's own, which ends with the test.
+func ownSandbox(t *testing.T, arguments ...string) *sandbox {
+	t.Helper()
+	s, err := launch(cloudtest.Python(t), t.TempDir(), arguments...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.end(os.Interrupt); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}

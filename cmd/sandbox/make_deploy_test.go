@@ -25,15 +25,7 @@ import (
 // Enter at every question, and without any question.
 func TestMakeDeployFromZero(t *testing.T) {
 	clone := clonedRepository(t)
-	s, err := launch(cloudtest.Python(t), t.TempDir(), "--cloud")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.end(os.Interrupt); err != nil {
-			t.Error(err)
-		}
-	})
+	s := ownSandbox(t, "--cloud")
 	t.Run("in a terminal with Enter at every question", func(t *testing.T) {
 		d := madeDeployment{s: s, clone: clone, profile: "account-a"}
 		said := d.inTerminal(t)

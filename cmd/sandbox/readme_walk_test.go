@@ -48,15 +48,7 @@ func TestTheReadmesDeployment(t *testing.T) {
 		t.Fatalf("the README has %d commands to deploy with: %q", len(commands), commands)
 	}
 	clone := clonedRepository(t)
-	s, err := launch(cloudtest.Python(t), t.TempDir(), "--cloud")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.end(os.Interrupt); err != nil {
-			t.Error(err)
-		}
-	})
+	s := ownSandbox(t, "--cloud")
 	described, err := organizations.NewFromConfig(sdkConfig(t, s, "management")).DescribeOrganization(t.Context(), &organizations.DescribeOrganizationInput{})
 	if err != nil {
 		t.Fatal(err)

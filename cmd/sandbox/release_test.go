@@ -35,15 +35,7 @@ func TestAReleaseIsDeployedFromABucketWithoutGo(t *testing.T) {
 	}
 	t.Logf("make package: %v", time.Since(began).Round(time.Second))
 
-	s, err := launch(cloudtest.Python(t), t.TempDir(), "--cloud")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.end(os.Interrupt); err != nil {
-			t.Error(err)
-		}
-	})
+	s := ownSandbox(t, "--cloud")
 	_, section, _ := strings.Cut(string(read(t, filepath.Join(repository, "docs", "operations.md"))), "\n## Releases\n")
 	_, block, _ := strings.Cut(section, "```sh\n")
 	commands, _, found := strings.Cut(block, "```")

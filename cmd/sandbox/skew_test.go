@@ -28,7 +28,7 @@ var newer = map[string][2]string{
 // The functions that reconcile are of this commit and of a newer one by turns, as while an
 // update replaces them, and after going back.
 func TestFunctionsOfANewerVersionAndOfThisOne(t *testing.T) {
-	s := ownStandIn(t)
+	s := ownSandbox(t)
 	older, err := builtFunctions()
 	if err != nil {
 		t.Fatal(err)
@@ -173,19 +173,4 @@ func builtNewer(t *testing.T) string {
 		}
 	}
 	return directory
-}
-
-// ownStandIn is a stand-in of the test's own, with the product deployed.
-func ownStandIn(t *testing.T) *sandbox {
-	t.Helper()
-	s, err := launch(cloudtest.Python(t), t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.end(os.Interrupt); err != nil {
-			t.Error(err)
-		}
-	})
-	return s
 }

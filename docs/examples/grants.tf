@@ -1,5 +1,5 @@
 # A grant as an item of the grants table. Terraform writes the whole item, and puts it
-# back when somebody edits the row.
+# back when the row is edited.
 resource "aws_dynamodb_table_item" "agents_of_b" {
   table_name = "gateway-grants"
   hash_key   = "gateway"

@@ -103,7 +103,7 @@ func (g *Gateways) dial(to place) Control {
 
 // credentials of the owner's role, shared by the clients of all its regions. The
 // external id keeps others who could have this deployment act for them from
-// naming somebody else's role.
+// naming the role of another owner.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html
 // The caller holds g.mu.
 func (g *Gateways) credentials(owner string) aws.CredentialsProvider {

@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// pace lets calls through at a steady rate, after a first burst. Whoever is
-// throttled all the same shares the rate with others: then it lets fewer through,
-// and by and by as many again. It is safe for concurrent use.
+// pace lets calls through at a steady rate, after a first burst. A caller that is
+// throttled all the same shares the rate with others: then pace lets fewer through,
+// and step by step as many again. It is safe for concurrent use.
 type pace struct {
 	clock  Clock
 	every  time.Duration // between calls in the long run
@@ -54,9 +54,9 @@ const (
 	slowest = 16   // times the wait that was asked for
 )
 
-// told learns from an answer. After a throttled call nothing is let through for a
-// random while, so that all who were throttled together do not come back together.
-func (p *pace) told(throttled bool) {
+// learn adapts the rate to an answer. After a throttled call nothing is let through for a
+// random while, so that callers that were throttled together do not come back together.
+func (p *pace) learn(throttled bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !throttled {

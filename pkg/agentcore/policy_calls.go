@@ -57,7 +57,7 @@ func (c *policyCalls) make(ctx context.Context, call func(context.Context) error
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	err := call(ctx)
-	c.pace.told(err != nil && refusal(err) == reconcile.CodeThrottled)
+	c.pace.learn(err != nil && refusal(err) == reconcile.CodeThrottled)
 	return err
 }
 

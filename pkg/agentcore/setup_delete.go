@@ -73,7 +73,7 @@ func (s Setup) DeleteGateway(ctx context.Context, id string) (bool, error) {
 	})
 }
 
-// delete looks whether the thing is there, removes it unless somebody already
+// delete looks whether the thing is there, removes it unless another caller already
 // does, and waits until it is gone.
 func (s Setup) delete(ctx context.Context, what string, look func() (string, error), remove func() error) (bool, error) {
 	status, err := look()

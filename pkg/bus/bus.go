@@ -138,15 +138,15 @@ func (b *Bus) entry(detailType, gateway string, detail any) (*types.PutEventsReq
 	return entry, nil
 }
 
-// distinct leaves out what was said before: one refused call refuses many.
+// distinct leaves out errors that repeat another: one refused call refuses many.
 func distinct(failures []error) []error {
-	var said []error
+	var once []error
 	seen := make(map[string]bool)
 	for _, err := range failures {
 		if err != nil && !seen[err.Error()] {
 			seen[err.Error()] = true
-			said = append(said, err)
+			once = append(once, err)
 		}
 	}
-	return said
+	return once
 }

@@ -76,7 +76,7 @@ func TestARowThatCannotBeUnderstoodSaysWhy(t *testing.T) {
 	}{
 		"misspelt conditions":    {"a misspelt condition must not widen access", grant.Attributes{"condition": map[string]any{}}, grant.CodeUnknownAttribute, "conditions"},
 		"unknown attribute":      {"nothing is silently ignored", grant.Attributes{"Principal": "444455556666"}, grant.CodeUnknownAttribute, "principal"},
-		"a newer form":           {"what a newer version wrote may mean anything", grant.Attributes{"form": "2", "whom": "team"}, grant.CodeNewerVersion, "deploy that version"},
+		"a newer form":           {"what a newer version wrote may mean anything", grant.Attributes{"form": "2", "members": "team"}, grant.CodeNewerVersion, "deploy that version"},
 		"a newer form, a number": {"in a table it may be either", grant.Attributes{"form": json.Number("2")}, grant.CodeNewerVersion, "form 2"},
 		"no form":                {"an admin may have written it", grant.Attributes{"form": "new"}, grant.CodeWrongType, "leave it out"},
 		"not a gateway":          {"a wrong ARN reconciles nothing", grant.Attributes{"gateway": "arn:aws:s3:::bucket"}, grant.CodeInvalidGateway, "gateway/ID"},

@@ -85,7 +85,7 @@ func makeWith(prove prover, world World, limits Limits) (Plan, draft, error) {
 	plan.Pinned = pinned(d.verdict.admitted)
 	plan.Outside, d.verdict.stops = outside(plan.inForce(world), solver.compiler, d.verdict.admitted)
 	plan.Status = statuses(world, claims, d.verdict)
-	plan.Notices = slices.Concat(notices(world, plan), plan.tellExpiring(world), plan.Outside.tellOpen(world), plan.notApplied(world))
+	plan.Notices = slices.Concat(notices(world, plan), plan.noticeExpiring(world), plan.Outside.noticeOpen(world), plan.notApplied(world))
 	if newer != (ledger.Newer{}) { // what was published is for the newer version to record
 		plan.Waits, plan.Notices = newerVersion(newer), nil
 	}

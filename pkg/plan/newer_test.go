@@ -22,12 +22,12 @@ func byNewer(w plan.World) plan.World {
 // unreadable has the record of a row be in words that this version does not know.
 func unreadable(w *plan.World, id, expires string) {
 	status := w.Gateway.Recorded.Grants[key(id)]
-	status.LastValid = `{"form":2,"whom":"everyone of the team"` + expires + `}`
+	status.LastValid = `{"form":2,"members":"everyone of the team"` + expires + `}`
 	w.Gateway.Recorded.Grants[key(id)] = status
 }
 
 // inForm is a row that a newer version wrote.
-func inForm(id, principal string) grant.Row { return rowOf(id, principal, "form", "2", "whom", "team") }
+func inForm(id, principal string) grant.Row { return rowOf(id, principal, "form", "2", "members", "team") }
 
 func TestOlderVersionKeepsNewerRecord(t *testing.T) {
 	b, c := rowOf("b", "444455556666"), rowOf("c", "777788889999", "expires", "2026-12-01")

@@ -144,9 +144,9 @@ func expiring(row grant.Row, now time.Time) bool {
 	return row.Fault == nil && row.Grant.Live(now) && !row.Grant.Expires.IsZero() && row.Grant.Expires.Sub(now) <= expiringWithin
 }
 
-// tellExpiring is one notice for each grant that ends soon. A row that was written for
+// noticeExpiring is one notice for each grant that ends soon. A row that was written for
 // less than that needs none.
-func (p Plan) tellExpiring(world World) []Notice {
+func (p Plan) noticeExpiring(world World) []Notice {
 	arn := world.Gateway.Gateway.ARN()
 	var all []Notice
 	for _, row := range world.Rows {

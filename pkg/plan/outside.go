@@ -30,8 +30,8 @@ func OpenMessage(statement string) string {
 	return statement + " of the policy, which is not this installation's, lets in every caller whose own account allows the call, whatever the grants say: remove it, or narrow it by a condition"
 }
 
-// tellOpen tells once that a statement of others opens the gateway.
-func (o Outside) tellOpen(world World) []Notice {
+// noticeOpen tells once that a statement of others opens the gateway.
+func (o Outside) noticeOpen(world World) []Notice {
 	if o.Open() == "" || o.Open() == world.Gateway.Recorded.Gateway.Open {
 		return nil
 	}
