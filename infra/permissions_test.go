@@ -100,15 +100,15 @@ func TestGrantAdminsEditNoList(t *testing.T) {
 		key    string
 		want   bool
 	}{
-		"an admin trusts":            {permissions.Admin, "dynamodb:PutItem", "TRUSTED", false},
-		"an admin adds an owner":     {permissions.Admin, "dynamodb:PutItem", "OWNER", false},
-		"an admin removes an owner":  {permissions.Admin, "dynamodb:DeleteItem", "OWNER", false},
-		"an admin reads the list":    {permissions.Admin, "dynamodb:Query", "TRUSTED", true},
+		"an admin trusts":           {permissions.Admin, "dynamodb:PutItem", "TRUSTED", false},
+		"an admin adds an owner":    {permissions.Admin, "dynamodb:PutItem", "OWNER", false},
+		"an admin removes an owner": {permissions.Admin, "dynamodb:DeleteItem", "OWNER", false},
+		"an admin reads the list":   {permissions.Admin, "dynamodb:Query", "TRUSTED", true},
 		"a deployer trusts":         {permissions.Deploy, "dynamodb:PutItem", "TRUSTED", true},
 		"a deployer ends the trust": {permissions.Deploy, "dynamodb:DeleteItem", "TRUSTED", true},
 		"a deployer reads the list": {permissions.Deploy, "dynamodb:Query", "OWNER", true},
-		"an auditor reads the list":  {permissions.Auditor, "dynamodb:Query", "OWNER", true},
-		"an auditor trusts":          {permissions.Auditor, "dynamodb:PutItem", "TRUSTED", false},
+		"an auditor reads the list": {permissions.Auditor, "dynamodb:Query", "OWNER", true},
+		"an auditor trusts":         {permissions.Auditor, "dynamodb:PutItem", "TRUSTED", false},
 	} {
 		document, err := policy.Parse(c.policy)
 		if err != nil {

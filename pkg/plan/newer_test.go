@@ -27,7 +27,9 @@ func unreadable(w *plan.World, id, expires string) {
 }
 
 // inForm is a row that a newer version wrote.
-func inForm(id, principal string) grant.Row { return rowOf(id, principal, "form", "2", "members", "team") }
+func inForm(id, principal string) grant.Row {
+	return rowOf(id, principal, "form", "2", "members", "team")
+}
 
 func TestOlderVersionKeepsNewerRecord(t *testing.T) {
 	b, c := rowOf("b", "444455556666"), rowOf("c", "777788889999", "expires", "2026-12-01")
