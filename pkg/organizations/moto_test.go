@@ -54,7 +54,7 @@ func TestAnOrganizationOnMotoBecomesADirectory(t *testing.T) {
 	got, _, err := accounts.Account(ctx, *id)
 	check(t, err)
 	want := directory.Account{
-		ID: *id, State: directory.StateActive, Organization: *created.Organization.Id,
+		ID: *id, Name: "B", State: directory.StateActive, Organization: *created.Organization.Id,
 		Path: []string{*outer, *inner}, Tags: map[string]string{"env": "prod"}, ReadAt: at,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
