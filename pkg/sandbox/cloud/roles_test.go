@@ -130,8 +130,9 @@ var everyday = []struct{ service, target, body string }{
 	{"dynamodb", "DynamoDB_20120810.GetItem", `{"TableName":"gateway-grants-accounts","Key":{"pk":{"S":"a"},"sk":{"S":"b"}}}`},
 	{"dynamodb", "DynamoDB_20120810.Query", `{"TableName":"gateway-grants-accounts","KeyConditionExpression":"pk = :a","ExpressionAttributeValues":{":a":{"S":"a"}}}`},
 	{"dynamodb", "DynamoDB_20120810.Scan", `{"TableName":"gateway-grants-accounts"}`},
-	{"dynamodb", "DynamoDB_20120810.TransactWriteItems", `{"TransactItems":[{"Put":{"TableName":"gateway-grants-accounts","Item":{"pk":{"S":"a"},"sk":{"S":"b"}}}},
-		{"Delete":{"TableName":"gateway-grants-accounts","Key":{"pk":{"S":"a"},"sk":{"S":"c"}}}}]}`},
+	{"dynamodb", "DynamoDB_20120810.TransactWriteItems", `{"TransactItems":[{"Put":{"TableName":"gateway-grants-accounts","Item":{"pk":{"S":"ACCOUNT#a"},"sk":{"S":"b"}}}},
+		{"Delete":{"TableName":"gateway-grants-accounts","Key":{"pk":{"S":"ACCOUNT#a"},"sk":{"S":"c"}}}}]}`},
+	{"dynamodb", "DynamoDB_20120810.Query", `{"TableName":"gateway-grants","KeyConditionExpression":"gateway = :a","ExpressionAttributeValues":{":a":{"S":"#approvals"}}}`},
 	{"dynamodb", "DynamoDB_20120810.Scan", `{"TableName":"gateway-grants"}`},
 	{"events", "AWSEvents.PutEvents", `{"Entries":[{"EventBusName":"gateway-grants","Source":"gateway-grants","DetailType":"Departures Held","Detail":"{}"}]}`},
 	{"organizations", "AWSOrganizationsV20161128.DescribeOrganization", `{}`},
@@ -179,7 +180,7 @@ func TestAFaultInTheTemplatesRoleIsFound(t *testing.T) {
 		"an action is spare": {
 			"nothing writes grants",
 			func(s map[string]map[string]any) {
-				s["ReadGrants"]["Action"] = []string{"dynamodb:Scan", "dynamodb:PutItem"}
+				s["ReadGrants"]["Action"] = []string{"dynamodb:Query", "dynamodb:Scan", "dynamodb:PutItem"}
 			},
 			[]string{"OrganizationRole: statement ReadGrants allows dynamodb:PutItem on arn:aws:dynamodb:us-east-1:111122223333:table/gateway-grants: never used"},
 		},
