@@ -97,15 +97,17 @@ func Compare(gateway grant.Gateway, was, is ledger.State) (Changes, error) {
 		}
 	}
 	was.Gateway.Version = is.Gateway.Version
-	before, after := LedgerItems(gateway, was.Gateway), LedgerItems(gateway, is.Gateway)
-	if len(changes.Statuses)+len(changes.Gone) == 0 && reflect.DeepEqual(before, after) {
-		return Changes{}, nil
+	after := LedgerItems(gateway, is.Gateway)
+	if len(changes.Statuses)+len(changes.Gone) == 0 {
+		if reflect.DeepEqual(was.Gateway, is.Gateway) || reflect.DeepEqual(LedgerItems(gateway, was.Gateway), after) {
+			return Changes{}, nil
+		}
 	}
 	if len(after) > mostLedgerItems {
 		return Changes{}, errLedgerFull
 	}
-	for n := len(after); n < len(before); n++ {
-		changes.Gone = append(changes.Gone, StatesLayout.Of(before[n]))
+	for n := len(after); n < len(partsOf(was.Gateway)); n++ {
+		changes.Gone = append(changes.Gone, Key{Partition: gateway.ARN(), Sort: overflowSort(n - 1)})
 	}
 	changes.Own = after
 	return changes, nil

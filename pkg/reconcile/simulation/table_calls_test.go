@@ -123,8 +123,9 @@ func (n *run) record(name string, effect func() error) error {
 		if f == none || f == unanswered {
 			n.gateway.records++
 			n.did()
+			err := effect()
 			n.gateway.state = nil
-			if err := effect(); err != nil {
+			if err != nil {
 				return err
 			}
 			n.gateway.informed = n.gateway.informed || n.informed

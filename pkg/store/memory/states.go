@@ -6,8 +6,11 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 	"github.com/gateway-grants/gateway-grants/pkg/ledger"
@@ -42,12 +45,14 @@ func (s *States) Update(ctx context.Context, gateway grant.Gateway, loaded ledge
 		return next, err
 	}
 	err = s.table.write(ctx, op, func(v *view) error {
-		recorded, err := v.state(gateway)
-		if err != nil {
-			return err
-		}
-		if next, changes, err = s.applied(gateway, recorded, transition); err != nil {
-			return err
+		recorded := loaded
+		if !v.stands(gateway, loaded.Gateway.Version) {
+			if recorded, err = v.state(gateway); err != nil {
+				return err
+			}
+			if next, changes, err = s.applied(gateway, recorded, transition); err != nil {
+				return err
+			}
 		}
 		if recorded.Newer != (ledger.Newer{}) {
 			own, _ := v.get(store.GatewayKey(gateway))
@@ -158,6 +163,14 @@ func (s *States) History(ctx context.Context, gateway grant.Gateway, limit int) 
 		return nil
 	})
 	return entries, err
+}
+
+// stands tells whether no update came since the version was loaded, which is 0 for no
+// state.
+func (v *view) stands(gateway grant.Gateway, version int) bool {
+	item, recorded := v.get(store.GatewayKey(gateway))
+	number, _ := item[store.AttrVersion].(*types.AttributeValueMemberN)
+	return recorded == (version != 0) && (!recorded || number != nil && number.Value == strconv.Itoa(version))
 }
 
 func (v *view) state(gateway grant.Gateway) (ledger.State, error) {
