@@ -31,8 +31,8 @@ access --principal P, without a GATEWAY or with '*', says of each managed gatewa
 whether P may call it. access GATEWAY --principal P says whether it is allowed or
 denied, by which side, and what is missing.
 
-PRINCIPAL is an account, the ARN of a role or user, or that of a role's session as
-aws sts get-caller-identity prints it. Its identity policies and permissions boundary
+PRINCIPAL is an account by its id or name, the ARN of a role or user, or that of a
+role's session as aws sts get-caller-identity prints it. Its identity policies and permissions boundary
 are read where it is of your account, or with --caller-profile; otherwise they are
 assumed to allow the call. Service control policies, session policies and endpoint
 policies are always assumed to. Where you may not read the gateway or the tables, the
@@ -57,7 +57,7 @@ answer says what is not known.`,
 		},
 	}
 	set := cmd.Flags()
-	set.StringVar(&flags.principal, "principal", "", "account, role, user or session that would call")
+	set.StringVar(&flags.principal, "principal", "", "account, by its id or name, role, user or session that would call")
 	set.StringVar(&flags.callerProfile, "caller-profile", "", "profile of the principal's account, to read its own policies with")
 	set.StringVar(&flags.from.IP, "source-ip", "", "address that the call would come from")
 	set.StringVar(&flags.from.VPCE, "source-vpce", "", "VPC endpoint that the call would come through")
@@ -73,6 +73,9 @@ func (f accessFlags) check() error {
 		if f.from != (access.Place{}) || f.callerProfile != "" {
 			return refuse("--source-ip, --source-vpce, --source-vpc and --caller-profile are about one caller: name it with --principal")
 		}
+		return nil
+	}
+	if isAccountName(f.principal) {
 		return nil
 	}
 	_, err := parseAsked(f.principal, "")
@@ -133,7 +136,11 @@ func (r *accessing) question(ctx context.Context, flags accessFlags) (access.Que
 		return access.Question{}, nil, err
 	}
 	r.account = who.Account
-	named, err := parseAsked(flags.principal, who.Partition)
+	principal, err := r.withoutName(ctx, r.directory, flags.principal)
+	if err != nil {
+		return access.Question{}, nil, err
+	}
+	named, err := parseAsked(principal, who.Partition)
 	if err != nil {
 		return access.Question{}, nil, err
 	}

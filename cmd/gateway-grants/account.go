@@ -190,6 +190,7 @@ func (p *program) changeList(ctx context.Context, list accountList, verb string,
 // listedAccount is an account of a list, as it is printed.
 type listedAccount struct {
 	Account string `json:"account"`
+	Name    string `json:"accountName,omitempty"`
 	List    string `json:"list"`            // trusted or owner
 	State   string `json:"state,omitempty"` // of an owner: Joined, NotJoined or Failing
 	Message string `json:"message,omitempty"`
@@ -229,13 +230,30 @@ func (p *program) listAccounts(ctx context.Context, lists []accountList, _ []str
 			rows = append(rows, row)
 		}
 	}
+	if err := p.nameAccounts(ctx, table, rows); err != nil {
+		return err
+	}
 	return printRows(p, rows, "No accounts.", []column[listedAccount]{
 		{name: "ACCOUNT", text: func(a listedAccount) string { return a.Account }},
+		{name: "NAME", text: func(a listedAccount) string { return a.Name }, optional: true},
 		{name: "LIST", text: func(a listedAccount) string { return a.List }},
 		{name: "STATE", text: func(a listedAccount) string { return a.State }},
 		{name: "SINCE", text: func(a listedAccount) string { return a.Since }},
 		{name: "BY", text: func(a listedAccount) string { return a.By }},
 	})
+}
+
+// nameAccounts adds the names of the accounts.
+func (p *program) nameAccounts(ctx context.Context, table directoryTable, rows []listedAccount) error {
+	ids := make([]string, len(rows))
+	for i, row := range rows {
+		ids[i] = row.Account
+	}
+	names, err := p.accountNames(ctx, table, ids)
+	for i, id := range ids {
+		rows[i].Name = names[id]
+	}
+	return err
 }
 
 // recordedOwners reads what sweeps have recorded of owners. The account of the deployment,

@@ -2,8 +2,11 @@ package main
 
 import (
 	"context"
+	"regexp"
 	"slices"
+	"strings"
 
+	"github.com/gateway-grants/gateway-grants/pkg/directory"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 	"github.com/gateway-grants/gateway-grants/pkg/policy"
 )
@@ -50,6 +53,39 @@ func (n accountNames) besideEach(principals []string) []string {
 		named[i] = n.beside(principal)
 	}
 	return named
+}
+
+// principalLike is what begins like a principal or is an id, and so is no account's name.
+var principalLike = regexp.MustCompile(`^(?:arn:|ou-|o-|r-|tag:|\*|[\d-]*$)`)
+
+func isAccountName(text string) bool { return !principalLike.MatchString(text) }
+
+// withoutName is the principal or, where that is the name of an account, the account's id.
+// The owners of accounts choose their names, and several may choose the same: a name may
+// only filter what is shown, and never say who is let in.
+func (p *program) withoutName(ctx context.Context, table directoryTable, principal string) (string, error) {
+	if !isAccountName(principal) {
+		return principal, nil
+	}
+	recorded, err := table.Recorded(ctx)
+	if err != nil {
+		return "", err
+	}
+	var ids []string
+	for _, account := range recorded {
+		if strings.EqualFold(account.Name, directory.DisplayName(principal)) {
+			ids = append(ids, account.ID)
+		}
+	}
+	slices.Sort(ids)
+	switch len(ids) {
+	case 0:
+		return "", refuse("the directory has no account named %q: write the account's id, or the ARN of a role or user", principal)
+	case 1:
+		return ids[0], nil
+	default:
+		return "", refuse("%d accounts are named %q: write the id of one: %s", len(ids), principal, strings.Join(ids, ", "))
+	}
 }
 
 func beside(principal, name string) string {

@@ -61,6 +61,7 @@ func TestAccountsAreShownByName(t *testing.T) {
 		{"the principals that a grant lets in", []string{"describe", "unit"}, []string{"  arn:aws:iam::555566667777:root (Search & Ads)\n"}},
 		{"the account that a grant names", []string{"describe", "agents"}, []string{"Account:      Agents of B\n"}},
 		{"a review in a spreadsheet", []string{"report", "-o", "csv"}, []string{",444455556666,Agents of B,arn:aws:iam::444455556666:role/AgentRole,granted,"}},
+		{"a list of accounts", []string{"account", "list"}, []string{"ACCOUNT       NAME      LIST ", "111122223333  Platform  owner  Joined"}},
 		{"a page", []string{"report"}, []string{`["555566667777","Search \u0026 Ads"]`}},
 	} {
 		got := w.done(test.args...)
@@ -71,6 +72,35 @@ func TestAccountsAreShownByName(t *testing.T) {
 		}
 		if got.err != "" {
 			t.Errorf("%v: said %s", test.args, got.err)
+		}
+	}
+}
+
+// An account is asked about by its name. What says who is let in takes no names.
+func TestAnAccountIsAskedAboutByItsName(t *testing.T) {
+	w, config := named(t, "Agents of B")
+	for _, command := range [][]string{{"list"}, {"access"}, {"access", config.GatewayID}} {
+		byName := w.done(append(command, "--principal", "agents OF b")...)
+		if want := w.done(append(command, "--principal", accountB)...); byName != want || !strings.Contains(byName.out, "Agents of B") && command[0] == "list" {
+			t.Errorf("%v: by the name %+v, by the id %+v", command, byName, want)
+		}
+	}
+	twin := directory.Account{ID: "666677778888", Name: "Agents of B", State: directory.StateActive, Organization: "o-exampleorgid", ReadAt: w.now()}
+	_, err := w.accounts.Write(t.Context(), twin)
+	w.must(err)
+	for _, refused := range []struct {
+		reason string
+		args   []string
+		want   string
+	}{
+		{"two accounts of the name", []string{"list", "--principal", "Agents of B"}, `2 accounts are named "Agents of B": write the id of one: 444455556666, 666677778888`},
+		{"also of a caller", []string{"access", "--principal", "Agents of B"}, `2 accounts are named "Agents of B": write the id of one: 444455556666, 666677778888`},
+		{"no account of the name", []string{"list", "--principal", "Agents of C"}, `the directory has no account named "Agents of C": write the account's id, or the ARN of a role or user`},
+		{"a name does not let in", []string{"grant", "Platform"}, `InvalidPrincipal`},
+		{"a name does not revoke", []string{"revoke", "Platform"}, `Platform`},
+	} {
+		if got := w.run(refused.args...); got.code != exitError || got.out != "" || !strings.Contains(got.err, refused.want) || strings.Count(got.err, "\n") != 1 {
+			t.Errorf("%s: %+v", refused.reason, got)
 		}
 	}
 }

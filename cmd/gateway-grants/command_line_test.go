@@ -57,7 +57,7 @@ func TestAWrongCommandLineIsRefusedBeforeAnythingIsAsked(t *testing.T) {
 		{"invoke", "--tool x --arg a:=b", "is not JSON after :="},
 		{"list", "--phase Lost", "--phase Lost is unknown"},
 		{"list", "--expiring soon", "--expiring soon is no time"},
-		{"list", "--principal me", "--principal: "},
+		{"list", "--principal 4444", "--principal: "},
 		{"plan", "tools --file a.yaml", "leave out GATEWAY or --file"},
 		{"plan", "--prune", "--prune and --out go with --file"},
 		{"plan", "--out a.plan", "--prune and --out go with --file"},

@@ -37,6 +37,7 @@ takes.`,
   gateway-grants list tools-abcdefghij --output json
   gateway-grants list --expiring 30d
   gateway-grants list --phase LeftOut,Invalid --principal 444455556666
+  gateway-grants list --principal "Agents of B"
   gateway-grants list --output yaml > grants.yaml`,
 		Args: checked(between(0, 1, "an optional GATEWAY"), func(*cobra.Command, []string) error {
 			_, err := flags.filter(p.now())
@@ -49,7 +50,7 @@ takes.`,
 	set := cmd.Flags()
 	set.StringVar(&flags.expiring, "expiring", "", "only grants that end within this time, such as 30d or 8h, or before a date")
 	set.StringSliceVar(&flags.phases, "phase", nil, "only grants in these phases, such as LeftOut,Invalid")
-	set.StringVar(&flags.principal, "principal", "", "only grants that name this principal, or one of this account")
+	set.StringVar(&flags.principal, "principal", "", "only grants that name this principal, or one of this account, by its id or name")
 	completeWith(cmd, "phase", phases...)
 	settingFlag(cmd, settings.GrantsTable)
 	settingFlag(cmd, settings.StateTable)
@@ -60,15 +61,18 @@ takes.`,
 }
 
 func (p *program) list(ctx context.Context, name string, flags listFlags) error {
-	wanted, err := flags.filter(p.now())
-	if err != nil {
-		return err
-	}
 	s, err := p.session(ctx)
 	if err != nil {
 		return err
 	}
 	stored := p.open(s.config, p.settings.tables)
+	if flags.principal, err = p.withoutName(ctx, stored.directory, flags.principal); err != nil {
+		return err
+	}
+	wanted, err := flags.filter(p.now())
+	if err != nil {
+		return err
+	}
 	known := &statuses{load: stored.states.Load, of: map[string]ledger.State{}}
 	var listed []listedRow
 	if name == "" || name == grant.EveryGateway {

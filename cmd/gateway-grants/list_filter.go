@@ -37,7 +37,7 @@ func (f listFlags) filter(now time.Time) (func(listedRow) bool, error) {
 		until = moment(row.Grant.Expires)
 	}
 	named, err := grant.ParsePrincipal(f.principal)
-	if f.principal != "" && err != nil {
+	if !isAccountName(f.principal) && f.principal != "" && err != nil {
 		return nil, refuse("--principal: %v", err)
 	}
 	return func(row listedRow) bool {

@@ -68,6 +68,8 @@ type directoryTable interface {
 	reconcile.Directory
 	// Account reads one account as it is recorded; false where it is not.
 	Account(ctx context.Context, id string) (account directory.Account, found bool, err error)
+	// Recorded reads every account, whatever its state.
+	Recorded(ctx context.Context) ([]directory.Account, error)
 	// Notes lists the notes of a topic, by id.
 	Notes(ctx context.Context, topic directory.Topic) ([]directory.Note, error)
 	// List reads a list, by id, or fails.
