@@ -21,7 +21,7 @@ func (s seeded) pick(n int) int { return s.IntN(n) }
 // errCrashed unwinds an actor that was stopped in the middle of a call.
 var errCrashed = errors.New("crashed")
 
-// actor is somebody who acts step by step while others do, too.
+// actor is a participant that acts step by step, interleaved with others.
 type actor struct {
 	name string
 	at   string // what it is about to do
@@ -48,7 +48,7 @@ func act(name string, body func(pause func(at string))) *actor {
 	return a
 }
 
-// step lets the actor go on to its next pause, and tells whether there is one.
+// step runs the actor to its next pause, and reports whether there is one.
 func (a *actor) step() (alive bool) {
 	a.at, alive = a.next()
 	return alive

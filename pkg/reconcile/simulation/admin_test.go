@@ -51,13 +51,13 @@ func (w *world) actAdmin(name string, times int) *actor {
 	})
 }
 
-// row makes up what an admin may write, mistakes included.
+// row draws what an admin may write, mistakes included.
 func (w *world) row(key grant.Key) grant.Attributes {
 	row := grant.Attributes{"gateway": key.Gateway, "grant": key.ID}
 	exact, selector := false, false
 	switch w.pick(8) {
 	case 0, 1:
-		row["principal"] = everybody[w.pick(len(everybody))]
+		row["principal"] = allAccounts[w.pick(len(allAccounts))]
 	case 2, 3:
 		row["principal"], exact = roles[w.pick(len(roles))], true
 	case 4:
@@ -118,7 +118,7 @@ func (w *world) grant(row grant.Attributes) {
 	must(w.grants.Put(ctx, row, false))
 	w.forgetRows()
 	w.notes(row)
-	w.tell("admin: %v", row)
+	w.log("admin: %v", row)
 	w.concern(row["gateway"].(string), "grants table")
 }
 
@@ -130,7 +130,7 @@ func (w *world) revoke(key grant.Key) {
 	w.forgetRows()
 	w.forgets(key)
 	if existed {
-		w.tell("admin: %s is revoked", key)
+		w.log("admin: %s is revoked", key)
 		w.concern(key.Gateway, "grants table")
 	}
 }
@@ -154,7 +154,7 @@ func (w *world) concern(scope, cause string) {
 	}
 }
 
-// ask requests a reconcile, sometimes twice: whoever delivers may repeat itself.
+// ask requests a reconcile, sometimes twice, because EventBridge may deliver twice.
 func (w *world) ask(g *gateway, cause string) {
 	w.requests = append(w.requests, request{g, cause})
 	if w.faults > 0 && w.oneIn(5) {
@@ -162,8 +162,8 @@ func (w *world) ask(g *gateway, cause string) {
 	}
 }
 
-// forgetUnnamed forgets of roles that they are gone where no row names them any
-// more, nor any that may: a later grant is a new decision.
+// forgetUnnamed forgets deletions of roles that no row names any more, where no invalid
+// row could name them: a later grant is a new decision.
 func (w *world) forgetUnnamed(g *gateway) {
 	for arn := range g.gone {
 		if !slices.ContainsFunc(w.rows(g), func(row grant.Row) bool { return row.Fault != nil || row.Grant.Subject().ARN(partition) == arn }) {
@@ -172,7 +172,7 @@ func (w *world) forgetUnnamed(g *gateway) {
 	}
 }
 
-// follows tells whether a live grant follows the role by identity.
+// follows reports whether a live grant follows the role by identity.
 func (w *world) follows(g *gateway, arn string) bool {
 	return slices.ContainsFunc(w.rows(g), func(row grant.Row) bool {
 		return row.Fault == nil && row.Grant.Live(w.now) && row.Grant.Follow == grant.FollowIdentity && row.Grant.Subject().ARN(partition) == arn

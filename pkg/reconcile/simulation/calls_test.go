@@ -14,8 +14,8 @@ import (
 
 var _ reconcile.Gateways = (*run)(nil)
 
-// call makes one call of the run. Others may come in between before its effect,
-// and again before its answer arrives.
+// call makes one call of the run. Other actors may act before its effect, and again
+// before its answer arrives.
 func (n *run) call(name string, kinds []fault, effect func(fault) error) error {
 	if !n.w.every || !private[name] {
 		n.pause(name)
@@ -23,12 +23,12 @@ func (n *run) call(name string, kinds []fault, effect func(fault) error) error {
 	f := n.fault(kinds)
 	err := effect(f)
 	if n.w.trace {
-		n.w.tell("%s: %s%s", n.name, name, map[bool]string{true: " fails: " + text(err)}[err != nil])
+		n.w.log("%s: %s%s", n.name, name, map[bool]string{true: " fails: " + text(err)}[err != nil])
 	}
 	if name != "Policy" || err != nil {
 		n.visible = n.w.text(n.gateway)
 	}
-	if n.w.every { // what comes next is the run's own affair: nothing can come in between
+	if n.w.every { // no other actor can act before the run's next call
 		n.learn(name, err)
 		return err
 	}
@@ -36,8 +36,8 @@ func (n *run) call(name string, kinds []fault, effect func(fault) error) error {
 	return err
 }
 
-// private are the calls that nobody else's can matter to in a tiny world, nor they
-// to anybody else: when they are made there makes no difference.
+// private are the calls that neither affect other actors of a tiny world nor depend on
+// them: their order makes no difference there.
 var private = map[string]bool{"Describe": true, "Lookup": true, "Journal": true, "Publish": true}
 
 func text(err error) string {
@@ -47,7 +47,7 @@ func text(err error) string {
 	return err.Error()
 }
 
-// Describe is reconcile.Gateways's.
+// Describe reads the gateway from the model, and begins a pass.
 func (n *run) Describe(_ context.Context, gateway grant.Gateway) (observed plan.Observed, err error) {
 	n.refused, n.known, n.informed, n.unmarked = nil, nil, false, false // a pass begins
 	err = n.call("Describe", readFaults, func(f fault) error {
@@ -65,7 +65,7 @@ func (n *run) Describe(_ context.Context, gateway grant.Gateway) (observed plan.
 	return observed, err
 }
 
-// Policy is reconcile.Gateways's.
+// Policy reads the policy from the model. A stale read answers an earlier one.
 func (n *run) Policy(_ context.Context, _ grant.Gateway) (document *policy.Document, err error) {
 	err = n.call("Policy", policyReads, func(f fault) error {
 		if f != none && f != outdated {
@@ -75,7 +75,7 @@ func (n *run) Policy(_ context.Context, _ grant.Gateway) (document *policy.Docum
 		if was := n.gateway.was; f == outdated && len(was) > 0 {
 			text = was[n.w.pick(len(was))].text
 			n.stale = true
-			n.w.tell("%s: the next read is stale", n.name)
+			n.w.log("%s: the next read is stale", n.name)
 		}
 		document = parse(text)
 		n.read, n.readAt, n.visible = document, n.w.effects+1, text
@@ -94,12 +94,12 @@ func (n *run) Policy(_ context.Context, _ grant.Gateway) (document *policy.Docum
 	return document, err
 }
 
-// PutPolicy is reconcile.Gateways's.
+// PutPolicy judges the document and has the model accept or reject it.
 func (n *run) PutPolicy(_ context.Context, _ grant.Gateway, document *policy.Document) error {
 	return n.write("PutPolicy", document)
 }
 
-// DeletePolicy is reconcile.Gateways's.
+// DeletePolicy judges a write that leaves no policy, and makes it.
 func (n *run) DeletePolicy(context.Context, grant.Gateway) error { return n.write("DeletePolicy", nil) }
 
 func (n *run) write(name string, document *policy.Document) error {
@@ -115,14 +115,14 @@ func (n *run) write(name string, document *policy.Document) error {
 			if err := n.put(document); err != nil {
 				return err
 			}
-			n.cutsNobody(ownedOnly(document))
+			n.keepsGranted(ownedOnly(document))
 			n.w.wipe(n.gateway, before, n.decided())
 			if f == none {
 				return nil
 			}
 		case delayed:
 			if document == nil || !n.w.refuses(principalsOf(document)) && n.w.objection(document) == nil {
-				n.cutsNobody(ownedOnly(document))
+				n.keepsGranted(ownedOnly(document))
 			}
 			put := n.owes(document)
 			n.gateway.late = append(n.gateway.late, lateWrite{put: put, by: n.w.now.Add(lateBy), decided: n.decided()})
@@ -145,11 +145,11 @@ func (n *run) put(document *policy.Document) error {
 	n.others++
 	put := n.owes(document)
 	put.done = true
-	n.w.tell("%s: the policy of %s is now %s", n.name, g.name, put.text)
+	n.w.log("%s: the policy of %s is now %s", n.name, g.name, put.text)
 	return nil
 }
 
-// owes notes a write that the run owes the journal.
+// owes notes a write that the journal does not have yet.
 func (n *run) owes(document *policy.Document) *written {
 	n.owed = &written{cause: n.cause.Text}
 	if document != nil {
@@ -171,13 +171,13 @@ func (w *world) replacePolicy(g *gateway, document *policy.Document) error {
 	return err
 }
 
-// objection is why AWS refuses a document for another reason than that it does not
-// know a principal: one that it has a dislike of, which no rule tells, or a size
-// that it measures after it has expanded account ids, which the product need not know.
+// objection is why AWS rejects a document in which it knows every principal: for one
+// principal that no rule forbids, or for its size once AWS has expanded account ids.
+// The product need not know either.
 func (w *world) objection(document *policy.Document) error {
 	for _, principal := range principalsOf(document) {
 		if principal == w.disliked || rootOf(principal) == w.disliked {
-			return &model.Error{Code: model.Validation, Message: "the policy does not please"}
+			return &model.Error{Code: model.Validation, Message: "the policy is not valid"}
 		}
 	}
 	if w.expands && w.expandedSize(document) > w.limits.MaxBytes {
@@ -200,7 +200,7 @@ func (w *world) expandedSize(document *policy.Document) int {
 	return size
 }
 
-// isTight tells whether there may be no room for what is granted.
+// isTight reports whether the policy may have no room for what is granted.
 func (w *world) isTight() bool { return w.limits.MaxBytes < plan.MaxPolicyBytes || w.crowded }
 
 func notFound(err error) bool {

@@ -42,20 +42,20 @@ func (r *replay) next() bool {
 	return false
 }
 
-// learn adds to what a run has been told, on which all that it does depends.
+// learn adds an answer to the run's history, on which its behavior depends.
 func (n *run) learn(call string, err error) {
-	told := []string{n.history, call, text(err)}
+	answers := []string{n.history, call, text(err)}
 	switch call {
 	case "ForGateway":
 		for _, row := range n.rows {
-			told = append(told, row.ID, row.Revision)
+			answers = append(answers, row.ID, row.Revision)
 		}
 	case "Policy":
-		told = append(told, n.visible)
+		answers = append(answers, n.visible)
 	case "Load":
-		told = append(told, fmt.Sprint(n.state))
+		answers = append(answers, fmt.Sprint(n.state))
 	}
-	n.history = digest(told...)
+	n.history = digest(answers...)
 }
 
 func digest(texts ...string) string {
@@ -120,7 +120,7 @@ var tinies = []tiny{
 		people: func(w *world) []*actor { return []*actor{w.once("admin", func() { w.revoke(w.key("old")) })} },
 	},
 	{
-		name: "a run that may crash, and a role made anew by somebody else", runs: 1, crashes: 1,
+		name: "a run that may crash, and a role re-created by another principal", runs: 1, crashes: 1,
 		before: func(w *world) { w.stands("agent", agentA) },
 		people: func(w *world) []*actor {
 			return []*actor{

@@ -15,9 +15,9 @@ const (
 	none       fault = iota
 	throttled        // nothing happens
 	denied           // nothing happens
-	lost             // nothing happens, and nobody can tell
-	unanswered       // it happens, and nobody can tell
-	delayed          // it happens later, and nobody can tell
+	lost             // nothing happens, and the caller cannot know
+	unanswered       // it happens, and the caller cannot know
+	delayed          // it happens later, and the caller cannot know
 	outdated         // a read answers what was there before
 )
 
@@ -40,7 +40,7 @@ func (n *run) fault(kinds []fault) fault {
 	}
 }
 
-// failure is how an adapter reports a fault of AgentCore's.
+// failure is how an adapter reports a fault of AgentCore.
 func (f fault) failure(op string) error {
 	code := map[fault]grant.Code{throttled: reconcile.CodeThrottled, denied: reconcile.CodeAccessDenied}[f]
 	if code == "" {
@@ -53,15 +53,15 @@ func tableFailure(op string) error {
 	return &grant.Error{Code: store.CodeWriteFailed, Op: op, Hint: "simulated"}
 }
 
-// A write that AWS takes its time with is over soon after.
+// A delayed write takes effect within this time.
 const lateBy = 15 * time.Second
 
-// land carries out a write that nobody expects any more.
+// land carries out a delayed write, whose caller has given up.
 func (w *world) land(g *gateway) {
 	write, before := g.late[0], w.traces(g)
 	g.late = g.late[1:]
 	err := w.replacePolicy(g, parse(write.put.text))
-	w.tell("AWS: a late write on %s takes effect (%v): %s", g.name, err, write.put.text)
+	w.log("AWS: a late write on %s takes effect (%v): %s", g.name, err, write.put.text)
 	if err == nil {
 		write.put.done = true
 		w.product(g)

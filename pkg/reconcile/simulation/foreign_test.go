@@ -27,7 +27,7 @@ func split(document *policy.Document) (owned, foreign []policy.Statement) {
 	return owned, foreign
 }
 
-// foreignIn is what others say in a document, byte for byte, in any order.
+// foreignIn is the foreign statements of a document, byte for byte, sorted.
 func foreignIn(document *policy.Document) string {
 	_, foreign := split(document)
 	texts := make([]string, len(foreign))
@@ -38,8 +38,8 @@ func foreignIn(document *policy.Document) string {
 	return strings.Join(texts, "\n")
 }
 
-// actForeign is somebody else who writes the policies: carefully, by reading them
-// first, and carelessly.
+// actForeign is another writer of the policies. It reads before most of its writes,
+// and overwrites or deletes without reading now and then.
 func (w *world) actForeign(times int) *actor {
 	return act("foreign writer", func(pause func(string)) {
 		for range times {
@@ -132,7 +132,7 @@ func (w *world) filler(document *policy.Document, g *gateway) policy.Statement {
 	return s
 }
 
-// meddled lets the stranger in under the product's own name.
+// meddled adds the stranger to a statement under the product's own name.
 func meddled(document *policy.Document, g *gateway) *policy.Document {
 	owned, foreign := split(document)
 	if len(owned) > 0 {
@@ -149,23 +149,23 @@ func meddled(document *policy.Document, g *gateway) *policy.Document {
 	return document.WithStatements(append(foreign, owned...)...)
 }
 
-// byHand writes a whole policy, and tells CloudTrail, whose events may be lost.
+// byHand writes a whole policy. CloudTrail reports it, but may lose the event.
 func (w *world) byHand(g *gateway, document *policy.Document, what string) {
 	before := parse(w.text(g))
 	if document == nil && before == nil {
 		return
 	}
 	if err := w.replacePolicy(g, document); err != nil {
-		w.tell("foreign writer: %s on %s, which is refused: %v", what, g.name, err)
+		w.log("foreign writer: %s on %s, and AWS rejects it: %v", what, g.name, err)
 		return
 	}
-	// What the product has not taken out itself yet, others may have wiped away:
-	// then nothing tells any more that a role was deleted.
+	// Another writer may have removed a unique id that the product has not removed
+	// yet. Then nothing shows any more that the role was deleted.
 	for _, arn := range w.leftovers(before) {
 		delete(g.gone, arn)
 	}
 	w.wrote(g)
-	w.tell("foreign writer: %s on %s: %s", what, g.name, w.text(g))
+	w.log("foreign writer: %s on %s: %s", what, g.name, w.text(g))
 	if w.faults == 0 || !w.oneIn(4) {
 		w.ask(g, "policy changed by hand")
 	}

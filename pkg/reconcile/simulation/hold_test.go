@@ -7,11 +7,10 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/policy"
 )
 
-// What may be known of roles that were deleted: the judge holds the product to
-// that, and no hold of the product's to less.
+// What the product can know of deleted roles. The judge requires exactly that of it.
 
-// decided is as of which read the run decides, 0 where it cannot be told: what comes
-// later it does not know, even if it reads the same policy once more.
+// decided is the read on which the run decides, 0 where that is unknown. The run does
+// not know what happens later, even if it reads the same policy once more.
 func (n *run) decided() int {
 	if n.stale {
 		return 0
@@ -19,7 +18,7 @@ func (n *run) decided() int {
 	return n.basisAt
 }
 
-// announces notes whom a write is to name by identity, before it does.
+// announces notes the principals that a write is going to name by identity.
 func (n *run) announces(intent ledger.BeginWrite) {
 	for _, announced := range intent.InFlight {
 		for _, arn := range announced {
@@ -31,9 +30,8 @@ func (n *run) announces(intent ledger.BeginWrite) {
 	}
 }
 
-// doubts notes who may be the deleted role that a unique id was left behind by:
-// a write was to name it, and the policy does not, and when that was decided the
-// id was not there.
+// doubts notes the roles that may have left a unique id behind: a write was going to
+// name the role, the policy does not, and the id was not there at the decision.
 func (n *run) doubts(document *policy.Document) {
 	principals := principalsOf(ownedOnly(document))
 	for _, id := range principals {
@@ -49,8 +47,8 @@ func (n *run) doubts(document *policy.Document) {
 	}
 }
 
-// traces are the deleted roles that the policy shows unique ids of, as far as
-// anybody has seen them gone.
+// traces are the deleted roles whose unique ids the policy shows, as far as a run has
+// observed the deletion.
 func (w *world) traces(g *gateway) []string {
 	if len(g.gone) == 0 {
 		return nil
@@ -58,9 +56,9 @@ func (w *world) traces(g *gateway) []string {
 	return w.leftovers(parse(w.text(g)))
 }
 
-// wipe forgets of roles that they are gone where a write took effect that was
-// decided upon before anybody saw them gone, and nobody has recorded it: it names
-// whoever has the name when it takes effect, and nothing tells it any more.
+// wipe forgets deletions that a write has hidden: a run decided on the write before
+// any run observed the deletion, and no run has recorded it. The write names the role
+// that has the name when it takes effect, so nothing shows the deletion any more.
 func (w *world) wipe(g *gateway, before []string, decided int) {
 	for _, arn := range before {
 		refusal, known := w.state(g).Gateway.Refused[arn]
@@ -70,8 +68,8 @@ func (w *world) wipe(g *gateway, before []string, decided int) {
 	}
 }
 
-// blames notes whom a run blames although IAM changed while it sought who is bad:
-// nobody could tell.
+// blames notes the principals that a run blames although IAM changed during its
+// search, so that the search could not know.
 func (n *run) blames() {
 	if n.sought == 0 {
 		return

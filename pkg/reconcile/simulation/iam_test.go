@@ -19,7 +19,7 @@ const (
 	partner  = "555566667777"
 )
 
-var everybody = []string{accountA, accountB, accountC, joiner, stranger, partner}
+var allAccounts = []string{accountA, accountB, accountC, joiner, stranger, partner}
 
 // partition is where the world lies. It is one for the whole process, because the
 // names of all principals begin with it.
@@ -52,18 +52,18 @@ var crowd = func() []string {
 	return all
 }()
 
-// iam is all of IAM: who exists, and who did.
+// iam is all of IAM: the principals that exist, and those that did.
 type iam struct {
 	ids     map[string]string // by ARN
 	names   map[string]string // ARNs by unique id, of the deleted, too
-	missing map[string]bool   // ARNs of those who did not exist at some time
+	missing map[string]bool   // ARNs that had no principal at some time
 	deleted map[string]int    // unique ids of the deleted: after so many effects
 	changes int               // how often anything changed
 }
 
 func newIAM(crowded bool) *iam {
 	i := &iam{ids: map[string]string{}, names: map[string]string{}, missing: map[string]bool{}, deleted: map[string]int{}}
-	for _, account := range append([]string{owner}, everybody...) {
+	for _, account := range append([]string{owner}, allAccounts...) {
 		i.ids[rootOf(account)] = account
 	}
 	if crowded {
@@ -77,7 +77,7 @@ func newIAM(crowded bool) *iam {
 	return i
 }
 
-// UniqueID is model.Principals's.
+// UniqueID returns the unique id of the principal with the ARN, "" for none. It never fails.
 func (i *iam) UniqueID(arn string) (string, error) { return i.ids[arn], nil }
 
 func (i *iam) create(arn string) {
@@ -95,8 +95,8 @@ func (i *iam) remove(arn string, effects int) {
 	i.missing[arn] = true
 }
 
-// actIAM deletes roles and makes new ones of the same name, which are somebody
-// else's. Now and then an account is closed for a while.
+// actIAM deletes roles and creates other roles of the same name. Now and then it
+// closes an account for a while.
 func (w *world) actIAM(times int) *actor {
 	return act("IAM", func(pause func(string)) {
 		for range times {
@@ -114,7 +114,7 @@ func (w *world) toggle(arn string) {
 	w.effects++
 	w.iam.changes++
 	if w.iam.ids[arn] != "" {
-		w.tell("IAM: %s is deleted", arn)
+		w.log("IAM: %s is deleted", arn)
 		w.iam.remove(arn, w.effects)
 		for _, g := range w.gateways {
 			if _, perhaps := g.announced[arn]; perhaps {
@@ -128,5 +128,5 @@ func (w *world) toggle(arn string) {
 	} else {
 		w.iam.create(arn)
 	}
-	w.tell("IAM: %s is made", arn)
+	w.log("IAM: %s is created", arn)
 }

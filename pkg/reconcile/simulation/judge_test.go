@@ -20,38 +20,38 @@ func (v violation) String() string { return fmt.Sprintf("invariant %d: %s", v.in
 
 func (w *world) violate(invariant int, format string, arguments ...any) {
 	if w.bug != nil && w.bug.breaks != invariant {
-		return // what is planted must be found for what it does
+		return // a planted bug must be found by the invariant that it breaks
 	}
 	v := violation{invariant, fmt.Sprintf(format, arguments...)}
 	w.broken = append(w.broken, v)
-	w.tell("VIOLATED: %s", v)
+	w.log("VIOLATED: %s", v)
 }
 
-// judge holds a write to what its run was told, whether AWS takes it or not: what
-// is refused now might have been taken a moment later. Only whom it would have cut
-// off is not asked then, for that is how unknown principals are found.
+// judge checks a write against what its run has read, whether AWS accepts it or not:
+// AWS may accept a moment later what it rejects now. keepsGranted applies to accepted
+// writes alone, because a search for unknown principals leaves principals out.
 func (n *run) judge(document *policy.Document, visible string) {
 	n.keepsForeign(document, visible)
 	owned := ownedOnly(document)
-	n.namesNobodyByWildcard(owned)
-	n.staysInTheOrganization(owned)
-	n.leavesOutTheRecreated(owned)
-	n.addsNothingBesideASibling(owned)
+	n.hasNoWildcard(owned)
+	n.staysInOrganization(owned)
+	n.omitsRecreated(owned)
+	n.addsNothingBesideSibling(owned)
 	n.backsOff(owned)
-	n.addsNothingBeneath(owned)
+	n.addsNothingToNewer(owned)
 }
 
-// keepsForeign is invariant 4: what others said when the call before the write
-// returned is in the write, byte for byte. What they say after that, nobody can
-// keep: AgentCore has no condition on a put.
+// keepsForeign is invariant 4: the foreign statements that were there when the call
+// before the write returned are in the write, byte for byte. No writer can keep those
+// that come later, because AgentCore has no condition on a put.
 func (n *run) keepsForeign(document *policy.Document, visible string) {
 	if want, got := foreignIn(parse(visible)), foreignIn(document); want != got {
-		n.w.violate(4, "%s writes %q where others said %q", n.name, got, want)
+		n.w.violate(4, "%s writes the foreign statements %q, which were %q", n.name, got, want)
 	}
 }
 
-// namesNobodyByWildcard is invariant 8.
-func (n *run) namesNobodyByWildcard(owned *policy.Document) {
+// hasNoWildcard is invariant 8: no owned statement has a wildcard principal.
+func (n *run) hasNoWildcard(owned *policy.Document) {
 	if owned == nil {
 		return
 	}
@@ -62,7 +62,7 @@ func (n *run) namesNobodyByWildcard(owned *policy.Document) {
 	}
 }
 
-// principalsOf lists whom the product's statements name.
+// principalsOf lists the principals of the product's statements.
 func principalsOf(owned *policy.Document) []string {
 	var all []string
 	if owned != nil {
@@ -82,10 +82,10 @@ func accountOf(principal string) string {
 	return principal
 }
 
-// staysInTheOrganization is invariant 9, by the directory as it was when the run
-// read it. Where that read failed, whoever was in may stay, and whom selectors are
-// known to have meant.
-func (n *run) staysInTheOrganization(owned *policy.Document) {
+// staysInOrganization is invariant 9, by the directory as the run read it. Where that
+// read failed, accounts that had access may keep it, and so may those that the record
+// says a selector matched.
+func (n *run) staysInOrganization(owned *policy.Document) {
 	if !n.org.synced {
 		return
 	}
@@ -104,8 +104,8 @@ func (n *run) staysInTheOrganization(owned *policy.Document) {
 	}
 }
 
-// remembers tells whether the state that the run loaded has the account as meant
-// by some selector, or as let in.
+// remembers reports whether the state that the run loaded has the account as matched
+// by a selector, or as admitted.
 func (n *run) remembers(account string) bool {
 	for _, accounts := range n.state.Gateway.Selected {
 		if slices.Contains(accounts, account) {
@@ -120,21 +120,22 @@ func (n *run) remembers(account string) bool {
 	return false
 }
 
-// leavesOutTheRecreated belongs to invariant 1: a role that the product has seen
-// to be gone is not let in again by its name, which may be somebody else's by now.
-func (n *run) leavesOutTheRecreated(owned *policy.Document) {
+// omitsRecreated belongs to invariant 1: a role whose deletion the product has
+// observed does not get access again by its name, which may belong to another
+// principal now.
+func (n *run) omitsRecreated(owned *policy.Document) {
 	if len(n.gateway.gone) == 0 {
 		return
 	}
 	for _, principal := range principalsOf(owned) {
 		if seen := n.gateway.gone[principal]; seen > 0 && seen < n.decided() && n.names(owned, principal) {
-			n.w.violate(1, "%s lets in %s, which was deleted and may be somebody else's by now", n.name, principal)
+			n.w.violate(1, "%s lets in %s, which was deleted and may be another principal now", n.name, principal)
 		}
 	}
 }
 
-// names tells whether a statement lets somebody in as the very principal that the
-// ARN names, and now: one that has ended lets nobody in.
+// names reports whether a statement that has not expired lets in exactly the principal
+// that the ARN names.
 func (n *run) names(owned *policy.Document, arn string) bool {
 	for _, s := range owned.Statements {
 		if !slices.Contains(s.Principal.AWS, arn) {
@@ -149,11 +150,12 @@ func (n *run) names(owned *policy.Document, arn string) bool {
 	return false
 }
 
-// cutsNobody is invariant 2: who was in, as the run read it, and is granted, as the
-// rows and the directory were when it read them, stays in, whatever else failed.
-// Where room may be short, or another installation keeps the policy, this is so of access that stands and is asked for as it
-// is: to let the same caller in another way is new, and may find no room.
-func (n *run) cutsNobody(owned *policy.Document) {
+// keepsGranted is invariant 2: a visitor with access, as the run read the policy, who is
+// granted, as the run read the rows and the directory, keeps access, whatever else
+// failed. Where room may be short, or another installation keeps the policy, this
+// holds only for access that is granted the way it stands: another way for the same
+// caller is an addition, and may find no room.
+func (n *run) keepsGranted(owned *policy.Document) {
 	before := ownedOnly(n.read)
 	var stands map[way]bool
 	if n.w.isTight() || besideSibling(n.read) {
@@ -172,8 +174,8 @@ func (n *run) cutsNobody(owned *policy.Document) {
 	}
 }
 
-// genuine leaves out what others have made of the product's statements: whom they
-// let in by that, the product need not know.
+// genuine leaves out the product's statements that another writer has changed: the
+// product need not know the principals that these let in.
 func (g *gateway) genuine(owned *policy.Document) *policy.Document {
 	var kept []policy.Statement
 	for _, s := range owned.Statements {
@@ -198,9 +200,9 @@ func (p *written) says(s policy.Statement) bool {
 	})
 }
 
-// claims are whom a grant means as far as the run could know: what a selector
-// means where the directory cannot be read is what was recorded of it when the run
-// read the policy, and still is.
+// claims are the principals that a grant means, as far as the run could know. Where
+// the directory cannot be read, a selector means the accounts that were recorded when
+// the run read the policy, and still are.
 func (n *run) claims(g *grant.Grant) []string {
 	arns, _ := n.org.claims(g, n.w.limits.Trusted)
 	if !n.unknown || !g.Principal.IsSelector() {
@@ -217,10 +219,9 @@ func (n *run) claims(g *grant.Grant) []string {
 	})
 }
 
-// excuses tells whether AWS refuses documents with the name or with the account, or
-// knows nobody by it, or whether the run may think so: it did not while the run was
-// looking, or the role was deleted after a write was to name it, or it waits to be
-// tried again.
+// excuses reports whether AWS rejects documents with the visitor's ARN or account, or
+// whether the run may think so: IAM changed during its search, the role was deleted
+// after a write was going to name it, or the principal waits for its next try.
 func (n *run) excuses(v visitor) bool {
 	root := rootOf(v.caller.Account)
 	refused := n.state.Gateway.Refused
@@ -233,8 +234,8 @@ func (n *run) excuses(v visitor) bool {
 	return n.sought > 0 && n.sought != n.w.iam.changes+1
 }
 
-// interrupts tells whether the run may leave good principals out for a moment: AWS
-// refused its document, one that stands is unknown to it, and a revocation waits.
+// interrupts reports whether the run may leave out good principals for a moment: AWS
+// rejected its document, does not know a principal that stands, and a revocation waits.
 func (n *run) interrupts(before *policy.Document) bool {
 	if n.refused == nil {
 		return false
@@ -242,8 +243,8 @@ func (n *run) interrupts(before *policy.Document) bool {
 	return n.w.refuses(principalsOf(before)) && waits(before, ownedOnly(n.refused))
 }
 
-// isToGo tells whether the run looks for unknown principals, and what lets the
-// visitor in goes first: what replaces it comes with the additions.
+// isToGo reports whether the run searches for unknown principals, and removes first
+// what lets the visitor in: its replacement comes with the additions.
 func (n *run) isToGo(before *policy.Document, v visitor) bool {
 	if n.refused == nil {
 		return false
@@ -263,7 +264,7 @@ func (n *run) isToGo(before *policy.Document, v visitor) bool {
 	return len(kept) == 0 || !lets(n.gateway, before.WithStatements(kept...), v, n.w.now)
 }
 
-// waits tells whether something that stands is to go.
+// waits reports whether the plan removes access that stands.
 func waits(before, planned *policy.Document) bool {
 	keep := map[string]bool{}
 	for _, access := range accesses(planned) {
@@ -285,7 +286,7 @@ func accesses(owned *policy.Document) []string {
 	return all
 }
 
-// accessOf names who is let in, whether by account id or by ARN, and how far.
+// accessOf names a principal, by account id or by ARN, with its conditions.
 func accessOf(principal string, s policy.Statement) string {
 	resource := principal[strings.LastIndexByte(principal, ':')+1:]
 	if resource == principal {

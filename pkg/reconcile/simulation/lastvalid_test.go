@@ -10,10 +10,10 @@ import (
 
 // An edit that cannot be understood changes nothing: what the row's last valid
 // revision gave stays, never more. The product knows a revision only once it has
-// recorded it, so that of those since then each may be the one.
+// recorded it, so each revision since then may be the last valid one.
 
-// The product cannot tell a row that was deleted and written again before any run
-// looked from one that was edited.
+// A row that was deleted and written again before any run looked is an edited row to
+// the product.
 
 // revision is a valid revision of a row, and how often the row was deleted before.
 type revision struct {
@@ -88,8 +88,8 @@ func (g *gateway) revisions(row grant.Row) []*grant.Grant {
 	return all
 }
 
-// kept is what rows that cannot be understood give, as far as there is no doubt: the
-// state that the run loaded tells of their last valid revision.
+// kept is what rows that cannot be understood give, where that is certain: the state
+// that the run loaded has their last valid revision.
 func (w *world) kept(g *gateway, loaded ledger.State, rows []grant.Row) map[grant.Key]*grant.Grant {
 	all := map[grant.Key]*grant.Grant{}
 	for _, row := range rows {
@@ -102,8 +102,8 @@ func (w *world) kept(g *gateway, loaded ledger.State, rows []grant.Row) map[gran
 	return all
 }
 
-// given is what a row gives, as the run must know it, and whom it may mean by that;
-// nil for nothing.
+// given is what a row gives, as the run must know it, and the principals that it may
+// mean; nil for nothing.
 func (n *run) given(row grant.Row) (g *grant.Grant, arns []string) {
 	if row.Fault == nil {
 		return n.recordedAs(row, row.Grant, n.claims(row.Grant))

@@ -11,7 +11,7 @@ func (w *world) actMode(times int) *actor {
 		for range times {
 			pause("turn")
 			w.limits.Observe = !w.limits.Observe
-			w.tell("observe mode: %t", w.limits.Observe)
+			w.log("observe mode: %t", w.limits.Observe)
 			w.everywhere("mode changed")
 		}
 	})

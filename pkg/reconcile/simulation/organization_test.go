@@ -14,8 +14,8 @@ const (
 	unitTwo = "ou-abcd-33333333"
 )
 
-// organization is what the accounts table says. It is replaced, never changed, so
-// that whoever has seen it once keeps it.
+// organization is the accounts table. It is replaced, never changed, so that a run
+// keeps the one that it has read.
 type organization struct {
 	synced   bool
 	accounts map[string]directory.Account
@@ -37,7 +37,7 @@ func (w *world) sync() {
 	w.effects++
 	must(w.accounts.MarkSynced(ctx, w.now))
 	w.org = &organization{synced: true, accounts: w.org.accounts}
-	w.tell("organization: the listing is complete")
+	w.log("organization: the listing is complete")
 }
 
 func (w *world) place(id string, path []string) {
@@ -55,7 +55,7 @@ func (w *world) put(account directory.Account) {
 	}
 	accounts[account.ID] = account
 	w.org = &organization{synced: w.org.synced, accounts: accounts}
-	w.tell("organization: %s is %s in %v with %v", account.ID, account.State, account.Path, account.Tags)
+	w.log("organization: %s is %s in %v with %v", account.ID, account.State, account.Path, account.Tags)
 }
 
 func (w *world) leave(id string) {
@@ -65,7 +65,7 @@ func (w *world) leave(id string) {
 	accounts := maps.Clone(w.org.accounts)
 	delete(accounts, id)
 	w.org = &organization{synced: w.org.synced, accounts: accounts}
-	w.tell("organization: %s has left", id)
+	w.log("organization: %s has left", id)
 }
 
 // actOrganization has accounts join, leave, move, be suspended and retagged.
@@ -102,7 +102,7 @@ func (w *world) actOrganization(times int) *actor {
 	})
 }
 
-// isMember tells whether an account is in the organization.
+// isMember reports whether an account is in the organization.
 func (o *organization) isMember(id string) bool {
 	_, member := o.accounts[id]
 	return member

@@ -11,7 +11,7 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
 )
 
-// firstPass believes, once it has written, that all is as it wrote it.
+// firstPass assumes, once it has written, that everything is as it wrote it.
 type firstPass struct {
 	reconcile.Gateways
 	reconcile.Grants
@@ -85,14 +85,14 @@ func foreignOverwritten(_ *run, d *reconcile.Dependencies, _ *plan.Limits) {
 	d.Gateways = rewriting{d.Gateways, ownedOnly}
 }
 
-func everybodyNamed(_ *run, d *reconcile.Dependencies, _ *plan.Limits) {
+func wildcardNamed(_ *run, d *reconcile.Dependencies, _ *plan.Limits) {
 	d.Gateways = rewriting{d.Gateways, func(document *policy.Document) *policy.Document {
 		return replaced(document, func([]string) []string { return []string{"*"} })
 	}}
 }
 
-// standingEvicted has a statement too full for a newcomer and whoever stood there
-// first, and keeps the newcomer.
+// standingEvicted drops the first standing principal of a statement for a new one, as
+// if there were room for one of them only.
 func standingEvicted(n *run, d *reconcile.Dependencies, _ *plan.Limits) {
 	d.Gateways = rewriting{d.Gateways, func(document *policy.Document) *policy.Document {
 		return replaced(document, func(principals []string) []string {
@@ -190,8 +190,8 @@ func (s sharing) Describe(ctx context.Context, g grant.Gateway) (plan.Observed, 
 	return observed, err
 }
 
-// givingUp takes a document that AWS refuses for a reason that it does not tell for
-// one that nothing can be done about.
+// givingUp treats a document that AWS rejects without a reason as a failure that no
+// search can resolve.
 type givingUp struct{ reconcile.Gateways }
 
 func refusedGivenUp(_ *run, d *reconcile.Dependencies, _ *plan.Limits) {

@@ -83,7 +83,7 @@ func (e emptyDirectory) Lookup(ctx context.Context, selectors []grant.Principal,
 }
 
 func trustedIgnored(_ *run, _ *reconcile.Dependencies, limits *plan.Limits) {
-	limits.Trusted = everybody
+	limits.Trusted = allAccounts
 }
 
 // statesAs alters what is read from and written to the state table. A function
@@ -226,7 +226,7 @@ func invalidWidens(n *run, d *reconcile.Dependencies, _ *plan.Limits) {
 	})
 }
 
-// insisting records what it was about to, whatever others have recorded since.
+// insisting records its own decision over what others have recorded since.
 type insisting struct{ reconcile.States }
 
 func recordedOverOthers(_ *run, d *reconcile.Dependencies, _ *plan.Limits) {
@@ -281,7 +281,7 @@ type chatting struct {
 	notices reconcile.Notices
 }
 
-// chatter tells of every round, whether it did anything or not.
+// chatter publishes a notice in every round, whether it did anything or not.
 func chatter(_ *run, d *reconcile.Dependencies, _ *plan.Limits) {
 	d.States = chatting{d.States, d.Notices}
 }

@@ -26,7 +26,7 @@ var bugs = []bug{
 	{"no re-read before the write", 4, 500, noReread},
 	{"standing access evicted by newer grants", 2, 500, standingEvicted},
 	{"a quarantine that cuts a good principal", 2, 500, goodPrincipalCut},
-	{"a role made anew let in again", 1, 6000, holdsForgotten},
+	{"a re-created role let in again", 1, 6000, holdsForgotten},
 	{"a hold that a mistaken row ends", 1, 6000, holdsEndedByMistake},
 	{"a document refused for an unknown reason given up", 5, 500, refusedGivenUp},
 	{"the mark of a write lost", 3, 500, markLost},
@@ -36,7 +36,7 @@ var bugs = []bug{
 	{"expired grants kept", 3, 500, expiredKept},
 	{"the trusted list ignored", 9, 200, trustedIgnored},
 	{"a directory without its mark taken for none", 9, 2000, directoryForgotten},
-	{"a principal that is everybody", 8, 100, everybodyNamed},
+	{"a principal that is a wildcard", 8, 100, wildcardNamed},
 	{"no journal", 7, 200, journalDropped},
 	{"no journal of a write whose end is unknown", 7, 500, unansweredDropped},
 	{"a notice in every round", 6, 100, chatter},
@@ -61,7 +61,7 @@ var tinyBugs = []struct {
 }{
 	{"two runs of which one may crash, a mistaken row and a revocation", bug{"a record on top of what others recorded", 3, 0, recordedOverOthers}},
 	{"two runs of which one may crash, a mistaken row and a revocation", bug{"the mark of a write lost", 3, 0, markLost}},
-	{"a run that may crash, and a role made anew by somebody else", bug{"a role made anew let in again", 1, 0, holdsForgotten}},
+	{"a run that may crash, and a role re-created by another principal", bug{"a re-created role let in again", 1, 0, holdsForgotten}},
 	{"a run, a revocation and a foreign statement", bug{"no re-read before the write", 4, 0, noReread}},
 }
 

@@ -11,8 +11,8 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
 )
 
-// run is one Reconcile under way, and what it was told: decisions are judged by
-// what could be known.
+// run is one Reconcile under way, and what it has read: the judge measures its
+// decisions by what it could know.
 type run struct {
 	*actor
 	w       *world
@@ -42,7 +42,7 @@ type run struct {
 	basisAt    int                        // when that was, as readAt
 	owed       *written                   // its write that is not in the journal yet; nil for none
 	kept       map[grant.Key]*grant.Grant // of rows that cannot be understood: what their last valid revision gives
-	history    string                     // what its calls have told it, where every schedule is played
+	history    string                     // a digest of what its calls answered, where every schedule is played
 	observes   bool                       // it was launched in observe mode
 	older      bool                       // it is of an older version, beside newer ones
 	others     int                        // effects of others before it began, and its own since
@@ -68,13 +68,13 @@ func (w *world) launch(r request) *run {
 		n.result, n.err = reconcile.New(d, limits).Reconcile(ctx, n.gateway.Gateway, n.cause)
 	})
 	w.runs = append(w.runs, n)
-	w.tell("%s begins, for %s, of an older version: %t", n.name, r.cause, n.older)
+	w.log("%s begins, for %s, of an older version: %t", n.name, r.cause, n.older)
 	return n
 }
 
 // crash ends a run for good, wherever it is.
 func (w *world) crash(n *run) {
-	w.tell("%s crashes before %s", n.name, n.at)
+	w.log("%s crashes before %s", n.name, n.at)
 	n.stop()
 	if n.justWrote() {
 		n.excuse()
@@ -98,12 +98,12 @@ func (n *run) excuse() {
 	}
 }
 
-// justWrote tells whether nothing but the journal comes next.
+// justWrote reports whether nothing but the journal comes next.
 func (n *run) justWrote() bool {
 	return n.at == "answer of PutPolicy" || n.at == "answer of DeletePolicy" || n.at == "Journal"
 }
 
-// advance lets a run go on, and judges it when it ends.
+// advance runs a run to its next pause, and judges it when it ends.
 func (w *world) advance(n *run) {
 	n.moved = w.now
 	if n.step() {
@@ -114,8 +114,8 @@ func (w *world) advance(n *run) {
 	if n.result.Failure != nil {
 		failure = n.result.Failure.Error()
 	}
-	w.tell("%s ends after %d passes and %d writes: %s; recorded: %t", n.name, n.result.Passes, n.result.Writes, failure, n.err == nil)
-	if n.err != nil { // whoever delivered the request delivers it again, for a while
+	w.log("%s ends after %d passes and %d writes: %s; recorded: %t", n.name, n.result.Passes, n.result.Writes, failure, n.err == nil)
+	if n.err != nil { // the queue or stream delivers the request again, for a while
 		if w.oneIn(2) {
 			w.requests = append(w.requests, request{n.gateway, n.cause.Text})
 		}
@@ -124,10 +124,10 @@ func (w *world) advance(n *run) {
 	w.ended(n)
 }
 
-// alone tells whether nobody else did anything since the run began.
+// alone reports whether no other actor had an effect since the run began.
 func (n *run) alone() bool { return n.w.effects == n.others }
 
-// did counts an effect of the run's own.
+// did counts an effect of the run itself.
 func (n *run) did() {
 	n.w.effects++
 	n.others++

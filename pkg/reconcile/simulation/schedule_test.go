@@ -7,11 +7,11 @@ import (
 
 const (
 	most     = 3   // runs at the same time
-	atMost   = 500 // steps before everybody falls quiet
+	atMost   = 500 // steps before every actor stops
 	together = 15 * time.Second
 )
 
-// trouble lets everybody act, in whatever order the chooser likes.
+// trouble has the actors act in the order that the chooser draws.
 func (w *world) trouble() {
 	steady := 1 + w.pick(12) // how long one actor goes on, on average
 	var current *run
@@ -95,7 +95,7 @@ func (w *world) deliver() *run {
 	return w.launch(r)
 }
 
-// person lets somebody else act.
+// person has another actor make its next step.
 func (w *world) person() {
 	if len(w.people) == 0 {
 		return
@@ -114,18 +114,17 @@ func (w *world) breakOrMend() {
 	switch w.pick(4) {
 	case 0:
 		w.wrongTable = !w.wrongTable
-		w.tell("the grants table is the wrong one: %t", w.wrongTable)
+		w.log("the grants table is the wrong one: %t", w.wrongTable)
 	case 1:
 		w.unmarked = !w.unmarked
-		w.tell("the directory lacks its mark of a complete listing: %t", w.unmarked)
+		w.log("the directory lacks its mark of a complete listing: %t", w.unmarked)
 	default:
 		w.directoryDown = !w.directoryDown
-		w.tell("the directory cannot be read: %t", w.directoryDown)
+		w.log("the directory cannot be read: %t", w.directoryDown)
 	}
 }
 
-// pass lets time pass, unless somebody is in the middle of a call that would have
-// timed out by then.
+// pass advances the clock, unless a run is in a call that would have timed out by then.
 func (w *world) pass(d time.Duration) {
 	now := w.now.Add(d)
 	for _, n := range w.runs {

@@ -13,8 +13,8 @@ import (
 // maxRounds bounds how often the sweep may have to come back.
 const maxRounds = 60
 
-// settle ends all trouble, lets sweeps come and go, and holds what is left to the
-// invariants.
+// settle ends all faults, runs sweeps until nothing is due, and checks what is left
+// against the invariants.
 func (w *world) settle(directoryStaysDown bool) {
 	for _, g := range w.gateways {
 		for len(g.late) > 0 {
@@ -22,11 +22,11 @@ func (w *world) settle(directoryStaysDown bool) {
 		}
 	}
 	w.faults, w.wrongTable, w.requests = 0, false, nil
-	w.tell("everybody falls quiet")
+	w.log("every actor stops")
 	w.approveAll()
 	w.looksAgain()
 	if w.skewed {
-		w.revokesBeneath()
+		w.revokesOnNewer()
 		w.skewed = false // every function is of the newer version
 	}
 	if len(w.broken) > 0 {
@@ -52,12 +52,12 @@ func (w *world) settle(directoryStaysDown bool) {
 	}
 }
 
-// looksAgain belongs to invariant 3: a write that nobody has looked at leaves its
-// gateway due, so that whatever it undid is done again without anybody's request.
+// looksAgain belongs to invariant 3: a write that no run has verified leaves its
+// gateway due, so that a run repairs what it undid without a request.
 func (w *world) looksAgain() {
 	for _, g := range w.gateways {
 		if g.unverified && w.state(g).Gateway.Due.IsZero() {
-			w.violate(3, "the last write on %s was looked at by nobody, and it is not due", g.name)
+			w.violate(3, "no run has verified the last write on %s, and it is not due", g.name)
 		}
 	}
 }
@@ -116,7 +116,7 @@ func (w *world) hasRevoked() {
 		for i, allowed := range w.allowed(g) {
 			v := visitors[i]
 			if backsOff && !lets(g, g.genuine(ownedOnly(parse(w.text(g)))), v, w.now) {
-				continue // others have let him in under the product's name, and the back-off still lasts
+				continue // another writer used the product's name, and the back-off still lasts
 			}
 			if allowed && !w.perhaps(g, rows, v) {
 				w.violate(3, "%s is still let in on %s, by no grant", v, g.name)
@@ -125,7 +125,7 @@ func (w *world) hasRevoked() {
 	}
 }
 
-// perhaps tells whether some live grant may mean the visitor, whatever the
+// perhaps reports whether some live grant may mean the visitor, whatever the
 // organization is like.
 func (w *world) perhaps(g *gateway, rows []grant.Row, v visitor) bool {
 	for _, r := range rows {
@@ -161,7 +161,7 @@ func (w *world) correctForeign() {
 			continue
 		}
 		known := owned[:0:0]
-		for _, s := range owned { // what AWS refuses of ours goes, too: it takes no part of a document
+		for _, s := range owned { // the product's, too: AWS takes no part of a document
 			if !w.refuses(s.Principal.AWS) {
 				known = append(known, s)
 			}
@@ -175,7 +175,7 @@ func (w *world) correctForeign() {
 	w.requests = nil
 }
 
-// refuses tells whether AWS knows one of the principals not.
+// refuses reports whether one of the principals is unknown to AWS.
 func (w *world) refuses(principals []string) bool {
 	for _, who := range principals {
 		if len(who) == len(owner) {
@@ -188,9 +188,9 @@ func (w *world) refuses(principals []string) bool {
 	return false
 }
 
-// doubtful tells whether more than one principal stands in the gateway's policy that
-// AWS does not know: while no revocation waits, nobody who is let in is left out to
-// find several.
+// doubtful reports whether the gateway's policy has more than one principal that AWS
+// does not know: while no revocation waits, the search for several of them leaves out
+// no principal with access.
 func (w *world) doubtful(g *gateway) bool {
 	unknown := map[string]bool{}
 	for _, who := range principalsOf(ownedOnly(parse(w.text(g)))) {
@@ -200,21 +200,21 @@ func (w *world) doubtful(g *gateway) bool {
 	return len(unknown) > 1
 }
 
-// failsInDoubt tells whether the gateway fails because of those. Where others name
-// somebody in the policy, AWS may as well refuse what they say.
+// failsInDoubt reports whether the gateway fails because of those. Where a foreign
+// statement names a principal, AWS may reject that one instead.
 func (w *world) failsInDoubt(g *gateway) bool {
 	code := w.state(g).Gateway.LastError
-	return w.doubtful(g) && (code == reconcile.CodePrincipalRejected || code == reconcile.CodeBlockedByForeign && namesSomebody(parse(w.text(g))))
+	return w.doubtful(g) && (code == reconcile.CodePrincipalRejected || code == reconcile.CodeBlockedByForeign && foreignNamesPrincipal(parse(w.text(g))))
 }
 
-func namesSomebody(document *policy.Document) bool {
+func foreignNamesPrincipal(document *policy.Document) bool {
 	_, foreign := split(document)
 	return slices.ContainsFunc(foreign, func(s policy.Statement) bool {
 		return slices.ContainsFunc(s.Principal.AWS, func(who string) bool { return who != "*" })
 	})
 }
 
-// belongsToSibling tells whether the gateway fails because another installation keeps
+// belongsToSibling reports whether the gateway fails because another installation keeps
 // its policy.
 func (w *world) belongsToSibling(g *gateway) bool {
 	return w.state(g).Gateway.LastError == grant.CodeOtherInstallation && besideSibling(parse(w.text(g)))
@@ -241,19 +241,19 @@ func (w *world) staysQuiet(g *gateway) {
 	}
 }
 
-// isTraced is invariant 7: every write that took effect is in the journal, with
-// its cause and its plan, if its run lived to say so.
+// isTraced is invariant 7: every write that took effect is in the journal, with its
+// cause and its plan, unless its run had no chance to record it.
 func (w *world) isTraced(g *gateway) {
 	entries, err := w.states.History(ctx, g.Gateway, 1000)
 	must(err)
-	told := map[written]bool{}
+	recorded := map[written]bool{}
 	for _, e := range entries {
 		if e.PlanHash != "" {
-			told[written{text: e.Written, cause: e.Cause}] = true
+			recorded[written{text: e.Written, cause: e.Cause}] = true
 		}
 	}
 	for _, put := range g.puts {
-		if put.done && !put.excused && !told[written{text: put.text, cause: put.cause}] {
+		if put.done && !put.excused && !recorded[written{text: put.text, cause: put.cause}] {
 			w.violate(7, "a write on %s for %s is not in the journal: %s", g.name, put.cause, put.text)
 			return
 		}

@@ -8,8 +8,8 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
 )
 
-// ended judges a run that says that all is well and that nobody interfered with:
-// then it is.
+// ended judges a run that reports success: if no other actor interfered, the gateway
+// is settled.
 func (w *world) ended(n *run) {
 	if n.result.Failure != nil || n.stale || n.unknown || n.unmarked {
 		return
@@ -58,7 +58,7 @@ func (w *world) isSettled(g *gateway, strict bool) {
 	}
 }
 
-// admitted tells whether the statuses say that the visitor is let in: may, by one of
+// admitted reports whether the statuses say that the visitor is let in: may, by one of
 // the revisions that a row may count in, and must, by each of them.
 func (w *world) admitted(g *gateway, rows []grant.Row, v visitor) (may, must bool) {
 	for _, row := range rows {
@@ -71,7 +71,7 @@ func (w *world) admitted(g *gateway, rows []grant.Row, v visitor) (may, must boo
 	return may, must
 }
 
-// admits tells whether a row lets the visitor in as the revision says, by the
+// admits reports whether a row lets the visitor in as the revision says, by the
 // principals that it is recorded to admit, as far as the revision means them.
 func (w *world) admits(g *gateway, row grant.Row, given *grant.Grant, v visitor) bool {
 	if !given.Live(w.now) || !v.from(given.Conditions) {
@@ -84,12 +84,13 @@ func (w *world) admits(g *gateway, row grant.Row, given *grant.Grant, v visitor)
 	})
 }
 
-// gone tells whether nobody can call by the name.
+// gone reports whether no principal can call by the visitor's ARN.
 func (i *iam) gone(v visitor) bool {
 	return i.ids[rootOf(v.caller.Account)] == "" || i.missing[v.arn()] && i.ids[v.arn()] == ""
 }
 
-// hasItsReason: whoever a live grant means is admitted, or there is a true reason.
+// hasItsReason checks that each principal that a live grant means is admitted, or that
+// the grant carries a true reason.
 func (w *world) hasItsReason(g *gateway, row grant.Row, status grant.Status, waiting func(string) bool) {
 	if status.Revision != row.Revision {
 		w.violate(1, "the status of %s on %s is not about the row as it is", row.Key, g.name)
@@ -114,27 +115,27 @@ func (w *world) hasItsReason(g *gateway, row grant.Row, status grant.Status, wai
 	}
 	for _, arn := range status.Admitted {
 		if !slices.Contains(arns, arn) {
-			w.violate(1, "%s on %s lets in %s, whom it does not mean", row.Key, g.name, arn)
+			w.violate(1, "%s on %s lets in %s, which it does not mean", row.Key, g.name, arn)
 		}
 	}
 	left := slices.DeleteFunc(slices.Clone(arns), func(arn string) bool { return slices.Contains(status.Admitted, arn) })
-	told := len(left) == 0
+	explained := len(left) == 0
 	for _, arn := range left {
 		isIt := w.isReason(g, status.Reason, arn, waiting)
-		told = told || isIt
-		// There is one reason for all: the others have a true one each, untold.
+		explained = explained || isIt
+		// A status shows one reason. Each other principal has a true one that it does not show.
 		others := []grant.Code{grant.CodePolicyFull, grant.CodeQuarantined, grant.CodePolicyRefused, grant.CodeOtherInstallation}
 		if !isIt && !slices.ContainsFunc(others, func(other grant.Code) bool { return w.isReason(g, other, arn, waiting) }) {
 			w.violate(1, "%s on %s leaves out %s: %+v", row.Key, g.name, arn, status)
 		}
 	}
-	if !told {
+	if !explained {
 		w.violate(1, "%s on %s is %+v, which is true of none of %v", row.Key, g.name, status, left)
 	}
 }
 
-// givesNoMore: a row that cannot be understood lets in only whom its last valid
-// revision means.
+// givesNoMore checks that a row that cannot be understood lets in only principals that
+// its last valid revision means.
 func (w *world) givesNoMore(g *gateway, row grant.Row, status grant.Status) {
 	var meant []string
 	for _, was := range g.revisions(row) {
@@ -147,7 +148,7 @@ func (w *world) givesNoMore(g *gateway, row grant.Row, status grant.Status) {
 	}
 	for _, arn := range status.Admitted {
 		if !slices.Contains(meant, arn) {
-			w.violate(1, "%s on %s cannot be understood, and lets in %s, whom it did not mean before", row.Key, g.name, arn)
+			w.violate(1, "%s on %s cannot be understood, and lets in %s, which it did not mean before", row.Key, g.name, arn)
 		}
 	}
 	if status.Phase != grant.PhaseInvalid {
@@ -155,7 +156,7 @@ func (w *world) givesNoMore(g *gateway, row grant.Row, status grant.Status) {
 	}
 }
 
-// isReason tells whether a reason for leaving somebody out is true.
+// isReason reports whether a reason for leaving out a principal is true.
 func (w *world) isReason(g *gateway, reason grant.Code, arn string, waiting func(string) bool) bool {
 	root := rootOf(accountOf(arn))
 	refused := func(p string) bool {
@@ -169,7 +170,7 @@ func (w *world) isReason(g *gateway, reason grant.Code, arn string, waiting func
 	case grant.CodePolicyRefused:
 		return w.disliked != "" && (arn == w.disliked || root == w.disliked)
 	case reconcile.CodeBlockedByForeign:
-		return w.doubtful(g) && namesSomebody(parse(w.text(g)))
+		return w.doubtful(g) && foreignNamesPrincipal(parse(w.text(g)))
 	case grant.CodeOtherInstallation:
 		return besideSibling(parse(w.text(g)))
 	case grant.CodeRecreated:

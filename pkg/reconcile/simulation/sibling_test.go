@@ -14,14 +14,14 @@ const siblingPrefix = "GatewayGrantsdev2X"
 
 func isSiblings(s policy.Statement) bool { return strings.HasPrefix(s.Sid, siblingPrefix) }
 
-// besideSibling tells whether a policy holds statements of the other installation.
+// besideSibling reports whether a policy holds statements of the other installation.
 func besideSibling(document *policy.Document) bool {
 	_, foreign := split(document)
 	return slices.ContainsFunc(foreign, isSiblings)
 }
 
-// actSibling is another installation that has not been told that a gateway belongs to
-// one: it adds and removes statements of its own, reading first.
+// actSibling is another installation that does not know that the gateway belongs to
+// this one: it adds and removes statements of its own, reading first.
 func (w *world) actSibling(times int) *actor {
 	return act("another installation", func(pause func(string)) {
 		for range times {
@@ -50,7 +50,7 @@ func (w *world) actSibling(times int) *actor {
 }
 
 // actTwin is a deployment with the same installation id and grants of its own: it
-// takes out what it did not put in.
+// removes what it did not add.
 func (w *world) actTwin(times int) *actor {
 	who := rootOf([]string{accountC, joiner, stranger}[w.pick(3)])
 	g := w.gateways[w.pick(2)]
@@ -72,9 +72,9 @@ func under(sid string, g *gateway, who ...string) policy.Statement {
 	}
 }
 
-// addsNothingBesideASibling is invariant 10: where the policy that the pass decided
-// upon holds statements of another installation, nobody is let in who was not.
-func (n *run) addsNothingBesideASibling(owned *policy.Document) {
+// addsNothingBesideSibling is invariant 10: where the policy that the pass decided on
+// holds statements of another installation, the pass adds no access.
+func (n *run) addsNothingBesideSibling(owned *policy.Document) {
 	if !besideSibling(n.basis) {
 		return
 	}
@@ -86,28 +86,28 @@ func (n *run) addsNothingBesideASibling(owned *policy.Document) {
 	}
 }
 
-// backsOff is invariant 10, too: what others keep changing is not put back again and
-// again. A run that writes just what was last seen right, when it read the state, has
-// nothing to take from anybody but what others added.
+// backsOff is invariant 10, too: while the back-off lasts, a run does not put back what
+// others keep changing. A run that writes what was last recorded as right, when it
+// loaded the state, removes only what others added.
 func (n *run) backsOff(owned *policy.Document) {
 	state := n.state.Gateway
 	backsOff := state.Overwritten >= 3 && n.w.now.Before(state.OverwrittenAt.Add(5*time.Minute))
-	// A write whose end is not recorded, and a search most of all, may have let somebody in, too.
+	// A write whose outcome is not recorded may have added access, too, and so may a search.
 	backsOff = backsOff && (state.PendingHash == "" || state.PendingHash == state.AppliedHash)
 	if n.right == nil {
 		return
 	}
-	said := sayings(owned)
-	if said != *n.right {
-		n.gateway.wroteOther = true // it may have let somebody in who must go again
+	written := allAccess(owned)
+	if written != *n.right {
+		n.gateway.wroteOther = true // it may have added access that must go again
 	}
-	if backsOff && !n.wroteOther && !n.gateway.wroteOther && n.refused == nil && said != sayings(ownedOnly(n.basis)) {
+	if backsOff && !n.wroteOther && !n.gateway.wroteOther && n.refused == nil && written != allAccess(ownedOnly(n.basis)) {
 		n.w.violate(10, "%s puts back what others have changed three times in a row", n.name)
 	}
 }
 
-// sayings are all that the product's statements say, ends included.
-func sayings(owned *policy.Document) string {
+// allAccess is all access that the product's statements give, expiries included.
+func allAccess(owned *policy.Document) string {
 	all := accesses(owned)
 	slices.Sort(all)
 	return strings.Join(all, "\n")
@@ -116,7 +116,7 @@ func sayings(owned *policy.Document) string {
 // seesRight notes what the product last recorded as right.
 func (n *run) seesRight(failed bool) {
 	if !failed && !n.stale {
-		said := sayings(ownedOnly(n.read))
-		n.gateway.right, n.gateway.wroteOther = &said, false
+		right := allAccess(ownedOnly(n.read))
+		n.gateway.right, n.gateway.wroteOther = &right, false
 	}
 }

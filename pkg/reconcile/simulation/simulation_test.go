@@ -14,8 +14,8 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/model"
 )
 
-// oddities are the undocumented answers that a schedule may meet. Those that only
-// concern what nobody here writes are left out, and so is the one that delays
+// oddities are the undocumented answers that a schedule may meet. Those that concern
+// only documents that no actor here writes are left out, and so is the one that delays
 // every read alike: here each read is stale on its own.
 var oddities = []model.Quirk{
 	model.GetWithoutPolicyNotFound, model.DeleteWithoutPolicySucceeds, model.StaleIDsAccepted, model.PrincipalsNotPinned,
@@ -41,7 +41,7 @@ func simulate(seed uint64, bug *bug, trace bool) *world {
 		}
 	}
 	// Drawn from the seed itself, so that every other choice is as it was. Where there is
-	// no room for a statement each, lists cannot be told from a bad principal.
+	// no room for one statement each, a rejected list looks like a bad principal.
 	if seed%16 == 7 && limits.MaxBytes == plan.MaxPolicyBytes && !s.crowded {
 		s.quirks = append(s.quirks, model.PrincipalListsRefused)
 	}
@@ -99,7 +99,7 @@ func (w *world) drawPeople(c seeded, seed uint64) (people []*actor) {
 	return people
 }
 
-// end stops whoever is still under way.
+// end stops all actors.
 func (w *world) end() {
 	for _, n := range w.runs {
 		n.stop()

@@ -40,13 +40,13 @@ func (a asItMay) Apply(recorded ledger.State) (ledger.State, error) {
 	return next, err
 }
 
-// beneath tells whether the run decided on the record of a newer version.
-func (n *run) beneath() bool { return n.state.Newer != ledger.Newer{} }
+// onNewer reports whether the run decided on the record of a newer version.
+func (n *run) onNewer() bool { return n.state.Newer != ledger.Newer{} }
 
-// addsNothingBeneath is invariant 12: an older version lets in no principal that its
+// addsNothingToNewer is invariant 12: an older version lets in no principal that its
 // basis did not let in.
-func (n *run) addsNothingBeneath(owned *policy.Document) {
-	if !n.beneath() {
+func (n *run) addsNothingToNewer(owned *policy.Document) {
+	if !n.onNewer() {
 		return
 	}
 	stood := ways(ownedOnly(n.basis))
@@ -60,7 +60,7 @@ func (n *run) addsNothingBeneath(owned *policy.Document) {
 // recordedAs leaves of what a row gives what the record says, for an older version: an
 // edit waits for the newer one, and so does a role's statement that another writer removed.
 func (n *run) recordedAs(row grant.Row, given *grant.Grant, arns []string) (*grant.Grant, []string) {
-	if !n.beneath() || given == nil {
+	if !n.onNewer() || given == nil {
 		return given, arns
 	}
 	status, stood := n.state.Grants[row.Key], ""
@@ -75,16 +75,16 @@ func (n *run) recordedAs(row grant.Row, given *grant.Grant, arns []string) (*gra
 	})
 }
 
-// revokesBeneath is invariant 3 for an older version: what a newer one recorded of a
+// revokesOnNewer is invariant 3 for an older version: what a newer one recorded of a
 // row that was deleted, or has expired, is out after a round of the older one.
-func (w *world) revokesBeneath() {
+func (w *world) revokesOnNewer() {
 	if keys := slices.SortedFunc(maps.Keys(w.written), func(a, b grant.Key) int { return strings.Compare(a.String(), b.String()) }); len(keys) > 0 {
 		w.revoke(keys[w.pick(len(keys))])
 	}
 	w.requests = nil
 	w.now = w.now.Add(ledger.LookAgainAfter + time.Second) // no write is in flight
 	w.effects++
-	w.tell("a round of the older version")
+	w.log("a round of the older version")
 	for _, g := range w.gateways {
 		if g.stuck || !g.newerForm || len(w.broken) > 0 {
 			continue
@@ -109,7 +109,7 @@ func (w *world) revokesBeneath() {
 	}
 }
 
-// everGiven tells whether a revision of a row that is there may mean the visitor.
+// everGiven reports whether a revision of a row that is there may mean the visitor.
 func (w *world) everGiven(g *gateway, rows []grant.Row, v visitor) bool {
 	for _, row := range rows {
 		for _, was := range g.valid[row.Key] {
@@ -134,7 +134,7 @@ func newerFormTaken(_ *run, d *reconcile.Dependencies, _ *plan.Limits) {
 // cannot understand.
 func deletionOverlooked(n *run, d *reconcile.Dependencies, _ *plan.Limits) {
 	d.Grants = rowsAs{d.Grants, func(rows []grant.Row, err error) ([]grant.Row, error) {
-		if !n.beneath() || err != nil {
+		if !n.onNewer() || err != nil {
 			return rows, err
 		}
 		for key := range n.state.Grants {

@@ -18,7 +18,8 @@ var (
 	_ reconcile.Notices   = (*run)(nil)
 )
 
-// ForGateway is reconcile.Grants's.
+// ForGateway reads the rows of the gateway and of every gateway, or of a table without
+// a sentinel, which is an error. So is a simulated fault.
 func (n *run) ForGateway(_ context.Context, gateway grant.Gateway) (rows []grant.Row, err error) {
 	err = n.call("ForGateway", readFaults, func(f fault) error {
 		n.rows = n.w.rows(n.gateway)
@@ -36,7 +37,8 @@ func (n *run) ForGateway(_ context.Context, gateway grant.Gateway) (rows []grant
 	return rows, err
 }
 
-// Lookup is reconcile.Directory's.
+// Lookup reads the accounts, and those that the selectors match. An unreadable
+// directory is an error; one that has lost its mark looks like none.
 func (n *run) Lookup(_ context.Context, selectors []grant.Principal, accounts []string) (snapshot directory.Snapshot, err error) {
 	err = n.call("Lookup", readFaults, func(f fault) error {
 		n.org, n.unknown = n.w.org, f != none || n.w.directoryDown
@@ -44,7 +46,7 @@ func (n *run) Lookup(_ context.Context, selectors []grant.Principal, accounts []
 		switch {
 		case n.unknown:
 			return f.failure("read the directory")
-		case n.unmarked: // what was there once is not taken for none where that is known
+		case n.unmarked: // a gateway that had a directory takes this one as unreadable
 			n.unknown = n.gateway.informed
 			n.org = &organization{synced: n.gateway.informed, accounts: n.org.accounts}
 			return nil // as if there had never been one
@@ -56,13 +58,13 @@ func (n *run) Lookup(_ context.Context, selectors []grant.Principal, accounts []
 	return snapshot, err
 }
 
-// IsOwner is reconcile.Directory's. No limit of the simulation names owners, so it is not
-// asked for.
+// IsOwner reads the list of owners. The product does not call it here, because no
+// limit of the simulation names owners.
 func (n *run) IsOwner(_ context.Context, account string) (bool, error) {
 	return n.w.accounts.IsOwner(ctx, account)
 }
 
-// Load is reconcile.States's.
+// Load reads the state of the gateway, with the form that the run's version would see.
 func (n *run) Load(_ context.Context, _ grant.Gateway) (state ledger.State, err error) {
 	err = n.call("Load", readFaults, func(f fault) error {
 		if f != none {
@@ -77,7 +79,8 @@ func (n *run) Load(_ context.Context, _ grant.Gateway) (state ledger.State, err 
 	return state, err
 }
 
-// Update is reconcile.States's. One that changes nothing makes no call.
+// Update records a transition, on top of what others recorded meanwhile. A transition
+// that changes nothing makes no call.
 func (n *run) Update(_ context.Context, gateway grant.Gateway, loaded ledger.State, transition ledger.Transition) (next ledger.State, err error) {
 	asked := transition
 	if n.w.skewed || n.older {
@@ -110,7 +113,7 @@ func (n *run) Update(_ context.Context, gateway grant.Gateway, loaded ledger.Sta
 		if begins {
 			return nil
 		}
-		n.w.tell("%s: due %s, error %q, refused %v", n.name, next.Gateway.Due.Format("15:04:05"), next.Gateway.LastError, next.Gateway.Refused)
+		n.w.log("%s: due %s, error %q, refused %v", n.name, next.Gateway.Due.Format("15:04:05"), next.Gateway.LastError, next.Gateway.Refused)
 		n.seesRows(before.Grants, next.Grants)
 		n.seesRight(next.Gateway.LastError != "")
 		return nil
@@ -141,8 +144,8 @@ func (n *run) record(name string, effect func() error) error {
 	})
 }
 
-// verifies notes that the last write on the gateway was looked at, if it was. What
-// a stale read shows is no older than half a minute.
+// verifies notes that the run has verified the last write on the gateway, if it has. A
+// stale read is at most half a minute old.
 func (n *run) verifies() {
 	g := n.gateway
 	if n.readAt > g.putAt && !n.stale || n.w.now.Sub(g.putTime) > reach {
@@ -150,7 +153,7 @@ func (n *run) verifies() {
 	}
 }
 
-// Journal is reconcile.States's.
+// Journal writes an entry. One that is lost excuses the write that it is about.
 func (n *run) Journal(_ context.Context, gateway grant.Gateway, entry reconcile.Entry) error {
 	return n.call("Journal", tableFaults, func(f fault) error {
 		if f == lost {
@@ -162,7 +165,7 @@ func (n *run) Journal(_ context.Context, gateway grant.Gateway, entry reconcile.
 	})
 }
 
-// Publish is reconcile.Notices's.
+// Publish counts notices. A simulated fault is an error.
 func (n *run) Publish(_ context.Context, notices []plan.Notice) error {
 	return n.call("Publish", tableFaults, func(f fault) error {
 		if f == none {

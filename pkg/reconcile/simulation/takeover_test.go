@@ -34,7 +34,7 @@ func (w *world) approve(g *gateway) {
 	found := grant.TakeoverOf(g.Gateway, plan.FoundHash(g.Gateway, parse(w.text(g)), w.limits.Installation))
 	g.approved = grant.Approvals{found.Subject: {Found: found.Found, At: w.now}}
 	g.inherited = false
-	w.tell("admin: approves the takeover of %s", g.name)
+	w.log("admin: approves the takeover of %s", g.name)
 	w.ask(g, "takeover approved")
 }
 
@@ -53,7 +53,7 @@ func (w *world) approveAll() {
 	w.requests = nil
 }
 
-// Approvals is reconcile.Grants's.
+// Approvals returns what an admin approved for the gateway. A simulated fault is an error.
 func (n *run) Approvals(context.Context, grant.Gateway) (approved grant.Approvals, err error) {
 	err = n.call("Approvals", readFaults, func(f fault) error {
 		if f != none {

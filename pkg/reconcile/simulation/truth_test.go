@@ -13,7 +13,7 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/policy"
 )
 
-// visitor is somebody who may call, from somewhere.
+// visitor is a caller and the network that it calls from.
 type visitor struct {
 	caller  policy.Caller
 	context map[string][]string
@@ -30,12 +30,12 @@ func (v visitor) String() string {
 
 var visitors = allVisitors()
 
-// allVisitors are calls by everybody there is, from everywhere that matters.
+// allVisitors are calls by every principal, from every network that a condition may name.
 func allVisitors() []visitor {
 	var all []visitor
 	arns := append([]string{otherA, userA}, roles...)
-	for _, account := range everybody {
-		arns = append(arns, inIAM(account, "role/Somebody"))
+	for _, account := range allAccounts {
+		arns = append(arns, inIAM(account, "role/Caller"))
 	}
 	for _, arn := range arns {
 		who := policy.Role(arn, "session")
@@ -56,7 +56,7 @@ var identity = []*policy.Document{{Version: policy.Version2012, Statements: []po
 	{Effect: policy.Allow, Action: []string{"bedrock-agentcore:InvokeGateway"}, Resource: []string{"*"}},
 }}}
 
-// lets tells whether the product's statements in a policy let the visitor in.
+// lets reports whether the product's statements in a policy let the visitor in.
 func lets(g *gateway, owned *policy.Document, v visitor, now time.Time) bool {
 	if owned == nil {
 		return false
@@ -69,15 +69,15 @@ func lets(g *gateway, owned *policy.Document, v visitor, now time.Time) bool {
 	}).Allowed
 }
 
-// decisions are who of the visitors is let in, and as of when.
+// decisions are which visitors have access, and as of when.
 type decisions struct {
 	writes, changes int       // of the policy, and of IAM
 	now             time.Time // zero where nothing ends
 	allowed         []bool
 }
 
-// allowed tells of each visitor whether the product's statements let him in now. It
-// is worked out anew only if something changed.
+// allowed reports for each visitor whether the product's statements let it in now. It
+// evaluates the policy again only if something changed.
 func (w *world) allowed(g *gateway) []bool {
 	d := &g.decided
 	if d.allowed != nil && d.writes == g.writes && d.changes == w.iam.changes && (d.now.IsZero() || d.now.Equal(w.now)) {
@@ -96,7 +96,7 @@ func (w *world) allowed(g *gateway) []bool {
 	return d.allowed
 }
 
-// ownedOnly is the document without what others say in it; nil for nothing.
+// ownedOnly is the document without foreign statements; nil for nothing.
 func ownedOnly(document *policy.Document) *policy.Document {
 	owned, _ := split(document)
 	if len(owned) == 0 {
@@ -105,7 +105,8 @@ func ownedOnly(document *policy.Document) *policy.Document {
 	return document.WithStatements(owned...)
 }
 
-// claims lists whom a grant means, as ARNs, and why it means nobody if it does.
+// claims lists the principals that a grant means, as ARNs, or the reason that it means
+// none.
 func (o *organization) claims(g *grant.Grant, trusted []string) (arns []string, reason grant.Code) {
 	if !g.Principal.IsSelector() {
 		account := g.Subject().Account()
@@ -154,7 +155,7 @@ func meant(g *grant.Grant, account directory.Account) bool {
 	}
 }
 
-// within tells whether an ARN that is let in means the caller.
+// within reports whether an ARN that is let in means the caller.
 func within(arn, who string) bool {
 	account := strings.Split(who, ":")[4]
 	if arn == rootOf(account) {
@@ -164,7 +165,7 @@ func within(arn, who string) bool {
 	return arn == who || isPattern && strings.HasPrefix(who, prefix)
 }
 
-// from tells whether a grant's conditions are met.
+// from reports whether a grant's conditions are met.
 func (v visitor) from(c grant.Conditions) bool {
 	met := func(allowed []string, key string) bool {
 		return len(allowed) == 0 || slices.ContainsFunc(v.context[key], func(value string) bool {
@@ -174,7 +175,7 @@ func (v visitor) from(c grant.Conditions) bool {
 	return met(c.SourceVPCE, "aws:SourceVpce") && met(c.SourceVPC, "aws:SourceVpc") && met(c.SourceIP, "aws:SourceIp")
 }
 
-// holds tells whether an address or a range holds an address, however it is written.
+// holds reports whether an address or a range holds an address, however it is written.
 func holds(written, address string) bool {
 	one, err := netip.ParseAddr(address)
 	if err != nil {
@@ -193,9 +194,8 @@ func holds(written, address string) bool {
 	return within.Contains(one)
 }
 
-// granted tells whether the rows, with whom each of them means, let a visitor in, as
-// the run must know it;
-// where ways are given, in one of them.
+// granted reports whether the rows, as the run must know them, let a visitor in; where
+// ways are given, in one of them.
 func (n *run) granted(v visitor, stands map[way]bool) bool {
 	for _, row := range n.rows {
 		g, arns := n.given(row)
@@ -211,14 +211,14 @@ func (n *run) granted(v visitor, stands map[way]bool) bool {
 	return false
 }
 
-// way is how somebody is let in, its end aside.
+// way is how a principal has access, its expiry aside.
 type way struct {
 	who   string // as an ARN
-	named bool   // told by name
+	named bool   // by name
 	where string // only from there
 }
 
-// wayOf is how a grant lets in one whom it means.
+// wayOf is how a grant lets in one of the principals that it means.
 func wayOf(g *grant.Grant, arn string) way {
 	named := g.Role != "" || strings.Contains(arn, "*") || g.Subject().IsExact() && g.Follow == grant.FollowName
 	return way{arn, named, where(g.Conditions.SourceVPCE, g.Conditions.SourceVPC, g.Conditions.SourceIP)}

@@ -39,7 +39,7 @@ type world struct {
 	chooser
 	settings
 	now      time.Time
-	effects  int // of anybody on anything
+	effects  int // of any actor on anything
 	service  *model.Service
 	iam      *iam
 	org      *organization
@@ -52,7 +52,7 @@ type world struct {
 	written map[grant.Key]grant.Attributes // the rows
 	lives   map[grant.Key]int              // how often each was deleted
 
-	disliked string // a principal whose documents AWS refuses for no reason that anybody knows; "" for none
+	disliked string // a principal whose documents AWS rejects without a documented reason; "" for none
 	expands  bool   // AWS measures documents after it has expanded account ids
 
 	directoryDown, wrongTable bool
@@ -78,7 +78,7 @@ type gateway struct {
 	approved  grant.Approvals // by an admin
 
 	decided decisions     // about visitors, when last worked out
-	writes  int           // of its policy, by anybody
+	writes  int           // of its policy, by any actor
 	was     []version     // what its policy was lately, the newest last
 	late    []lateWrite   // writes that AWS took and has not carried out yet
 	puts    []*written    // by the product
@@ -88,14 +88,14 @@ type gateway struct {
 	state   *ledger.State // as recorded, unless that changed
 	settled moment        // when it was last held to invariant 1
 
-	unverified bool                     // nobody has looked at the last put yet
+	unverified bool                     // no run has looked at the last put yet
 	putAt      int                      // when it was, in effects
 	putTime    time.Time                // and by the clock
 	gone       map[string]int           // roles that the product has seen to be gone: when
-	announced  map[string]int           // roles and users that a write was to name: as of which read
+	announced  map[string]int           // roles and users that a write was going to name: as of which read
 	left       map[string]bool          // those of them that were deleted since
 	unclear    map[string]bool          // those whose unique id one of a deleted role may be
-	informed   bool                     // somebody has recorded something with a directory at hand
+	informed   bool                     // a run has recorded something with a directory at hand
 	mistaken   map[string]bool          // principals blamed while IAM changed
 	notices    int                      // published
 	records    int                      // writes to the state table, the journal aside
@@ -104,7 +104,7 @@ type gateway struct {
 	attempts   int                      // puts and deletions tried
 	valid      map[grant.Key][]revision // of its rows, from the last on that was recorded
 	wroteOther bool                     // something else than right was tried since
-	right      *string                  // what the product's statements said when last recorded as right; nil for never
+	right      *string                  // the access that was last recorded as right; nil for never
 }
 
 type version struct {
@@ -203,7 +203,7 @@ func parse(text string) *policy.Document {
 // reach is how far back a stale read may show a policy.
 const reach = 30 * time.Second
 
-// product notes that a write of the product's has taken effect.
+// product notes that a write of the product has taken effect.
 func (w *world) product(g *gateway) {
 	w.wrote(g)
 	g.unverified, g.putAt, g.putTime = true, w.effects, w.now
@@ -219,8 +219,8 @@ func (w *world) wrote(g *gateway) {
 	g.was = append(g.was, version{w.now, w.text(g)})
 }
 
-// tell adds a line to the story of a schedule that is replayed.
-func (w *world) tell(format string, arguments ...any) {
+// log adds a line to the story of a schedule that is replayed.
+func (w *world) log(format string, arguments ...any) {
 	if w.trace {
 		line := fmt.Sprintf(format, arguments...)
 		w.story = append(w.story, w.now.Format("15:04:05 ")+line)
