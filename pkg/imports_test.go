@@ -79,7 +79,7 @@ func goList(t *testing.T, arguments ...string) []string {
 	return strings.Split(strings.TrimSpace(string(output)), "\n")
 }
 
-// within tells whether a package is the one named, or lies below a name that
+// within reports whether a package is the one named, or lies below a name that
 // ends in a slash.
 func within(name, path string) bool {
 	return path == name || strings.HasSuffix(name, "/") && strings.HasPrefix(path, name)

@@ -144,7 +144,7 @@ func waitingApprovals(ctx context.Context, stored opened) ([]string, error) {
 	return texts, nil
 }
 
-// gateways are those that want a person: what is recorded of them, and those whose
+// gateways are those that need attention: what is recorded of them, and those whose
 // policies hold statements of other installations, which only their policies tell.
 func (e examination) gateways(ctx context.Context, parameters map[string]string, wants map[string]plan.Attention) ([]doctor.Gateway, error) {
 	found := map[string]*doctor.Gateway{}

@@ -70,7 +70,7 @@ func (p *program) deleteGateway(ctx context.Context, allTargets bool) error {
 	return p.delete(steps, waiting)
 }
 
-// deletion removes one thing and tells whether it was there.
+// deletion removes one thing and reports whether it was there.
 type deletion struct {
 	what   string
 	remove func() (bool, error)

@@ -208,7 +208,7 @@ func (i *importing) nameRows(by string) {
 	}
 }
 
-// sameAccess tells whether a row that is there lets in the same as one that is wanted.
+// sameAccess reports whether a row that is there lets in the same as one that is wanted.
 func sameAccess(there, wanted grant.Row) bool {
 	asked := *wanted.Grant
 	asked.Reason = ""

@@ -186,7 +186,7 @@ func (g *granting) against(attributes grant.Attributes, flags grantFlags) error 
 	return nil
 }
 
-// extends tells whether the row that is wanted differs from the one that is there
+// extends reports whether the row that is wanted differs from the one that is there
 // only in that it ends later.
 func extends(known, wanted *grant.Grant) bool {
 	if known == nil || known.Expires.IsZero() || !wanted.Expires.After(known.Expires) {
@@ -295,7 +295,7 @@ func faulty(fault *grant.Error) error {
 	return refuse("nothing was granted (%s): %s: %s", fault.Code, fault.Op, fault.Hint)
 }
 
-// sameGrant tells whether a row that is there lets in the same as the one that
+// sameGrant reports whether a row that is there lets in the same as the one that
 // is wanted. Who wrote it does not matter, nor does its reason unless another
 // one is given.
 func sameGrant(known, wanted *grant.Grant) bool {

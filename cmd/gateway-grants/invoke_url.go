@@ -77,7 +77,7 @@ func (p *program) endpointAt(text string, s *session) (mcpclient.Endpoint, error
 	return at, nil
 }
 
-// isLocal tells whether the URL is on this machine, or where the session finds
+// isLocal reports whether the URL is on this machine, or where the session finds
 // AWS's other services.
 func isLocal(at string, s *session) bool {
 	parsed, err := url.Parse(at)

@@ -47,7 +47,7 @@ func (f listFlags) filter(now time.Time) (func(listedRow) bool, error) {
 	}, nil
 }
 
-// names tells whether the row's principal is the one given or, where an account is
+// names reports whether the row's principal is the one given or, where an account is
 // given, is of that account.
 func (l listedRow) names(wanted grant.Principal) bool {
 	principal, err := grant.ParsePrincipal(l.Principal)

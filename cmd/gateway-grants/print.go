@@ -25,7 +25,7 @@ const (
 	outputCSV   = "csv" // for commands that print rows
 )
 
-// structured tells whether the output is for other programs.
+// structured reports whether the output is for other programs.
 func (o options) structured() bool { return o.output != outputTable }
 
 // annotationRows marks the commands that can print CSV.

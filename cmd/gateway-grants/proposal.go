@@ -32,7 +32,7 @@ type proposedGateway struct {
 	failure error // why there is no plan
 }
 
-// changesAnything tells whether a reconcile would write a policy.
+// changesAnything reports whether a reconcile would write a policy.
 func (p proposal) changesAnything() bool {
 	return len(p.steps) > 0 || slices.ContainsFunc(p.gateways, func(g proposedGateway) bool { return g.decided.Write })
 }

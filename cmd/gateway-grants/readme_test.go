@@ -100,7 +100,7 @@ func TestTheExamplesOfTheHelpAreCommandLines(t *testing.T) {
 // argument.
 var word = regexp.MustCompile(`'[^']*'|"[^"]*"|\S+`)
 
-// parses tells whether the command takes the flags and the arguments.
+// parses reports whether the command takes the flags and the arguments.
 func parses(top *cobra.Command, line string) error {
 	var args []string
 	for _, w := range word.FindAllString(line, -1) {

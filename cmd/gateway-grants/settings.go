@@ -64,7 +64,7 @@ func (p *program) readTables(cmd *cobra.Command) error {
 	return reader.Err()
 }
 
-// hasSetting tells whether the command takes any of the settings.
+// hasSetting reports whether the command takes any of the settings.
 func hasSetting(cmd *cobra.Command, which ...settings.Setting) bool {
 	return slices.ContainsFunc(which, func(s settings.Setting) bool { return cmd.Flags().Lookup(s.Flag) != nil })
 }

@@ -66,7 +66,7 @@ func severalStacks(region string, deployments []settings.Stack) error {
 	return refuse("%s has more than one deployment of Gateway Grants (%s): name one with --stack or %s", region, strings.Join(names, ", "), stackVariable)
 }
 
-// needsStack tells whether the command has a setting that it was not given.
+// needsStack reports whether the command has a setting that it was not given.
 func needsStack(cmd *cobra.Command) bool {
 	known := given(cmd, settings.Variables(os.LookupEnv))
 	return slices.ContainsFunc(settings.Shared(), func(s settings.Setting) bool {
@@ -132,7 +132,7 @@ func isUnknownStack(err error) bool {
 	return ok && api.ErrorCode() == "ValidationError" && strings.Contains(api.ErrorMessage(), "does not exist")
 }
 
-// isDenied tells whether AWS refused the call for want of a permission.
+// isDenied reports whether AWS refused the call for want of a permission.
 func isDenied(err error) bool {
 	api, ok := errors.AsType[smithy.APIError](err)
 	if !ok {

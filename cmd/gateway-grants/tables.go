@@ -26,7 +26,7 @@ type grantsTable interface {
 	// Put writes a row. Where onlyIfNew it fails with tables.CodeGrantExists
 	// rather than write over another.
 	Put(ctx context.Context, attributes grant.Attributes, onlyIfNew bool) error
-	// Delete removes a row, and tells whether there was one.
+	// Delete removes a row, and reports whether there was one.
 	Delete(ctx context.Context, key grant.Key) (existed bool, err error)
 	// Written reads every row as it was written, sorted by key.
 	Written(ctx context.Context) ([]grant.Attributes, error)
@@ -48,7 +48,7 @@ type statesTable interface {
 	History(ctx context.Context, gateway grant.Gateway, limit int) ([]reconcile.Entry, error)
 	// Journals reads every journal since a time, by ARN, the oldest entry first.
 	Journals(ctx context.Context, since time.Time) (map[string][]reconcile.Entry, error)
-	// Attention reads what of each gateway wants a person, by ARN.
+	// Attention reads what needs attention about each gateway, by ARN.
 	Attention(ctx context.Context) (map[string]plan.Attention, error)
 	// RecordedOwners reads what sweeps have recorded of owner accounts.
 	RecordedOwners(ctx context.Context) (map[string]ledger.Owner, error)

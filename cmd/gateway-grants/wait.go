@@ -108,7 +108,7 @@ func (p *program) await(ctx context.Context, states reconcile.States, all []awai
 	}
 }
 
-// look tells whether the row is recorded as it has to be, and why it is not in force
+// look reports whether the row is recorded as it has to be, and why it is not in force
 // then; "" where it is.
 func (a awaited) look(ctx context.Context, states reconcile.States) (done bool, reason string, err error) {
 	state, err := states.Load(ctx, a.gateway)

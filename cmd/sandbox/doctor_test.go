@@ -38,7 +38,7 @@ func newPatient(t *testing.T) patient {
 	return patient{s: s, program: builtProgram(t)}
 }
 
-// examine has the doctor look, as a profile. Its exit code tells whether all is well.
+// examine has the doctor look, as a profile. Its exit code reports whether all is well.
 func (p patient) examine(t *testing.T, profile string, arguments ...string) examined {
 	t.Helper()
 	command := exec.Command(p.program, append([]string{"doctor", "-o", "json"}, arguments...)...)

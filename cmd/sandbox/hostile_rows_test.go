@@ -75,7 +75,7 @@ func TestHostileRowsHoldUpNoRevocation(t *testing.T) {
 	})
 }
 
-// lineHas tells whether one line holds both texts.
+// lineHas reports whether one line holds both texts.
 func lineHas(text, one, other string) bool {
 	for line := range strings.Lines(text) {
 		if strings.Contains(line, one) && strings.Contains(line, other) {

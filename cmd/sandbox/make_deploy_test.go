@@ -155,7 +155,7 @@ func (d madeDeployment) inTerminal(t *testing.T) string {
 	return shown.String()
 }
 
-// asks tells whether the last that a terminal shows is a question of SAM CLI's, as in
+// asks reports whether the last that a terminal shows is a question of SAM CLI's, as in
 // "Parameter Name [gateway-grants]: ".
 func asks(shown []byte) bool {
 	return bytes.HasSuffix(shown, []byte("]: ")) || bytes.HasSuffix(shown, []byte("\x1b[0m: "))

@@ -49,7 +49,7 @@ func (p *seed) run(t *testing.T, script string, arguments ...string) (string, in
 	return string(output), command.ProcessState.ExitCode()
 }
 
-// refusedByGateway tells whether a script wrote to stderr nothing but what
+// refusedByGateway reports whether a script wrote to stderr nothing but what
 // mcp-proxy-for-aws logs of a call that the gateway refused, or nothing at all.
 func refusedByGateway(stderr string) bool {
 	for line := range strings.Lines(stderr) {

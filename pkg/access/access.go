@@ -66,7 +66,7 @@ type Caller struct {
 
 	Name string // as an admin would write it in a grant
 
-	// Read tells that Policies and Boundary were read. Where they were not, they are
+	// Read says that Policies and Boundary were read. Where they were not, they are
 	// assumed to allow the call; service control policies always are.
 	Read     bool
 	Policies []Policy

@@ -149,16 +149,16 @@ func TestAnAnswerNamesTheSideAndWhatDecides(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.reason, func(t *testing.T) {
 			got := test.scene.gateway(t).Answer(access.Question{Caller: test.caller, From: test.from})
-			said := strings.Join([]string{got.Gateway.Why, got.Gateway.Remedy, got.Caller.Why, got.Caller.Remedy}, "\n")
+			text := strings.Join([]string{got.Gateway.Why, got.Gateway.Remedy, got.Caller.Why, got.Caller.Remedy}, "\n")
 			if got.Caller.Missing != nil {
-				said += "\n" + got.Caller.Missing.String()
+				text += "\n" + got.Caller.Missing.String()
 			}
 			if got.Verdict != test.verdict || got.Side != test.side {
-				t.Errorf("%s by %q, want %s by %q:\n%s", got.Verdict, got.Side, test.verdict, test.side, said)
+				t.Errorf("%s by %q, want %s by %q:\n%s", got.Verdict, got.Side, test.verdict, test.side, text)
 			}
 			for _, part := range test.says {
-				if !strings.Contains(said, part) {
-					t.Errorf("did not say %q:\n%s", part, said)
+				if !strings.Contains(text, part) {
+					t.Errorf("did not say %q:\n%s", part, text)
 				}
 			}
 		})

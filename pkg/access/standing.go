@@ -56,7 +56,7 @@ func (g Gateway) waiting(who policy.Caller) []Standing {
 	return all
 }
 
-// means tells whether a row names the caller, or may: a selector that cannot be
+// means reports whether a row names the caller, or may: a selector that cannot be
 // resolved may mean any account.
 func (g Gateway) means(row grant.Row, who policy.Caller) bool {
 	principal, role := row.Named, ""

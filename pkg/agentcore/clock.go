@@ -12,7 +12,7 @@ type Clock struct {
 	Sleep func(ctx context.Context, d time.Duration) error
 }
 
-// SystemClock is the machine's.
+// SystemClock is the clock of the machine.
 func SystemClock() Clock {
 	return Clock{Now: time.Now, Sleep: func(ctx context.Context, d time.Duration) error {
 		timer := time.NewTimer(d)

@@ -37,7 +37,7 @@ func readFailure(op string, err error) error {
 	return coded(refusal(err), op, err)
 }
 
-// isNotAssumed tells whether the role in an owner's account could not be assumed: STS
+// isNotAssumed reports whether the role in an owner's account could not be assumed: STS
 // answers alike where there is no such role and where it does not let the caller in.
 // https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
 func isNotAssumed(err error) bool {
@@ -73,7 +73,7 @@ func putFailure(op string, err error) error {
 	return writeFailure(op, err)
 }
 
-// isInvalidPrincipal tells whether AWS refused the document because of a
+// isInvalidPrincipal reports whether AWS refused the document because of a
 // principal. A ValidationException's reason does not say so (FieldValidationFailed
 // stands for every rule of a document), so here, and nowhere else, the text
 // decides: "ValidationException: Invalid principal in policy" was observed. A text that
@@ -84,7 +84,7 @@ func isInvalidPrincipal(err error) bool {
 	return ok && strings.Contains(strings.ToLower(invalid.ErrorMessage()), "invalid principal")
 }
 
-// isTooLarge tells whether AWS refused the document for its size. Here, too, the
+// isTooLarge reports whether AWS refused the document for its size. Here, too, the
 // text decides: that of a string that is longer than the service model allows. A
 // text that changes costs little: the document counts as refused for another reason.
 // https://docs.aws.amazon.com/bedrock-agentcore-control/latest/APIReference/API_PutResourcePolicy.html
@@ -119,7 +119,7 @@ func status(err error) int {
 	return 0
 }
 
-// mayHaveTakenEffect tells whether a write that failed may have been done: all
+// mayHaveTakenEffect reports whether a write that failed may have been done: all
 // failures count, except those that prove the contrary.
 func mayHaveTakenEffect(err error) bool {
 	switch code := status(err); {
@@ -135,7 +135,7 @@ func mayHaveTakenEffect(err error) bool {
 	return wasTried(err) && !neverConnected(err)
 }
 
-// wasTried tells whether the SDK came as far as to send the request: what fails
+// wasTried reports whether the SDK came as far as to send the request: what fails
 // before, such as finding credentials, is neither an error of sending nor the
 // end of a context while something was sent.
 func wasTried(err error) bool {

@@ -160,7 +160,7 @@ func (g *Gateways) Describe(ctx context.Context, gateway grant.Gateway) (plan.Ob
 	}, nil
 }
 
-// isManaged reads the tags, which GetGateway does not tell.
+// isManaged reads the tags, which GetGateway does not return.
 func isManaged(ctx context.Context, client Control, arn string) (managed, exists bool, err error) {
 	answer, err := client.ListTagsForResource(ctx, &control.ListTagsForResourceInput{ResourceArn: aws.String(arn)})
 	if isNotFound(err) {

@@ -183,7 +183,7 @@ func (l *listing) walk(ctx context.Context, ids []string, wanted func(grant.Gate
 	return nil
 }
 
-// named is the gateway with the id. A listing does not tell ARNs: the first is
+// named is the gateway with the id. A listing has no ARNs: the first is
 // asked for, and the others, which have its owner and region, follow from it.
 func (l *listing) named(ctx context.Context, id string, sibling grant.Gateway) (gateway grant.Gateway, exists bool, err error) {
 	if sibling != (grant.Gateway{}) {

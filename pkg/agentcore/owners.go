@@ -29,7 +29,7 @@ type site struct {
 	policies *policyCalls
 }
 
-// sessionName tells in the owner's CloudTrail who assumed the role.
+// sessionName shows in the owner's CloudTrail which function assumed the role.
 const sessionName = "gateway-grants"
 
 // newerThan is how long before their end credentials are replaced, so that no

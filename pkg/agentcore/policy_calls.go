@@ -61,7 +61,7 @@ func (c *policyCalls) make(ctx context.Context, call func(context.Context) error
 	return err
 }
 
-// worthRepeating tells whether a reading that failed may pass later, as the SDK
+// worthRepeating reports whether a reading that failed may pass later, as the SDK
 // would judge it.
 func worthRepeating(err error) bool {
 	return !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled) &&

@@ -113,7 +113,7 @@ func (s Setup) Gateway(ctx context.Context, spec GatewaySpec) (SetUp, error) {
 	}, nil
 }
 
-// URL is where a gateway of the caller's is called, as AWS tells it.
+// URL is the endpoint of a gateway in the caller's account, as AWS returns it.
 func (s Setup) URL(ctx context.Context, id string) (string, error) {
 	answer, err := s.Control.GetGateway(ctx, &control.GetGatewayInput{GatewayIdentifier: aws.String(id)})
 	if err != nil {

@@ -171,7 +171,7 @@ func TestWaitingEndsWithAReason(t *testing.T) {
 	}{
 		{"it failed", status("FAILED", `"The role cannot be assumed"`), "wait for gateway " + gatewayID + ": it is FAILED (The role cannot be assumed); delete it and create it again"},
 		{"it is in a status that is new to us", status("PAUSED", ""), "it is PAUSED; delete it and create it again"},
-		{"somebody deletes it", status("DELETING", ""), "it is being deleted; try again when it is gone"},
+		{"it is deleted meanwhile", status("DELETING", ""), "it is being deleted; try again when it is gone"},
 		{"it never ends", status("CREATING", ""), "wait for gateway " + gatewayID + ", now CREATING: it takes too long; try again later, nothing needs to be undone"},
 		{"it cannot be looked at", refuse(403, "AccessDeniedException", "not you"), "look at gateway " + gatewayID + ": "},
 	}
@@ -185,7 +185,7 @@ func TestWaitingEndsWithAReason(t *testing.T) {
 			setup := Setup{Control: control.NewFromConfig(configFor(service.URL)), Clock: clock.clock()}
 			_, err := setup.Gateway(t.Context(), spec)
 			if err == nil || !strings.Contains(err.Error(), test.says) {
-				t.Errorf("said %v, want %q", err, test.says)
+				t.Errorf("got %v, want %q", err, test.says)
 			}
 			if clock.slept > waitMost+lookEvery {
 				t.Errorf("waited %s", clock.slept)

@@ -1,5 +1,5 @@
 // Package bus publishes events on EventBridge: requests to reconcile, which
-// drive the product, and notices, which tell people and their tools.
+// drive the product, and notices, which inform people and their tools.
 package bus
 
 import (
@@ -133,7 +133,7 @@ func (b *Bus) entry(detailType, gateway string, detail any) (*types.PutEventsReq
 		entry.Resources = []string{gateway}
 	}
 	if size := sizeOf(entry); size > maxBytes {
-		return nil, fmt.Errorf("it has %d bytes, and EventBridge takes %d at most; a gateway's own status tells the rest", size, maxBytes)
+		return nil, fmt.Errorf("it has %d bytes, and EventBridge takes %d at most; the gateway's status has the rest", size, maxBytes)
 	}
 	return entry, nil
 }

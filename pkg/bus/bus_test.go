@@ -44,7 +44,7 @@ func TestANoticeBecomesAnEventThatNamesItsGateway(t *testing.T) {
 	w := newWorld()
 	notice := plan.Notice{
 		Type: plan.PolicyFull, Gateway: gateway(t, 0).ARN(),
-		Detail: map[string]any{"bytes": int64(9007199254740993)}, // more than a float64 can tell apart
+		Detail: map[string]any{"bytes": int64(9007199254740993)}, // more digits than a float64 keeps
 	}
 	if err := w.bus.Publish(t.Context(), []plan.Notice{notice}); err != nil {
 		t.Fatal(err)

@@ -115,7 +115,7 @@ func outcomeOf(result types.PutEventsResultEntry) (mayPass bool, outcome error) 
 		errors.New("EventBridge did not take it: " + code + ": " + aws.ToString(result.ErrorMessage))
 }
 
-// worthRepeating tells whether a call that failed as a whole may pass later.
+// worthRepeating reports whether a call that failed as a whole may pass later.
 func worthRepeating(err error) bool {
 	return retry.IsErrorRetryables(retry.DefaultRetryables).IsErrorRetryable(err).Bool()
 }

@@ -68,16 +68,16 @@ func (a Account) Views() []View {
 	return views
 }
 
-// Leaving tells whether something is about to be lost.
+// Leaving reports whether something is about to be lost.
 func (a Account) Leaving() bool { return !a.MissingSince.IsZero() || len(a.Kept) > 0 }
 
-// Same tells whether two views are equal.
+// Same reports whether two views are equal.
 func (v View) Same(other View) bool {
 	return v.State == other.State && v.Organization == other.Organization &&
 		slices.Equal(v.Path, other.Path) && maps.Equal(v.Tags, other.Tags)
 }
 
-// Selects tells whether a selector means the account: active, in the place or
+// Selects reports whether a selector means the account: active, in the place or
 // with the tag that the selector names, and not excluded, in any of its views.
 // Principals that are no selectors select nothing.
 func Selects(selector grant.Principal, exclude grant.Exclusion, a Account) bool {
@@ -87,7 +87,7 @@ func Selects(selector grant.Principal, exclude grant.Exclusion, a Account) bool 
 	return slices.ContainsFunc(a.Views(), func(v View) bool { return v.selectedBy(selector, exclude) })
 }
 
-// Matches tells whether the account is in the place or has the tag that the
+// Matches reports whether the account is in the place or has the tag that the
 // selector names, in any of its views, whatever its state.
 func Matches(selector grant.Principal, a Account) bool {
 	return slices.ContainsFunc(a.Views(), func(v View) bool { return v.matches(selector) })
@@ -119,7 +119,7 @@ func (v View) matches(selector grant.Principal) bool {
 	}
 }
 
-// SameAccount tells whether two readings of an account say the same, whenever
+// SameAccount reports whether two readings of an account say the same, whenever
 // they were made.
 func SameAccount(a, b Account) bool {
 	return a.ID == b.ID && a.Name == b.Name && a.View().Same(b.View()) &&

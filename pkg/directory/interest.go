@@ -60,7 +60,7 @@ func InterestsOf(rows []grant.Row) Interests {
 	return interests
 }
 
-// KeepsTags tells whether the tags that are recorded with an account still count
+// KeepsTags reports whether the tags that are recorded with an account still count
 // where they were not read.
 func (i Interests) KeepsTags() bool { return len(i.keys)+len(i.unclear) > 0 }
 
@@ -82,7 +82,7 @@ func (i Interests) Lost(id string, was, is View) []grant.Key {
 	return lost
 }
 
-// loses tells whether some selector may mean an account by this view that it does
+// loses reports whether some selector may mean an account by this view that it does
 // not mean by the other.
 func (v View) loses(is View) bool {
 	return v.State == StateActive && is.State != StateActive || v.Organization != is.Organization ||

@@ -40,7 +40,7 @@ type Step struct {
 	Lost    bool // something was lost for good
 }
 
-// Follow tells what a reading makes of what is recorded; nil for no record. What
+// Follow is what a reading makes of what is recorded; nil for no record. What
 // an account gains counts at once. What it would lose counts on until two
 // readings at least Confirm apart, and all between, agree that it is gone:
 // Organizations may lag behind its own events and go back a state during a

@@ -81,7 +81,7 @@ func (s Snapshot) Select(selector grant.Principal, exclude grant.Exclusion) ([]s
 // Name is the account's name; "" where it is not known.
 func (s Snapshot) Name(id string) string { return s.accounts[id].Name }
 
-// IsMember tells whether the account belongs to the organization. It means
+// IsMember reports whether the account belongs to the organization. It means
 // something only where the snapshot is Known and was asked for the account.
 func (s Snapshot) IsMember(id string) bool {
 	_, member := s.accounts[id]
@@ -94,10 +94,10 @@ func (s Snapshot) WithoutTrust() Snapshot {
 	return s
 }
 
-// TrustUnread tells whether the list of trusted accounts was needed and not read.
+// TrustUnread reports whether the list of trusted accounts was needed and not read.
 func (s Snapshot) TrustUnread() bool { return s.trustUnread }
 
-// Trusts tells whether the account is on the list of trusted accounts, and whether that
+// Trusts reports whether the account is on the list of trusted accounts, and whether that
 // is known. It means something as IsMember does, and of accounts that are no members.
 func (s Snapshot) Trusts(id string) (trusted, known bool) {
 	return slices.Contains(s.trusted, id), !s.trustUnread

@@ -43,7 +43,7 @@ func membershipChanged(before, after *Account) bool {
 	return before.State != after.State || before.Organization != after.Organization
 }
 
-// placesChanged tells whether any view came, went or moved.
+// placesChanged reports whether any view came, went or moved.
 func placesChanged(before, after *Account) bool {
 	if !slices.Equal(before.Path, after.Path) {
 		return true

@@ -127,8 +127,8 @@ func (r *run) dropDeparture(ctx context.Context, note directory.Note) error {
 	return nil
 }
 
-// tidy forgets departures that no longer count: out of the guard's window, or
-// said to be held although nothing is.
+// tidy deletes notes of departures that no longer count: they are outside the guard's
+// window, or read held although no departure is.
 func (r *run) tidy(ctx context.Context) error {
 	d, err := r.leaving(ctx)
 	if err != nil {

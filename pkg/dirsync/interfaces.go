@@ -40,7 +40,7 @@ type Member struct {
 	ID    string
 	Name  string
 	State directory.State
-	Paths []string // such as o-…/r-…/ou-…/ID/; may be empty, then parents tell
+	Paths []string // such as o-…/r-…/ou-…/ID/; may be empty, then parents give it
 }
 
 // Page is a part of the accounts; Next leads to the following, "" for the last.
@@ -69,7 +69,7 @@ type Accounts interface {
 	// Recorded lists every account that is recorded, by id, or fails.
 	Recorded(ctx context.Context) ([]directory.Account, error)
 	// Update has decide say what becomes of an account, nil for none, and whether
-	// anything does, and tells whether it did. Decide is asked again, about what is
+	// anything does, and reports whether it did. Decide is asked again, about what is
 	// there then, where another writer was first.
 	Update(ctx context.Context, id string, decide func(was *directory.Account) (is *directory.Account, change bool)) (changed bool, err error)
 	// MarkSynced records that a complete listing, begun at the given time, ended.
@@ -78,7 +78,7 @@ type Accounts interface {
 	Notes(ctx context.Context, topic directory.Topic) ([]directory.Note, error)
 	// PutNote writes a note, over any of the same topic and id.
 	PutNote(ctx context.Context, note directory.Note) error
-	// DeleteNote deletes a note, unless it is no longer as given, and tells whether
+	// DeleteNote deletes a note, unless it is no longer as given, and reports whether
 	// it did.
 	DeleteNote(ctx context.Context, note directory.Note) (deleted bool, err error)
 }

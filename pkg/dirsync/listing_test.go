@@ -39,7 +39,7 @@ func TestWhereNoListingWasEverCompleteWhatIsDueIsToList(t *testing.T) {
 	}
 	w.now = w.now.Add(time.Minute)
 	if _, err := w.syncer.Due(t.Context()); err == nil {
-		t.Error("as long as it fails, it is said to")
+		t.Error("the failure is not shown while it lasts")
 	}
 	w.organizations.membersFail = nil
 	w.now = w.now.Add(time.Minute)
@@ -67,7 +67,7 @@ func TestAListingThatFindsNothingNewWritesNoAccount(t *testing.T) {
 	}
 }
 
-// A listing tells the names, so that neither the first one nor a new one costs a call
+// A listing has the names, so that neither the first one nor a new one costs a call
 // for the account's tags.
 func TestAListingRecordsNamesAndReadsNoTagsForThem(t *testing.T) {
 	w := newWorld(t)

@@ -60,7 +60,7 @@ func (s *Syncer) parent(ctx context.Context, child string) (string, error) {
 	return parent, nil
 }
 
-// learn remembers what recorded paths tell of the parents of units.
+// learn takes the parents of units from recorded paths.
 func (s *Syncer) learn(accounts []directory.Account) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -32,7 +32,7 @@ func (s *Syncer) begin(ctx context.Context) (*run, error) {
 	return &run{Syncer: s, within: organization, interests: directory.InterestsOf(rows)}, nil
 }
 
-// late tells whether only the reserve of the run's time is left.
+// late reports whether only the reserve of the run's time is left.
 func (r *run) late(ctx context.Context) bool {
 	deadline, limited := r.Deadline(ctx)
 	return limited && deadline.Sub(r.now()) < r.Rules.Reserve

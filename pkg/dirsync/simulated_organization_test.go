@@ -157,7 +157,7 @@ func (s *simulated) something() func(*moment) {
 var errSimulated = errors.New("TooManyRequestsException")
 
 // answer is some moment within the lag; once for each account it may be wrong. A
-// second time, with no right answer between, cannot be told from the truth.
+// second wrong answer, with no right one between, would look like the truth.
 func (s *simulated) answer(id string) (moment, error) {
 	if s.failing && s.random.IntN(8) == 0 {
 		return moment{}, errSimulated

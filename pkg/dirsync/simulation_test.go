@@ -19,7 +19,7 @@ import (
 
 var (
 	simulatedSeeds = flag.Int("directory.seeds", 5000, "how many organizations to simulate")
-	simulatedSeed  = flag.Uint64("directory.seed", 0, "simulate only this one, and tell what happens")
+	simulatedSeed  = flag.Uint64("directory.seed", 0, "simulate only this one, and log what happens")
 )
 
 // selection is a selector with exclusions, as a grant has both.
@@ -128,7 +128,7 @@ func (l *life) say(format string, args ...any) {
 	}
 }
 
-// sayRecorded tells what the directory holds.
+// sayRecorded logs what the directory holds.
 func (l *life) sayRecorded() {
 	if *simulatedSeed == 0 {
 		return
@@ -281,7 +281,7 @@ func (l *life) note() {
 	}
 }
 
-// wasIn tells whether an account was lately in what is selected. State, place
+// wasIn reports whether an account was lately in what is selected. State, place
 // and tags may come from different moments.
 func (l *life) wasIn(s selection, id string) bool {
 	lately := l.organization.lately(id)
@@ -355,9 +355,9 @@ func (l *life) compare() string {
 	return strings.Join(wrong, "\n")
 }
 
-// Whatever becomes of events, after one round of sweeps each selector means whom
-// it should; nobody outside gains access, nobody inside loses it, and mass
-// departures wait for an admin.
+// Whichever events are lost, after one round of sweeps each selector matches the
+// accounts that it should. No account outside gains access, none inside loses it, and
+// mass departures wait for an admin.
 func TestASimulatedOrganizationIsFollowed(t *testing.T) {
 	if *simulatedSeed != 0 {
 		l := newLife(*simulatedSeed, nil)

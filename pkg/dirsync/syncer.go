@@ -57,7 +57,7 @@ func New(organizations Organizations, accounts Accounts, grants Grants, now func
 	}
 }
 
-// Listed tells whether accounts of the organization were ever recorded.
+// Listed reports whether accounts of the organization were ever recorded.
 func (s *Syncer) Listed(ctx context.Context) (bool, error) {
 	recorded, err := s.accounts.Recorded(ctx)
 	if err != nil {
@@ -98,7 +98,7 @@ type Summary struct {
 }
 
 // Account reads one account again, because an event hints at it, and records what
-// it found. Events come before Organizations itself knows what they tell, so the
+// it found. Events come before Organizations itself shows the change, so the
 // account is read again a few times by Due, whatever was found: that needs no
 // guess at what the event meant.
 func (s *Syncer) Account(ctx context.Context, id string) (Summary, error) {

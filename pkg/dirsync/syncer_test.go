@@ -136,7 +136,7 @@ func TestAStateThatGoesBackDuringAClosureLosesNothing(t *testing.T) {
 	}
 }
 
-// Organizations knows an account or its place later than its event tells.
+// Organizations shows an account or its place later than its event reports it.
 func TestWhatOrganizationsLearnsAfterItsEventIsReadWithoutAnother(t *testing.T) {
 	w := newWorld(t)
 	w.grant(t, w.outer)

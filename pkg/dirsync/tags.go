@@ -84,7 +84,7 @@ func (r *run) refreshTags(ctx context.Context, account directory.Account) error 
 	return err
 }
 
-// tagsWait tells whether all tags are to be read soon anyway.
+// tagsWait reports whether all tags are to be read soon anyway.
 func (r *run) tagsWait(ctx context.Context) (bool, error) {
 	notes, err := r.accounts.Notes(ctx, directory.TopicTags)
 	if err != nil {
@@ -102,7 +102,7 @@ func (r *run) tagsWait(ctx context.Context) (bool, error) {
 	return true, nil
 }
 
-// tagsDue tells whether tags are to be read, and takes over what is under way.
+// tagsDue reports whether tags are to be read, and takes over what is under way.
 func (r *run) tagsDue(ctx context.Context, keys []string, urgent bool) (tagPass, bool, error) {
 	fresh := tagPass{began: r.now(), Keys: keys}
 	notes, err := r.accounts.Notes(ctx, directory.TopicTags)

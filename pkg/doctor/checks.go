@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// has tells whether the stack was given a parameter.
+// has reports whether the stack was given a parameter.
 func (f Facts) has(parameter string) bool { return f.Stack.Value.Parameters[parameter] != "" }
 
 func stack(f Facts, r *Result) {

@@ -29,7 +29,7 @@ type Result struct {
 	Advice   bool      `json:"advice,omitempty"` // what it finds stops no deployment
 }
 
-// Healthy tells whether every check that applies was made and found nothing.
+// Healthy reports whether every check that applies was made and found nothing.
 func Healthy(results []Result) bool {
 	for _, r := range results {
 		if r.Status == Found || r.Status == Unread {
@@ -53,7 +53,7 @@ func Examine(f Facts) []Result {
 	for i, c := range checks {
 		results[i] = Result{Check: c.name}
 		if i > 0 && (f.Stack.Err != "" || f.Stack.Value.Missing) {
-			results[i].Unread = []string{"the stack tells what there is, and it is not known"}
+			results[i].Unread = []string{"the stack says what there is, and it cannot be read"}
 		} else {
 			c.judge(f, &results[i])
 		}

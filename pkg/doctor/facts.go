@@ -37,7 +37,7 @@ type Facts struct {
 	Owners       []Owner
 	Organization Reading[bool]      // the caller may read it, as the functions may
 	StackSets    *Reading[bool]     // StackSets have trusted access to the organization; nil where the caller may not ask
-	Attention    Reading[[]Gateway] // gateways that want a person
+	Attention    Reading[[]Gateway] // gateways that need attention
 	Approvals    Reading[[]string]  // what waits for an approval, in words
 }
 
@@ -120,7 +120,7 @@ type Owner struct {
 	NotJoined bool
 }
 
-// Gateway is one that wants a person to look.
+// Gateway is one that needs attention.
 type Gateway struct {
 	ARN        string
 	Failing    bool

@@ -21,7 +21,7 @@ type Before struct {
 	Trails   Reading[[]Trail]
 }
 
-// Offer tells whether a Region has AgentCore.
+// Offer reports whether a Region has AgentCore.
 type Offer struct {
 	Region  string
 	Offered Reading[bool]
@@ -52,7 +52,7 @@ func Preflight(b Before) []Result {
 	return results
 }
 
-// Blocked tells whether something was found that a deployment would fail for. What could
+// Blocked reports whether something was found that a deployment would fail for. What could
 // not be looked at does not block, because to look takes more rights than to deploy.
 func Blocked(results []Result) bool {
 	return slices.ContainsFunc(results, func(r Result) bool { return r.Status == Found && !r.Advice })

@@ -160,7 +160,7 @@ func anyAccount(d detail, management string) ([]string, error) {
 	return ids, nil
 }
 
-// names tells whether an event is about the management account itself, which
+// names reports whether an event is about the management account itself, which
 // joins as the organization is made and leaves as it is deleted.
 func names(d detail, management string) bool {
 	return slices.Contains(accountsIn(d["serviceEventDetails"], ""), management) ||

@@ -46,7 +46,7 @@ func TestMembershipEvents(t *testing.T) {
 	}
 }
 
-// Something happened to some account: AWS may have changed how it tells.
+// Something happened to some account: AWS may have changed the form of the event.
 func TestMalformedOrganizationEventConcernsAll(t *testing.T) {
 	many := make([]string, 11)
 	for i := range many {

@@ -216,7 +216,7 @@ func (r record) grantKey() (grant.Key, error) {
 	return grant.Key{Gateway: gateway, ID: id}, err
 }
 
-// sameGrant tells whether the row means the same after the change as before:
+// sameGrant reports whether the row means the same after the change as before:
 // only attributes that AWS adds are new, changed or gone. Where an image is
 // missing, it may have changed.
 func (r record) sameGrant() bool {

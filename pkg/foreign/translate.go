@@ -158,7 +158,7 @@ func (t *translation) conditions() {
 	}
 }
 
-// comparesARN tells whether a condition compares the caller's ARN with patterns. An ARN
+// comparesARN reports whether a condition compares the caller's ARN with patterns. An ARN
 // of IAM has no colons in its last field, so that all of these mean the same.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html#Conditions_ARN
 func comparesARN(test string) bool {

@@ -68,16 +68,16 @@ func TestAnAllowForOtherAccountsBecomesGrants(t *testing.T) {
 		read := foreign.Translate(document(t, test.statement), tools(t), notOurs)
 		var rows []string
 		for _, row := range read[0].Rows {
-			said := []string{row["principal"].(string)}
+			parts := []string{row["principal"].(string)}
 			for _, name := range []string{"follow", "expires", "conditions"} {
 				if value, has := row[name]; has {
-					said = append(said, fmt.Sprintf("%s %v", name, value))
+					parts = append(parts, fmt.Sprintf("%s %v", name, value))
 				}
 			}
 			if row["gateway"] != arn || row["source"] != "import" || row["reason"] != `imported from statement 1 (Sid "Theirs")` {
 				t.Errorf("%s: %v", test.reason, row)
 			}
-			rows = append(rows, strings.Join(said, " "))
+			rows = append(rows, strings.Join(parts, " "))
 		}
 		if got := strings.Join(rows, " | "); got != test.rows || read[0].Why != "" {
 			t.Errorf("%s: want %s\ngot %s (%s)", test.reason, test.rows, got, read[0].Why)
@@ -97,7 +97,7 @@ func TestTheGrantsLetInTheSameCallersAsTheStatements(t *testing.T) {
 	}
 }
 
-// imported imports what can be, as the command line does, and tells how many statements
+// imported imports what can be, as the command line does, and counts how many statements
 // became grants, and whether some caller gains or loses access.
 func imported(t *testing.T, before *policy.Document) (int, error) {
 	t.Helper()

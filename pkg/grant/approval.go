@@ -88,7 +88,7 @@ type Approval struct {
 // Approvals are those of a gateway, or of departures, by subject.
 type Approvals map[string]Approval
 
-// Approve tells whether an admin has approved the decision, and the approval still
+// Approve reports whether an admin has approved the decision, and the approval still
 // counts.
 func (a Approvals) Approve(d Decision, now time.Time) bool {
 	known, ok := a[d.Subject]

@@ -67,7 +67,7 @@ type Conditions struct {
 	SourceIP   []string // aws:SourceIp, addresses or CIDR ranges
 }
 
-// IsZero tells whether nothing is narrowed.
+// IsZero reports whether nothing is narrowed.
 func (c Conditions) IsZero() bool {
 	return len(c.SourceVPCE) == 0 && len(c.SourceVPC) == 0 && len(c.SourceIP) == 0
 }
@@ -78,10 +78,10 @@ type Exclusion struct {
 	Units    []string // OU ids, everything below them included
 }
 
-// IsZero tells whether nothing is left out.
+// IsZero reports whether nothing is left out.
 func (e Exclusion) IsZero() bool { return len(e.Accounts) == 0 && len(e.Units) == 0 }
 
-// Live tells whether the grant holds at the given moment.
+// Live reports whether the grant holds at the given moment.
 func (g *Grant) Live(now time.Time) bool {
 	return g.Expires.IsZero() || now.Before(g.Expires)
 }

@@ -33,7 +33,7 @@ type (
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/globaltables_HowItWorks.html
 const reservedPrefix = "aws:"
 
-// ReservedAttribute tells whether AWS, and not an admin, wrote the attribute.
+// ReservedAttribute reports whether AWS, and not an admin, wrote the attribute.
 func ReservedAttribute(name string) bool { return strings.HasPrefix(name, reservedPrefix) }
 
 // The attributes of the grants table.

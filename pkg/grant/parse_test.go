@@ -89,7 +89,7 @@ func TestARowThatCannotBeUnderstoodSaysWhy(t *testing.T) {
 		"everyone":               {"a gateway is never opened to everyone", grant.Attributes{"principal": "*"}, grant.CodeInvalidPrincipal, "everyone"},
 		"any account's role":     {"the account is what makes a pattern safe", grant.Attributes{"principal": "arn:aws:iam::*:role/Agent"}, grant.CodeInvalidPrincipal, "12 digits"},
 		"a session":              {"the role behind it is meant", grant.Attributes{"principal": "arn:aws:sts::444455556666:assumed-role/AgentRole/session"}, grant.CodeSessionPrincipal, "arn:aws:iam::444455556666:role/AgentRole"},
-		"a unique id":            {"a reader cannot tell later what it was", grant.Attributes{"principal": "AROAEXAMPLE"}, grant.CodeInvalidPrincipal, "ARN"},
+		"a unique id":            {"a reader cannot see later what it named", grant.Attributes{"principal": "AROAEXAMPLE"}, grant.CodeInvalidPrincipal, "ARN"},
 		"a group":                {"IAM cannot let groups in", grant.Attributes{"principal": "arn:aws:iam::444455556666:group/g"}, grant.CodeInvalidPrincipal, "role"},
 		"a policy variable":      {"it would be expanded in a condition", grant.Attributes{"principal": "arn:aws:iam::444455556666:role/${aws:username}/x"}, grant.CodeInvalidPrincipal, "role"},
 		"a user pattern":         {"only roles have patterns", grant.Attributes{"principal": "arn:aws:iam::444455556666:user/a*"}, grant.CodeInvalidPrincipal, "exactly"},

@@ -124,10 +124,10 @@ func plainPattern(pattern string) string {
 // Kind is what the principal names.
 func (p Principal) Kind() Kind { return p.kind }
 
-// IsSelector tells whether the directory must say which accounts are meant.
+// IsSelector reports whether the directory must say which accounts are meant.
 func (p Principal) IsSelector() bool { return p.kind >= KindUnit }
 
-// IsExact tells whether one role or user is named, which can be followed by
+// IsExact reports whether one role or user is named, which can be followed by
 // identity or by name.
 func (p Principal) IsExact() bool { return p.kind == KindRole || p.kind == KindUser }
 

@@ -72,7 +72,7 @@ func (s Status) Given() []string {
 	return slices.Compact(slices.Sorted(slices.Values(slices.Concat(s.Admitted, s.Withheld))))
 }
 
-// Same tells whether two statuses say the same, whenever they became so.
+// Same reports whether two statuses say the same, whenever they became so.
 func (s Status) Same(other Status) bool {
 	return s.Phase == other.Phase && s.Reason == other.Reason && s.Message == other.Message &&
 		s.Revision == other.Revision && s.Expiring == other.Expiring && s.LastValid == other.LastValid &&

@@ -20,11 +20,11 @@ func steps(t *testing.T, file grantfile.File, table []grant.Attributes, prune bo
 	if err != nil {
 		t.Fatal(err)
 	}
-	said := []string{}
+	parts := []string{}
 	for _, step := range changes {
-		said = append(said, string(step.Verb)+" "+step.Key.ID+": "+strings.Join(step.Fields(), " "))
+		parts = append(parts, string(step.Verb)+" "+step.Key.ID+": "+strings.Join(step.Fields(), " "))
 	}
-	return said
+	return parts
 }
 
 func TestAFileChangesWhatDiffersAndPrunesWhatIsItsOwn(t *testing.T) {

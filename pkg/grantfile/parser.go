@@ -28,7 +28,7 @@ var yamlProblem = regexp.MustCompile(`^yaml: (?:line (\d+): )?(?s:(.*))$`)
 // malformed says where the text is no YAML.
 func (p parser) malformed(err error) error {
 	if part := yamlProblem.FindStringSubmatch(err.Error()); part != nil {
-		line, _ := strconv.Atoi(part[1]) // 0 where the library does not tell it
+		line, _ := strconv.Atoi(part[1]) // 0 where the library does not give it
 		return p.fail(line, "this is no YAML: %s", part[2])
 	}
 	return p.fail(0, "this is no YAML: %v", err)

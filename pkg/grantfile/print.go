@@ -125,7 +125,7 @@ func text(value string) *yaml.Node {
 // number to the base of 60.
 var oldYAML = regexp.MustCompile(`^(?:(?i:y|n|yes|no|on|off)|[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?)$`)
 
-// isOdd tells whether a character is written as an escape, at least where it begins
+// isOdd reports whether a character is written as an escape, at least where it begins
 // or breaks a line of YAML.
 func isOdd(r rune) bool {
 	return r < ' ' || r >= 0x7f && r < 0xa0 || r == '\u2028' || r == '\u2029' || r == '\ufeff'

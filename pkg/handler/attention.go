@@ -12,29 +12,30 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
 )
 
-// Attention records what of each gateway wants a person. The minute's sweep makes
-// gauges of it, for alarms to watch.
+// Attention records what needs attention about each gateway. The sweep of every minute
+// publishes it as gauges, for alarms to watch.
 type Attention interface {
 	SetAttention(ctx context.Context, gateway grant.Gateway, wants plan.Attention) error
 }
 
-// Watched is a Reconciler that records after each reconcile what of the gateway
-// wants a person. A record that fails is logged and made by the next reconcile of
-// the gateway: it changes no outcome.
+// Watched is a Reconciler that records after each reconcile what an admin has to look
+// at. It logs a record that fails, and changes no outcome: the next reconcile of the
+// gateway records it.
 type Watched struct {
 	Reconciler
 	Attention Attention
 	Log       *slog.Logger
 }
 
-// Reconcile is the Reconciler's.
+// Reconcile reconciles the gateway, and then records what an admin has to look at. It
+// fails as the Reconciler does.
 func (w Watched) Reconcile(ctx context.Context, gateway grant.Gateway, cause reconcile.Cause) (reconcile.Result, error) {
 	result, err := w.Reconciler.Reconcile(ctx, gateway, cause)
 	if err != nil {
 		return result, err
 	}
 	if failed := w.Attention.SetAttention(ctx, gateway, attentionOf(result)); failed != nil {
-		w.Log.WarnContext(ctx, "what wants a person is not recorded", "gateway", gateway.ARN(), "error", event.OneLine(failed.Error()))
+		w.Log.WarnContext(ctx, "failed to record what needs attention", "gateway", gateway.ARN(), "error", event.OneLine(failed.Error()))
 	}
 	return result, nil
 }
@@ -70,7 +71,7 @@ func isState(code grant.Code) bool {
 	}
 }
 
-// isLeftOut tells whether a person has to mend what leaves a grant out. One that
+// isLeftOut reports whether a person has to mend what leaves a grant out. One that
 // waits for the directory, or selects no account yet, is right as it is.
 func isLeftOut(reason grant.Code) bool {
 	switch reason {
@@ -105,7 +106,7 @@ const removalRings = time.Hour
 func (s *Sweep) publish(ctx context.Context) error {
 	all, err := s.States.Attention(ctx)
 	if err != nil {
-		return fmt.Errorf("read what wants a person: %w", err)
+		return fmt.Errorf("read what needs attention: %w", err)
 	}
 	removal, err := s.States.Removal(ctx)
 	if err != nil {

@@ -130,7 +130,7 @@ func (b *batch) grantedTo(ctx context.Context, selector grant.Principal) found {
 const unclear = ""
 
 // grantedWithin finds the gateways of the grants for an account or for a role,
-// pattern or user in it. No index tells them, so all rows are read, once.
+// pattern or user in it. No index lists them, so all rows are read, once.
 func (b *batch) grantedWithin(ctx context.Context, account string) found {
 	if b.within == nil {
 		rows, err := b.Grants.All(ctx)

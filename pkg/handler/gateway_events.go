@@ -15,9 +15,9 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
 )
 
-// OwnerList tells which accounts are on the list of those whose gateways are managed.
+// OwnerList is the list of accounts whose gateways are managed.
 type OwnerList interface {
-	// IsOwner tells whether the account is on the list, or fails.
+	// IsOwner reports whether the account is on the list, or fails.
 	IsOwner(ctx context.Context, account string) (bool, error)
 }
 

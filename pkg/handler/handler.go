@@ -14,7 +14,7 @@ import (
 )
 
 // AppID marks every call that the product makes in its user agent, as
-// "app/gateway-grants", so that CloudTrail tells its calls from others'.
+// "app/gateway-grants", so that CloudTrail shows which calls are its own.
 // https://docs.aws.amazon.com/sdkref/latest/guide/feature-appid.html
 const AppID = "gateway-grants"
 

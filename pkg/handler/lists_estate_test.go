@@ -8,8 +8,8 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/directory"
 )
 
-// A thousand accounts outside the organization are trusted. The streams and the sweep alone
-// tell the functions of each change.
+// A thousand accounts outside the organization are trusted. The functions learn of each
+// change from the streams and the sweep alone.
 func TestAThousandTrustedAccountsAreFollowedThroughTheFunctions(t *testing.T) {
 	for name, deaf := range map[string]bool{"by the stream": false, "by the sweep alone": true} {
 		t.Run(name, func(t *testing.T) {

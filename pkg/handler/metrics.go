@@ -34,7 +34,7 @@ var isGauge = map[string]bool{
 	GaugeLetsIn: true, GaugeUnlisted: true, GaugeHeld: true, GaugeRemoved: true, GaugeUnreadOrg: true,
 }
 
-// IsGauge tells whether CloudWatch is to make a metric of the value of that name.
+// IsGauge reports whether CloudWatch is to make a metric of the value of that name.
 func IsGauge(name string) bool { return isGauge[name] }
 
 // The values of an invocation. Each is left out where it is zero.
@@ -86,7 +86,7 @@ func (c *counts) set(name string, n int) {
 	(*c)[name] = n
 }
 
-// letsInUnmanaged tells whether a gateway that may not be written to, because it
+// letsInUnmanaged reports whether a gateway that may not be written to, because it
 // lost its tag or left the deployment's list, holds statements of ours.
 func letsInUnmanaged(result reconcile.Result) bool {
 	if result.Failure == nil || !mayLetIn(result.Plan.Hash) {
@@ -95,7 +95,7 @@ func letsInUnmanaged(result reconcile.Result) bool {
 	return result.Failure.Code == grant.CodeNotManaged || result.Failure.Code == grant.CodeNotListed
 }
 
-// mayLetIn tells whether a plan's hash is one of statements: where nothing is
+// mayLetIn reports whether a plan's hash is one of statements: where nothing is
 // recorded, or no statement was written, nothing of ours gives access.
 func mayLetIn(hash string) bool { return hash != "" && hash != "none" }
 

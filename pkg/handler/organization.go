@@ -24,7 +24,7 @@ type Directory interface {
 	All(ctx context.Context) (dirsync.Summary, error)
 	// Due reads accounts that are to be read again, and what else was deferred.
 	Due(ctx context.Context) (dirsync.Summary, error)
-	// Listed tells whether accounts of the organization were ever recorded.
+	// Listed reports whether accounts of the organization were ever recorded.
 	Listed(ctx context.Context) (bool, error)
 	// Request makes the next Due list the organization.
 	Request(ctx context.Context) error

@@ -142,7 +142,7 @@ func (w *world) run(t *testing.T, function string, raw []byte) outcome {
 	return got
 }
 
-// Whatever the twin of the organization tells is what AWS would tell: the same
+// The twin of the organization sends the events that AWS would send: the same
 // handler reads both, and the account is where it is.
 func TestOrganizationEventsUpdateDirectory(t *testing.T) {
 	w := newWorld(t)
@@ -179,7 +179,7 @@ func TestOrganizationEventsUpdateDirectory(t *testing.T) {
 	if closed := w.changed(t)[member]; closed.State != directory.StatePendingClosure || len(closed.Kept) != 0 {
 		t.Errorf("a minute after closing: %+v", closed)
 	}
-	check(t, w.organization.RemoveAccount(member)) // which two events tell
+	check(t, w.organization.RemoveAccount(member)) // two events report it
 	if got := w.changed(t); got[member].MissingSince.IsZero() {
 		t.Errorf("after removal, the directory holds %v", got)
 	}

@@ -27,7 +27,7 @@ func (u *UnsentError) Error() string {
 
 func (u *UnsentError) Unwrap() error { return u.Err }
 
-// unsent tells which of the requests were not published, given what Request
+// unsent lists the requests that were not published, given what Request
 // returned. An error that does not say means all of them.
 func unsent(requests []event.Request, err error) map[grant.Gateway]error {
 	if err == nil {

@@ -51,7 +51,7 @@ func (b *batch) recordRows(ctx context.Context) {
 	}
 }
 
-// rowsRecorded waits for the records, tells of a mass removal, and names the changes
+// rowsRecorded waits for the records, reports a mass removal, and names the changes
 // that could not be recorded: the stream delivers them again.
 func (b *batch) rowsRecorded(ctx context.Context) (lost []string) {
 	b.rows.done.Wait()
@@ -68,7 +68,7 @@ func (b *batch) rowsRecorded(ctx context.Context) (lost []string) {
 		return lost
 	}
 	if err := b.watchRemovals(ctx, last); err != nil {
-		b.Log.ErrorContext(ctx, "not known whether many rows were removed at once", "error", event.OneLine(err.Error()))
+		b.Log.ErrorContext(ctx, "failed to count the rows that were removed at once", "error", event.OneLine(err.Error()))
 	}
 	return lost
 }

@@ -53,7 +53,7 @@ func TestTheTablesStreamsAreUnderstood(t *testing.T) {
 	step("it leaves", func() error { _, err := w.accounts.Remove(t.Context(), member, account.ReadAt); return err }, arns(1, 2, 3, 4, 5))
 	step("a listing ends", func() error { return w.accounts.MarkSynced(t.Context(), at) }, nil)
 	step("a row is added", func() error {
-		return w.grants.Put(t.Context(), grant.Attributes{"gateway": arn(9), "grant": "x", "principal": "nobody in particular"}, true)
+		return w.grants.Put(t.Context(), grant.Attributes{"gateway": arn(9), "grant": "x", "principal": "no principal"}, true)
 	}, arns(9))
 	step("a row is removed", func() error {
 		_, err := w.grants.Delete(t.Context(), grant.Key{Gateway: arn(9), ID: "x"})

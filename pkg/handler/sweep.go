@@ -22,7 +22,7 @@ type States interface {
 	// Asked records that a gateway that is due was asked for, which keeps it from
 	// being Due until it was reconciled or the request must have been lost.
 	Asked(ctx context.Context, gateway grant.Gateway, at time.Time) error
-	// Attention reads what of each gateway wants a person, by ARN.
+	// Attention reads what needs attention about each gateway, by ARN.
 	Attention(ctx context.Context) (map[string]plan.Attention, error)
 	// Removal reads the last mass removal; the zero MassRemoval is none.
 	Removal(ctx context.Context) (grant.MassRemoval, error)
@@ -127,7 +127,7 @@ func (r *sweepRun) due(ctx context.Context, now time.Time) error {
 	r.then = func(request event.Request) {
 		// If this is not recorded, it is asked for again a minute from now.
 		if err := r.States.Asked(ctx, request.Gateway, now); err != nil {
-			r.Log.WarnContext(ctx, "not recorded that a gateway was asked for", "gateway", request.Gateway.ARN(), "error", event.OneLine(err.Error()))
+			r.Log.WarnContext(ctx, "failed to record that a reconcile was requested", "gateway", request.Gateway.ARN(), "error", event.OneLine(err.Error()))
 		}
 	}
 	for _, arn := range arns {

@@ -20,12 +20,12 @@ func (r *sweepRun) all(ctx context.Context, owners []string) {
 	if len(owners) == 0 {
 		var err error
 		if owners, err = r.Gateways.Owners(ctx); err != nil {
-			r.Log.ErrorContext(ctx, "not all owners could be found", "cause", r.cause, "error", err.Error())
+			r.Log.ErrorContext(ctx, "failed to list every owner account", "cause", r.cause, "error", err.Error())
 		}
 	}
 	for owner, err := range r.walk(ctx, owners, func(grant.Gateway) bool { return true }, func(grant.Gateway) bool { return false }) {
 		if err != nil {
-			r.Log.ErrorContext(ctx, "not all gateways could be found", "cause", r.cause, "owner", owner, "error", err.Error())
+			r.Log.ErrorContext(ctx, "failed to list every gateway", "cause", r.cause, "owner", owner, "error", err.Error())
 		}
 	}
 }
@@ -55,7 +55,7 @@ func (r *sweepRun) slot(ctx context.Context, at time.Time) error {
 	return errors.Join(unlisted, unread, r.failed(ctx, outcomes))
 }
 
-// mayStillLetIn tells whether a gateway that is not managed may hold statements of ours.
+// mayStillLetIn reports whether a gateway that is not managed may hold statements of ours.
 func (r *sweepRun) mayStillLetIn(ctx context.Context) func(grant.Gateway) bool {
 	return func(gateway grant.Gateway) bool {
 		state, err := r.States.Load(ctx, gateway)
@@ -103,7 +103,7 @@ func (r *sweepRun) record(ctx context.Context, recorded map[string]ledger.Owner,
 	}
 }
 
-// notJoined tells whether an owner could not be listed because its role could not be
+// notJoined reports whether an owner could not be listed because its role could not be
 // assumed, in each of its Regions.
 func notJoined(err error) bool { return grant.CodeOf(err) == grant.CodeNotJoined }
 
@@ -111,7 +111,7 @@ func (r *sweepRun) failed(ctx context.Context, outcomes map[string]error) error 
 	var failures []error
 	for owner, err := range outcomes {
 		if err != nil {
-			r.Log.ErrorContext(ctx, "not all gateways could be found", "cause", r.cause, "owner", owner, "error", err.Error())
+			r.Log.ErrorContext(ctx, "failed to list every gateway", "cause", r.cause, "owner", owner, "error", err.Error())
 			failures = append(failures, fmt.Errorf("find the managed gateways: %w", err))
 		}
 	}
@@ -140,7 +140,7 @@ func (r *sweepRun) width(owners int) int {
 	return min(max(round*ownersAMinute/max(owners, 1), 1), round)
 }
 
-// on tells whether it is the owner's turn: its minutes follow the one that its id gives.
+// on reports whether it is the owner's turn: its minutes follow the one that its id gives.
 func (r *sweepRun) on(owner string, width int, at time.Time) bool {
 	return r.minute(owner, at) < width
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
 )
 
-// Grants tells which gateways the rows of the grants table are for.
+// Grants finds the gateways that rows of the grants table are for.
 type Grants interface {
 	// Naming lists the gateway keys of the rows whose principal is one of those
 	// given.

@@ -97,7 +97,7 @@ func TestGatewaysOfAChange(t *testing.T) {
 			batch:  batchOf(accountRecord(1, member, inRoot, inUnit)), reconciled: arns(5), requested: []string{"*"},
 		},
 		"an account granted everywhere by its id": {
-			reason: "no index tells it, but its row does",
+			reason: "no index lists it, but its row does",
 			grants: [][3]string{{"*", "a", member}},
 			batch:  batchOf(accountRecord(1, member, inUnit, "")), requested: []string{"*"},
 		},

@@ -21,8 +21,8 @@ const (
 	document = `{"Version":"2012-10-17","Statement":[{"Sid":"%","Effect":"Allow","Action":"bedrock-agentcore:InvokeGateway","Resource":"*"}]}`
 )
 
-// said are the Sids of the policies, by the policies' names.
-func said(policies []iam.Policy) map[string]string {
+// sids are the Sids of the policies, by the policies' names.
+func sids(policies []iam.Policy) map[string]string {
 	all := map[string]string{}
 	for _, p := range policies {
 		all[p.Name] = p.Document.Statements[0].Sid
@@ -62,7 +62,7 @@ func TestARoleIsReadWithEverythingThatItsOwnSideSays(t *testing.T) {
 	if got.ARN != *role.Arn || got.UniqueID != *role.RoleId || got.Boundary == nil || got.Boundary.Document.Statements[0].Sid != "Boundary" {
 		t.Errorf("read %+v", got)
 	}
-	if diff := cmp.Diff(map[string]string{"inline": "Inline", *attached: "Attached"}, said(got.Policies)); diff != "" {
+	if diff := cmp.Diff(map[string]string{"inline": "Inline", *attached: "Attached"}, sids(got.Policies)); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
 	_, err = iam.Of(client).Role(ctx, "Gone")
@@ -84,7 +84,7 @@ func TestARoleIsReadWithEverythingThatItsOwnSideSays(t *testing.T) {
 	_, err = client.PutUserPolicy(ctx, &sdk.PutUserPolicyInput{UserName: user, PolicyName: aws.String("own"), PolicyDocument: text("User")})
 	must(t, 0, err)
 	read, err := iam.Of(client).User(ctx, "alice")
-	if diff := cmp.Diff(map[string]string{"own": "User", "callers/inline": "Group", *attached: "Attached"}, said(must(t, read, err).Policies)); diff != "" {
+	if diff := cmp.Diff(map[string]string{"own": "User", "callers/inline": "Group", *attached: "Attached"}, sids(must(t, read, err).Policies)); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
 	if slices.ContainsFunc(read.Policies, func(p iam.Policy) bool { return p.Document == nil }) {

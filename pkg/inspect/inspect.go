@@ -97,7 +97,7 @@ func (r *Reader) Stack(ctx context.Context, name string) (doctor.Stack, error) {
 	return s, nil
 }
 
-// isMissing tells whether CloudFormation knows no stack of that name, which it says
+// isMissing reports whether CloudFormation knows no stack of that name, which it says
 // in the text of a ValidationError alone.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStacks.html
 func isMissing(err error) bool {
@@ -105,7 +105,7 @@ func isMissing(err error) bool {
 	return ok && api.ErrorCode() == "ValidationError" && strings.Contains(api.ErrorMessage(), "does not exist")
 }
 
-// hasCode tells whether AWS answered with one of the codes.
+// hasCode reports whether AWS answered with one of the codes.
 func hasCode(err error, codes ...string) bool {
 	api, ok := errors.AsType[smithy.APIError](err)
 	return ok && slices.Contains(codes, api.ErrorCode())

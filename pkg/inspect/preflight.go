@@ -41,7 +41,7 @@ func (r *Reader) Before(ctx context.Context, p Plan) doctor.Before {
 	return b
 }
 
-// offers tells whether AgentCore answers in the Region. Where there is no such host, there
+// offers reports whether AgentCore answers in the Region. Where there is no such host, there
 // is no such service.
 func (r *Reader) offers(ctx context.Context, region string) (bool, error) {
 	_, err := control.NewFromConfig(r.Config, func(o *control.Options) { o.Region = region }).ListGateways(ctx, &control.ListGatewaysInput{MaxResults: aws.Int32(1)})

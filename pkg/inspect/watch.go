@@ -108,7 +108,7 @@ func readTrail(ctx context.Context, client *cloudtrail.Client, t trailtypes.Trai
 	return trail, nil
 }
 
-// logsManagementWrites tells whether the selectors take management events that write.
+// logsManagementWrites reports whether the selectors take management events that write.
 // A trail without selectors takes them all.
 // https://docs.aws.amazon.com/awscloudtrail/latest/userguide/logging-management-events-with-cloudtrail.html
 func logsManagementWrites(s *cloudtrail.GetEventSelectorsOutput) bool {
@@ -137,7 +137,7 @@ func logsManagementWrites(s *cloudtrail.GetEventSelectorsOutput) bool {
 	return false
 }
 
-// organization tells whether the caller may read it as the functions do. Every member
+// organization reports whether the caller may read it as the functions do. Every member
 // may describe its organization: where the caller may not do even that, the rights that
 // lack are the caller's own.
 // https://docs.aws.amazon.com/organizations/latest/APIReference/API_DescribeOrganization.html

@@ -116,14 +116,14 @@ type Refusal struct {
 	NextTry time.Time // zero for held until an admin approves it
 }
 
-// Held tells whether the principal waits for an admin to approve it, instead of
+// Held reports whether the principal waits for an admin to approve it, instead of
 // being tried again.
 func (r Refusal) Held() bool { return r.NextTry.IsZero() }
 
-// Holds tells whether the principal is still to be left out.
+// Holds reports whether the principal is still to be left out.
 func (r Refusal) Holds(now time.Time) bool { return r.Held() || now.Before(r.NextTry) }
 
-// Same tells whether two refusals say the same.
+// Same reports whether two refusals say the same.
 func (r Refusal) Same(other Refusal) bool {
 	return r.Code == other.Code && r.Tries == other.Tries && r.Since.Equal(other.Since) && r.NextTry.Equal(other.NextTry)
 }

@@ -20,7 +20,7 @@ func (l *Ledger) overwrite(now time.Time) {
 	l.OverwrittenAt = now
 }
 
-// BacksOff tells whether our statements were overwritten so often that repairs wait.
+// BacksOff reports whether our statements were overwritten so often that repairs wait.
 func (l Ledger) BacksOff() bool { return l.Overwritten >= backOffFrom }
 
 // BackOffUntil is until when our statements stay as others left them: two automations

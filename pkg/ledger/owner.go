@@ -30,7 +30,7 @@ func (o Owner) Listed(failure error, now time.Time) Owner {
 	return o
 }
 
-// Same tells whether both say the same.
+// Same reports whether both say the same.
 func (o Owner) Same(other Owner) bool {
 	return o.JoinedAt.Equal(other.JoinedAt) && o.FailingSince.Equal(other.FailingSince) && o.Message == other.Message
 }

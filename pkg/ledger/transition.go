@@ -44,10 +44,11 @@ type BeginWrite struct {
 // Read is a revision of a row, and the one that was recorded before it was read.
 type Read struct{ Revision, Recorded string }
 
-// Apply is Transition's. It fails with CodeVersionConflict where another run recorded
-// another revision of a row since it was read: which of the two is older is not known.
-// Otherwise it always changes the state, if only by a nanosecond: a write that shared the
-// mark of another run would lose it when that run takes it back.
+// Apply returns the state with the write in flight. It fails with CodeVersionConflict
+// where another run recorded another revision of a row since it was read: which of the
+// two is older is not known. Otherwise it always changes the state, if only by a
+// nanosecond: a write that shared the mark of another run would lose it when that run
+// takes it back.
 func (b BeginWrite) Apply(recorded State) (State, error) {
 	for row, read := range b.Read {
 		if now := recorded.Grants[row].Revision; now != read.Recorded && now != read.Revision {
@@ -89,7 +90,8 @@ type Settled struct {
 	Again     bool         // it counts as a failed run, and is tried again
 }
 
-// Apply is Transition's. It fails with CodeVersionConflict on another version than On.
+// Apply returns the state of a gateway whose policy is verified. It fails with
+// CodeVersionConflict on another version than On.
 func (s Settled) Apply(recorded State) (State, error) {
 	was := recorded.Gateway
 	if was.Version != s.On {
@@ -142,7 +144,8 @@ type Failed struct {
 	InFlightUntil time.Time // with WroteNothing: as it was before
 }
 
-// Apply is Transition's.
+// Apply returns the state with the failure, one more failed run, and the time when the
+// gateway is due. It never fails.
 func (f Failed) Apply(recorded State) (State, error) {
 	alone := recorded.Gateway.Version == f.On
 	next, err := f.Rejected.Apply(recorded)
@@ -191,8 +194,9 @@ func (l *Ledger) learn(learned Learned) {
 	l.ListsRefused = l.ListsRefused || learned.ListsRefused
 }
 
-// Apply is Transition's. A principal that is held stays so: another run knows that it
-// was deleted, and this one only that AWS rejects it.
+// Apply returns the state with the rejected principals, and never fails. A principal
+// that is held stays so: another run knows that it was deleted, and this run only that
+// AWS rejects it.
 func (r Rejected) Apply(recorded State) (State, error) {
 	found := maps.Clone(r.Principals)
 	maps.DeleteFunc(found, func(principal string, _ Refusal) bool {

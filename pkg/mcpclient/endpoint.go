@@ -98,7 +98,7 @@ func regionOfHost(host string) string {
 	return ""
 }
 
-// isAWS tells whether a host is AWS's. Those of VPC endpoints are left out: there
+// isAWS reports whether a host is AWS's. Those of VPC endpoints are left out: there
 // a gateway may be, under a name that does not say its Region in the usual place.
 func isAWS(host string) bool {
 	return (strings.HasSuffix(host, "."+suffix) || strings.HasSuffix(host, "."+suffixOf("cn-")) || strings.HasSuffix(host, "."+suffixOf("eusc-"))) &&

@@ -16,7 +16,7 @@ type Clock struct {
 	Sleep func(ctx context.Context, d time.Duration) error // ends early with the context's error
 }
 
-// SystemClock is the machine's.
+// SystemClock is the clock of the machine.
 func SystemClock() Clock {
 	return Clock{Now: time.Now, Sleep: func(ctx context.Context, d time.Duration) error {
 		timer := time.NewTimer(d)
@@ -41,8 +41,8 @@ const (
 	listTags
 )
 
-// rates are calls a second and burst, for one account. They are shared with
-// everybody who calls from it.
+// rates are calls a second and burst, for one account. All callers in the account
+// share them.
 // https://docs.aws.amazon.com/organizations/latest/userguide/orgs_reference_limits.html
 var rates = [...]struct{ perSecond, burst float64 }{
 	describeOrganization: {1, 2},

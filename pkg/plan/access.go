@@ -32,7 +32,7 @@ func (a Access) principal() string {
 	return a.Who.String()
 }
 
-// pinned tells whether IAM keeps the principal by its unique id, so that one of
+// pinned reports whether IAM keeps the principal by its unique id, so that one of
 // the same name made later is another one.
 func (a Access) pinned() bool {
 	return !a.ByName && !a.Who.IsRoot()

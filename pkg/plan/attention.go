@@ -2,7 +2,7 @@ package plan
 
 import "github.com/gateway-grants/gateway-grants/pkg/ledger"
 
-// Attention is what of one gateway wants a person to look. The zero Attention is
+// Attention is what needs attention about one gateway. The zero Attention is
 // nothing.
 type Attention struct {
 	Failing    bool // its policy may not be what its grants say
@@ -17,7 +17,7 @@ const (
 	fewStatements = 10
 )
 
-// NearlyFull tells whether a policy of that size leaves little room.
+// NearlyFull reports whether a policy of that size leaves little room.
 func NearlyFull(size ledger.Size) bool {
 	return MaxPolicyBytes-size.Bytes < fewBytes || MaxPolicyStatements-size.Statements < fewStatements
 }

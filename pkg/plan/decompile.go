@@ -54,7 +54,7 @@ func decompile(statements []policy.Statement, gateway, partition string) observa
 	return r
 }
 
-// formed tells whether a statement has the form of ours, conditions aside.
+// formed reports whether a statement has the form of ours, conditions aside.
 func formed(s policy.Statement, gateway string) bool {
 	return s.Effect == policy.Allow && s.NotPrincipal == nil && s.NotAction == nil && s.NotResource == nil &&
 		onlyAWS(s.Principal) &&

@@ -60,7 +60,7 @@ func (c compiler) aloneIn(s ownStatement) string {
 	return ""
 }
 
-// holds tells whether there is room for the standing part of what is wanted, as the
+// holds reports whether there is room for the standing part of what is wanted, as the
 // compiler writes it.
 func (p solver) holds(c compiler, wanted map[Access]int64, owned observation) bool {
 	f := p.newFitter(c)
@@ -147,7 +147,7 @@ func (s ownStatement) without(drop func(Access) bool) (rest ownStatement, left b
 	return rest, true
 }
 
-// usesName tells whether one of the callers is let in by the name, which may stand
+// usesName reports whether one of the callers is let in by the name, which may stand
 // for the role of every account.
 func usesName(callers map[policy.IAMARN]bool, name string) bool {
 	arn, _ := policy.ParseIAMARN(name)
@@ -162,7 +162,7 @@ func usesName(callers map[policy.IAMARN]bool, name string) bool {
 	return false
 }
 
-// endsEarly tells whether the statement ends access that is wanted for longer.
+// endsEarly reports whether the statement ends access that is wanted for longer.
 func (s ownStatement) endsEarly(wanted map[Access]int64) bool {
 	return slices.ContainsFunc(s.entries, func(e entry) bool {
 		return slices.ContainsFunc(e.accesses, func(a Access) bool {

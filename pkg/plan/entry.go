@@ -98,7 +98,7 @@ func Reach(gateway grant.Gateway, document *policy.Document, index int, a Access
 	return c.reach(document, index, a)
 }
 
-// Means tells whether the caller is one that the access lets in, from anywhere.
+// Means reports whether the caller is one that the access lets in, from anywhere.
 func (a Access) Means(who policy.Caller) bool {
 	named, ok := policy.ParseIAMARN(who.PrincipalARN)
 	if !ok || named.Account != a.Who.Account {

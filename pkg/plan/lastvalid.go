@@ -14,7 +14,7 @@ import (
 // An edit that cannot be understood changes nothing. A row that was valid and has a
 // fault now keeps what its last valid revision says, for the principals that the
 // row had admitted, until the recorded expiry or until the row is deleted. The
-// record of the row on this gateway is all that tells what that was, so a row that
+// record of the row on this gateway is the only source of that, so a row that
 // was never valid, or that this gateway has no record of, lets in no principal.
 
 // standIn is a row whose grant is that of its last valid revision.
@@ -32,8 +32,8 @@ func standIn(row grant.Row, recorded grant.Status, now time.Time) (claim, bool) 
 	return c, c.row.Grant.Live(now)
 }
 
-// Unrecorded lists the valid revisions of rows that the plan gives access by, and that
-// their recorded statuses do not tell, as grant.Row.Canonical writes them.
+// Unrecorded lists the valid revisions of rows by which the plan gives access, and
+// which their recorded statuses lack, as grant.Row.Canonical writes them.
 func (p Plan) Unrecorded(recorded ledger.State) map[grant.Key]string {
 	revisions := make(map[grant.Key]string)
 	for key, status := range p.Status {
@@ -180,7 +180,7 @@ func (c claim) remember(status, recorded grant.Status) grant.Status {
 	return status
 }
 
-// meansAs tells whether the row names, or selects, the same principals as its recorded
+// meansAs reports whether the row names, or selects, the same principals as its recorded
 // revision. What it means besides is not decided.
 func (c claim) meansAs(recorded string) bool {
 	if c.unread {

@@ -139,7 +139,7 @@ func TestAnEditThatCannotBeUnderstood(t *testing.T) {
 			}, nil, "gives no access now",
 		},
 		"keeps what an older version recorded": {
-			"the policy alone tells what the row gave", world(t, valid),
+			"only the policy shows what the row gave", world(t, valid),
 			func(_ *testing.T, w *plan.World) {
 				w.Rows = []grant.Row{misspelt(valid, "444455556666")}
 				forgetLastValid(w, "")

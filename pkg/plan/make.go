@@ -164,13 +164,13 @@ const Trials = "trials"
 // nothing is the hash of a policy without a statement of ours.
 const nothing = "none"
 
-// drifted tells whether what was found is neither what was last seen right nor
+// drifted reports whether what was found is neither what was last seen right nor
 // what was last about to be written. A gateway never seen held nothing of ours.
 func drifted(found string, recorded ledger.Ledger) bool {
 	return recorded.PendingHash != Trials && found != recorded.PendingHash && found != cmp.Or(recorded.AppliedHash, nothing)
 }
 
-// unrecorded tells whether what was found is what was last about to be written, and
+// unrecorded reports whether what was found is what was last about to be written, and
 // not what was last seen right: no run has recorded the end of that write.
 func unrecorded(found string, recorded ledger.Ledger) bool {
 	return found == recorded.PendingHash && found != cmp.Or(recorded.AppliedHash, nothing)

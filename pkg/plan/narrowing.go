@@ -118,7 +118,7 @@ func lastOf(prefix netip.Prefix) netip.Addr {
 	return last
 }
 
-// holds tells whether a call with this context meets the narrowing.
+// holds reports whether a call with this context meets the narrowing.
 func (n Narrowing) holds(context map[string][]string) bool {
 	for key, list := range n.lists() {
 		if list == "" {
@@ -134,7 +134,7 @@ func (n Narrowing) holds(context map[string][]string) bool {
 	return true
 }
 
-// contains tells whether an address range contains an address.
+// contains reports whether an address range contains an address.
 func contains(prefix, address string) bool {
 	p, err := netip.ParsePrefix(prefix)
 	if err != nil {

@@ -48,7 +48,7 @@ func newerVersion(newer ledger.Newer) *grant.Error {
 	}
 }
 
-// hasEnded tells whether a row that is recorded to have let in a principal which the
+// hasEnded reports whether a row that is recorded to have let in a principal which the
 // policy still names was deleted, or has expired by the record, or that the record cannot
 // explain a principal that it names.
 func (w World) hasEnded(owned observation) bool {
@@ -79,7 +79,7 @@ func (w World) hasEnded(owned observation) bool {
 	return false
 }
 
-// explains tells whether the record may explain all principals that the policy names.
+// explains reports whether the record may explain all principals that the policy names.
 func (w World) explains(stands map[string]bool) bool {
 	recorded, unexplained := w.Gateway.Recorded, maps.Clone(stands)
 	for _, status := range recorded.Grants {

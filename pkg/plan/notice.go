@@ -85,7 +85,7 @@ type ExpiringDetail struct {
 type OverwrittenDetail struct {
 	Gateway string `json:"gateway"`
 	Times   int    `json:"times"`  // our statements were changed by others in a row
-	Likely  string `json:"likely"` // who changes them, as far as the change tells
+	Likely  string `json:"likely"` // who changes them, as far as the change shows
 	By      string `json:"by,omitempty"`
 	Until   string `json:"until"` // when they are put back again, RFC 3339
 }
@@ -119,8 +119,7 @@ type RowsRemovedDetail struct {
 	Message string `json:"message"`
 }
 
-// noticed is which notice tells of a status; those without one only stand in the
-// state table.
+// noticed is the type of notice that a status causes, "" for none.
 func noticed(status grant.Status) NoticeType {
 	if status.Phase == grant.PhaseInvalid {
 		return GrantInvalid
@@ -139,7 +138,7 @@ var noticeOf = map[grant.Code]NoticeType{
 // expiringWithin is how long before the end of a grant a notice says so.
 const expiringWithin = 7 * 24 * time.Hour
 
-// expiring tells whether the row is a grant that ends soon.
+// expiring reports whether the row is a grant that ends soon.
 func expiring(row grant.Row, now time.Time) bool {
 	return row.Fault == nil && row.Grant.Live(now) && !row.Grant.Expires.IsZero() && row.Grant.Expires.Sub(now) <= expiringWithin
 }
@@ -186,7 +185,7 @@ func notices(world World, p Plan) []Notice {
 	return all
 }
 
-// notApplied tells once of a plan that is not written: the record of the last run
+// notApplied reports a plan that is not written, once: the record of the last run
 // names the plan.
 func (p Plan) notApplied(world World) []Notice {
 	if p.NotApplied == nil || world.Gateway.Recorded.Gateway.LastMessage == p.Blocked.Hint {
@@ -252,8 +251,8 @@ func (p Plan) Applied(first Plan, detail AppliedDetail) []Notice {
 	return all
 }
 
-// Interrupted tells of a search for bad principals that did not come to its end:
-// those of the detail that were let in are not by the policy in force.
+// Interrupted is the notice of a search for bad principals that did not end: the
+// policy in force leaves out principals of the detail that had access.
 func (p Plan) Interrupted(inForce *policy.Document, detail AppliedDetail) []Notice {
 	owned := p.Problem.owned(inForce)
 	detail.PlanHash = hash(owned.accesses, owned.strange)

@@ -50,7 +50,7 @@ func byPrecedence(accesses map[Access]int64, standing map[Access]bool, claims []
 	return ordered
 }
 
-// overlap tells whether one of two principals of an account is within the other.
+// overlap reports whether one of two principals of an account is within the other.
 func overlap(a, b policy.IAMARN) bool {
 	return a == b || covers(a, b) || covers(b, a)
 }

@@ -30,7 +30,7 @@ func OpenMessage(statement string) string {
 	return statement + " of the policy, which is not this installation's, lets in every caller whose own account allows the call, whatever the grants say: remove it, or narrow it by a condition"
 }
 
-// noticeOpen tells once that a statement of others opens the gateway.
+// noticeOpen reports once that a foreign statement opens the gateway.
 func (o Outside) noticeOpen(world World) []Notice {
 	if o.Open() == "" || o.Open() == world.Gateway.Recorded.Gateway.Open {
 		return nil
@@ -177,7 +177,7 @@ func (c compiler) reach(document *policy.Document, index int, a Access) policy.R
 	return reach
 }
 
-// namesOne tells whether the principals name one of those that the ARN means: a
+// namesOne reports whether the principals name one of those that the ARN means: a
 // role or user in it, or a session of its role.
 func namesOne(principals *policy.Principals, who policy.IAMARN) bool {
 	return principals != nil && slices.ContainsFunc(principals.AWS, func(named string) bool {

@@ -8,7 +8,7 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/ledger"
 )
 
-// repeats tells whether the plan would only write again what was last seen right: no
+// repeats reports whether the plan would only write again what was last seen right: no
 // grant ended since then, so that what it would remove was added by others under our
 // name. A write of ours whose end is not recorded may have added something else.
 func (p *Plan) repeats(recorded ledger.Ledger) bool {

@@ -54,12 +54,12 @@ func (p Plan) claims(world World) []claim {
 	return newResolver(world.asRecorded(), p.Problem.Limits, p.Problem.owned(p.Problem.Base)).claims()
 }
 
-// Owns tells whether a statement is one of this installation's.
+// Owns reports whether a statement is one of this installation's.
 func (p Plan) Owns(s policy.Statement) bool {
 	return strings.HasPrefix(s.Sid, sidPrefix(p.Problem.Limits.Installation))
 }
 
-// Revokes tells whether the plan removes access of any principal.
+// Revokes reports whether the plan removes access of any principal.
 func (p Plan) Revokes() bool {
 	return slices.ContainsFunc(p.Changes, func(c Change) bool { return c.Verb == Remove && !policy.IsUniqueID(c.Principal) })
 }

@@ -145,8 +145,8 @@ func TestWhatWasAppliedIsNotWrittenAgain(t *testing.T) {
 		p := made(t, w, limits)
 		w = applied(w, p)
 		if w.Accounts.Availability() == directory.Unreadable {
-			// Whom one grant has let in needs no directory for another any more, so
-			// that their later end counts: that takes a pass of its own.
+			// An account that one grant has admitted needs no directory for another
+			// grant, so that the later expiry counts: that takes a pass of its own.
 			p = made(t, w, limits)
 			w = applied(w, p)
 		}

@@ -41,7 +41,7 @@ func refusals(world World, claims []claim, owned observation) map[string]ledger.
 	return known
 }
 
-// HoldsAny tells whether a principal is recorded as held on the gateway.
+// HoldsAny reports whether a principal is recorded as held on the gateway.
 func HoldsAny(recorded ledger.State) bool {
 	for _, refusal := range recorded.Gateway.Refused {
 		if refusal.Held() {
@@ -51,7 +51,7 @@ func HoldsAny(recorded ledger.State) bool {
 	return false
 }
 
-// askedFor tells whether a row names a role or user, live or not. Where a row cannot be
+// askedFor reports whether a row names a role or user, live or not. Where a row cannot be
 // understood, every principal counts as named: a mistake in a row, an expiry that is put
 // off, or a while by name must not give a role that was created again the access of the
 // one that was deleted.
@@ -122,7 +122,7 @@ func pinned(accesses map[Access]bool) []string {
 	return sortedSet(list)
 }
 
-// WasAdmitted tells whether the role or user is recorded as let in by identity on
+// WasAdmitted reports whether the role or user is recorded as let in by identity on
 // the gateway, as of the last run that recorded anything.
 func WasAdmitted(recorded ledger.State, principal string) bool {
 	return slices.Contains(recorded.Gateway.Pinned, principal)

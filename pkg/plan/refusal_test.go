@@ -61,7 +61,7 @@ func TestWritesInFlightStayFewOnABusyGateway(t *testing.T) {
 		}
 		for before := range p.InFlight {
 			if len(before) > 1000 {
-				t.Fatalf("a set in flight tells %d bytes of unique ids after %d writes", len(before), i)
+				t.Fatalf("a set in flight has %d bytes of unique ids after %d writes", len(before), i)
 			}
 		}
 	}

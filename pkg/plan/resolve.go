@@ -69,7 +69,7 @@ func (r *resolver) live() []claim {
 			all = append(all, last)
 		}
 		if kept && r.unrecorded && !newer {
-			continue // the status tells of what was before that write
+			continue // the status is older than that write
 		}
 		if last, kept := standIn(row, r.world.Gateway.Recorded.Grants[row.Key], r.world.Now); kept {
 			all = append(all, last)
@@ -188,7 +188,7 @@ func (r *resolver) barOutside(account string) claim {
 	}
 }
 
-// knows tells whether a principal of the account is let in now, or was when the
+// knows reports whether a principal of the account is let in now, or was when the
 // gateway was last recorded: then the account was a member, or trusted. With the
 // directory unreadable this is all there is to go by, and an edited grant must not
 // cost its account the access that it had.

@@ -7,7 +7,7 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/policy"
 )
 
-// NeedsTakeover tells whether the gateway's policy holds statements of the
+// NeedsTakeover reports whether the gateway's policy holds statements of the
 // installation, although the state has no record of what was last seen right there or
 // about to be written. Those of a renamed, a second or a restored deployment look so:
 // what its table does not say may be granted by another one.
@@ -16,7 +16,7 @@ func NeedsTakeover(o Observed, installation string) bool {
 	return len(owned) > 0 && !o.wasWritten()
 }
 
-// wasWritten tells whether the deployment has a record of its writing the policy.
+// wasWritten reports whether the deployment has a record of its writing the policy.
 func (o Observed) wasWritten() bool {
 	return o.Recorded.Gateway.AppliedHash != "" || o.Recorded.Gateway.PendingHash != ""
 }

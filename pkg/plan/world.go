@@ -47,7 +47,7 @@ type Limits struct {
 	MaxBytes      int        // of a policy; foreign statements included
 	MaxStatements int        // of a policy; foreign statements included
 	Accounting    Accounting // whether account ids count expanded
-	Installation  string     // tells our statements from those of another installation
+	Installation  string     // distinguishes our statements from those of another installation
 	Trusted       []string   // ids of accounts outside the organization that may be let in
 	Owners        []string   // ids of accounts whose gateways are managed; empty for any
 	Regions       []string   // in which gateways are managed; empty for any

@@ -257,7 +257,7 @@ func appendUnknown(key []byte, members []member) []byte {
 	return key
 }
 
-// appendSet tells an absent element from an empty one.
+// appendSet writes an absent element differently from an empty one.
 func appendSet(key []byte, values []string) []byte {
 	if values == nil {
 		return append(key, '-')

@@ -42,7 +42,7 @@ func TestNumbersAreComparedDigitForDigit(t *testing.T) {
 		written, actual string
 		want            bool
 	}{
-		{"a float64 cannot tell these apart", "NumericEquals", "9007199254740993", "9007199254740992", false},
+		{"a float64 is the same for both", "NumericEquals", "9007199254740993", "9007199254740992", false},
 		{"nor these", "NumericEquals", long, "0.1", false},
 		{"nor which is less", "NumericLessThan", "9007199254740993", "9007199254740992", true},
 		{"nor which is more", "NumericGreaterThan", "0.1", long, true},

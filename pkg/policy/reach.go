@@ -56,13 +56,13 @@ func (m *statementMatcher) reach(r *request) Reach {
 	return reach
 }
 
-// knows tells whether the call says what the key's value is, or that it has none.
+// knows reports whether the call says what the key's value is, or that it has none.
 func (r *request) knows(key string) bool {
 	isUnknown := slices.ContainsFunc(r.unknown, func(name string) bool { return strings.EqualFold(name, key) })
 	return !isUnknown && (len(r.values(key)) > 0 || r.lacks(key))
 }
 
-// lacks tells whether the call's context has the key without a value.
+// lacks reports whether the call's context has the key without a value.
 func (r *request) lacks(key string) bool {
 	for name := range r.Context {
 		if strings.EqualFold(name, key) {
@@ -72,7 +72,7 @@ func (r *request) lacks(key string) bool {
 	return false
 }
 
-// isVariable tells whether a value of the condition depends on the call.
+// isVariable reports whether a value of the condition depends on the call.
 func (m *conditionMatcher) isVariable() bool {
 	return slices.ContainsFunc(m.patterns, func(p pattern) bool { return p.variable })
 }

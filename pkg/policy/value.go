@@ -17,7 +17,7 @@ func (o operator) normalValues(values []string) []string {
 	return normalSet(values, func(value string) string { return normalValue(o.compare, value) })
 }
 
-// normalValue gives values that an operator cannot tell apart the same text.
+// normalValue gives the same text to values that an operator treats alike.
 // What is no valid value of the operator's type stays as it is.
 func normalValue(compare comparison, value string) string {
 	switch compare {

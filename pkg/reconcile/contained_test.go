@@ -47,7 +47,7 @@ func TestAnIncidentsDenyStandsBesideTheGrants(t *testing.T) {
 	}
 }
 
-// detail is the detail of each notice of a type that tells of a written policy.
+// detail is the detail of each notice of a type that reports a written policy.
 func (c *cloud) detail(kind plan.NoticeType) []plan.AppliedDetail {
 	var details []plan.AppliedDetail
 	for _, notice := range c.notices.published {

@@ -21,7 +21,7 @@ const (
 	CodeUnknown           grant.Code = "Unknown"
 )
 
-// refuses tells whether AWS would not have the document, as far as another one may
+// refuses reports whether AWS would not have the document, as far as another one may
 // do: it did nothing, and would do nothing if asked again.
 func refuses(err error) bool {
 	code := grant.CodeOf(err)

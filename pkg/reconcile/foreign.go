@@ -11,7 +11,7 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/policy"
 )
 
-// unchanged tells whether what is read is what was in force before or is now: AWS
+// unchanged reports whether what is read is what was in force before or is now: AWS
 // may show a write late. What others say in it is the same then, byte for byte.
 func (i *isolation) unchanged(was, now *policy.Document) bool {
 	return policy.Equal(now, was) && slices.Equal(i.foreign(now), i.foreign(was))

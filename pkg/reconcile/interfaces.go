@@ -41,7 +41,7 @@ type Directory interface {
 	// Lookup reads what the selectors match and which of the accounts are
 	// members. Where no complete listing has ended the snapshot is Absent.
 	Lookup(ctx context.Context, selectors []grant.Principal, accounts []string) (directory.Snapshot, error)
-	// IsOwner tells whether the account is on the list of those whose gateways are
+	// IsOwner reports whether the account is on the list of those whose gateways are
 	// managed, or fails: a list that cannot prove itself by its sentinel is an error.
 	IsOwner(ctx context.Context, account string) (bool, error)
 }

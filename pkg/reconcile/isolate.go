@@ -227,10 +227,10 @@ func (i *isolation) leftOut(standing []string) [][]string {
 	return all
 }
 
-// mayBeForeign tells, once AWS has rejected the policy without any single one of the
-// standing principals, whether a foreign statement is at fault. Of a few, it rejected
-// the policy without all of them, too; of many, two may be bad at once, which only a
-// search that takes access away for a moment could tell.
+// mayBeForeign reports whether a foreign statement may be at fault, once AWS has
+// rejected the policy without each one of the standing principals. Of a few principals,
+// AWS rejected the policy without all of them, too. Of many, two may be bad at once:
+// only a search that takes access away for a moment could find that.
 func (i *isolation) mayBeForeign(standing []string) bool {
 	switch {
 	case len(holdingUniqueIDs(i.document, i.plan)) > 0:

@@ -56,8 +56,8 @@ func TestInvalidRowExpiresOnTime(t *testing.T) {
 	}
 }
 
-// The write gives what the row said before a valid edit that another run has recorded. The
-// next edit has a fault: what it must not change is what the valid edit gave, nothing.
+// The write gives access by a revision before a valid edit that another run has recorded.
+// The next edit has a fault. It must not change what the valid edit gave: nothing.
 func TestLateWriteIsNoLastValidRevision(t *testing.T) {
 	c := newCloud(t)
 	c.join("444455556666")

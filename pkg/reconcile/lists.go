@@ -40,7 +40,7 @@ func (i *isolation) tryWithoutLists(ctx context.Context, principals []string) (r
 	return nil, true, false, nil
 }
 
-// holdsList tells whether a statement of ours in the document lists principals.
+// holdsList reports whether a statement of ours in the document lists principals.
 func (i *isolation) holdsList(document *policy.Document) bool {
 	return document != nil && slices.ContainsFunc(document.Statements, func(s policy.Statement) bool {
 		return i.plan.Owns(s) && s.Principal != nil && len(s.Principal.AWS) > 1

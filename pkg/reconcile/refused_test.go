@@ -243,8 +243,8 @@ func TestUnfinishedSearchReportsInterrupted(t *testing.T) {
 	in := c.principals()
 	for i := range 120 {
 		status := c.state().Grants[c.key(fmt.Sprintf("g%03d", i))]
-		if said := status.Phase == grant.PhaseAdmitted; i != 1 && said != slices.Contains(in, role(i)) {
-			t.Errorf("%s is let in: %t, and is %+v", role(i), !said, status)
+		if admitted := status.Phase == grant.PhaseAdmitted; i != 1 && admitted != slices.Contains(in, role(i)) {
+			t.Errorf("%s is let in: %t, and is %+v", role(i), !admitted, status)
 		}
 	}
 	interrupted := 0

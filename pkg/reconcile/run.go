@@ -113,7 +113,7 @@ func (r *run) observe(ctx context.Context) error {
 	return nil
 }
 
-// listed tells whether the gateway's account is on the list of owners, where the limits
+// listed reports whether the gateway's account is on the list of owners, where the limits
 // do not name it. A list that cannot be read holds up no removal.
 func (r *run) listed(ctx context.Context) (bool, *grant.Error) {
 	owner := r.gateway.Account()

@@ -42,9 +42,9 @@ func (r *run) apply(ctx context.Context) (verdict, error) {
 	return lookAgain, nil
 }
 
-// beginWrite records what is about to be written. The principals that the plan newly
-// holds go with it: once the unique id that a deleted role left behind is written
-// over, nothing but this record tells that the role was deleted.
+// beginWrite records what the run is going to write. The principals that the plan newly
+// holds go with it: once a write replaces the unique id that a deleted role left
+// behind, only this record shows that the role was deleted.
 func (r *run) beginWrite(ctx context.Context, hash string) (verdict, error) {
 	p, known := r.result.Plan, r.world.Gateway.Recorded.Gateway.Refused
 	held := maps.Clone(p.Refused)
@@ -85,7 +85,7 @@ func (r *run) write(ctx context.Context, want *policy.Document) error {
 	return nil
 }
 
-// learnsSize tells whether the error shows that AWS measures policies after it has
+// learnsSize reports whether the error shows that AWS measures policies after it has
 // expanded account ids, and the deployment did not know: there is less room then,
 // which asks for another plan.
 func (r *run) learnsSize(ctx context.Context, err error) bool {

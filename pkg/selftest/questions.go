@@ -74,12 +74,12 @@ type asked struct {
 	arn, url string
 }
 
-// rejected is what AWS said of a call. Everything else that goes wrong is no answer.
+// rejected is how AWS rejected a call. Every other failure is no answer.
 type rejected struct{ text string }
 
 func (e *rejected) Error() string { return e.text }
 
-// answerOf tells a rejection from a failure.
+// answerOf separates a rejection, which is an answer, from a failure.
 func answerOf(err error) error {
 	api, ok := errors.AsType[smithy.APIError](err)
 	if !ok {
@@ -239,7 +239,7 @@ func (g *asked) size(ctx context.Context) (string, error) {
 	count := min(maxStatements, (maxBytes-500)/(one+expansion))
 	between := maxBytes - 40
 	if between+count*expansion <= maxBytes+200 {
-		return "", errors.New("too few statements fit to tell")
+		return "", errors.New("too few statements fit to know")
 	}
 	accepted, text, err := g.verdict(ctx, g.ofSize(count, maxBytes-count*expansion-200))
 	if err != nil {

@@ -42,7 +42,7 @@ type Left struct {
 	Command string `json:"command"`
 }
 
-// Passed tells whether the story came out as wanted and nothing is left. An open
+// Passed reports whether the story came out as wanted and nothing is left. An open
 // question is no failure.
 func (r Report) Passed() bool { return r.Failure == "" && len(r.Left) == 0 }
 

@@ -93,7 +93,7 @@ type run struct {
 }
 
 // Run plays the story and puts the questions, and removes what it made, even when ctx
-// ends. The report is whole whatever happens; Report.Passed tells whether all went well.
+// ends. The report is whole whatever happens; Report.Passed reports whether all went well.
 func Run(ctx context.Context, c Config) Report {
 	r := &run{Config: c, report: Report{Started: c.Clock.Now()}}
 	if err := r.play(ctx); err != nil {

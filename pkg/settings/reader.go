@@ -87,7 +87,7 @@ func (r *Reader) Limits() plan.Limits {
 	return limits
 }
 
-// TrustGiven tells whether TrustedAccounts was given at all, be it as none.
+// TrustGiven reports whether TrustedAccounts was given at all, be it as none.
 func (r *Reader) TrustGiven() bool {
 	_, _, given := r.source(TrustedAccounts)
 	return given

@@ -8,7 +8,7 @@ type Stack struct {
 	Parameters      map[string]string
 }
 
-// IsDeployment tells whether the stack is a deployment of template.yaml, by its
+// IsDeployment reports whether the stack is a deployment of template.yaml, by its
 // outputs.
 func (s Stack) IsDeployment() bool {
 	for _, setting := range Shared() {

@@ -101,7 +101,7 @@ func ParseAccount(item Item) (directory.Account, error) {
 	return account, nil
 }
 
-// IsAccount tells whether an item is an account's own, rather than a membership
+// IsAccount reports whether an item is an account's own, rather than a membership
 // or something else that the table keeps.
 func IsAccount(key Key) bool {
 	return key.Sort == AccountSort && strings.HasPrefix(key.Partition, accountPrefix)

@@ -42,7 +42,10 @@ func NewAccounts(client AccountsClient, table string) *Accounts {
 	return &Accounts{client: client, table: table}
 }
 
-// Lookup is reconcile.Directory's.
+// Lookup reads the accounts that any of the selectors matches, and which of the given
+// ids are members of the organization or on the list of trusted accounts. Where no
+// complete listing has ended, the snapshot is Absent; where the list of trusted accounts
+// has lost its sentinel, it is WithoutTrust. With an error the snapshot is Unreadable.
 func (a *Accounts) Lookup(ctx context.Context, selectors []grant.Principal, ids []string) (directory.Snapshot, error) {
 	synced, err := a.Synced(ctx)
 	if err != nil {
@@ -181,7 +184,7 @@ func (a *Accounts) batch(ctx context.Context, keys []Item) ([]Item, error) {
 	return nil, errLeftOut
 }
 
-// Account is dirsync.Accounts's.
+// Account reads one account as it is recorded, and reports whether it is.
 func (a *Accounts) Account(ctx context.Context, id string) (account directory.Account, found bool, err error) {
 	_, account, found, err = a.read(ctx, id)
 	return account, found, err
@@ -200,8 +203,8 @@ func (a *Accounts) All(ctx context.Context) ([]string, error) {
 	return ids, nil
 }
 
-// Recorded is dirsync.Accounts's. They are sorted by id. Each page is read into
-// accounts before the next, whose items hold many times as much.
+// Recorded lists every account that is recorded, sorted by id. It parses each page
+// before it reads the next, because items are many times as large as accounts.
 func (a *Accounts) Recorded(ctx context.Context) ([]directory.Account, error) {
 	found := make(map[string]directory.Account)
 	pages := dynamodb.NewScanPaginator(a.client, &dynamodb.ScanInput{

@@ -20,8 +20,11 @@ import (
 // https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
 const transactionItems = 100
 
-// Update is dirsync.Accounts's. An account and its memberships change in one
-// transaction.
+// Update writes what decide makes of an account, nil for removed, and reports whether
+// it changed anything. It passes nil for an account that is not recorded. Where another
+// writer changes the account first, Update reads it and calls decide again. An account
+// and its memberships change in one transaction, or in several steps if their number
+// exceeds what one transaction takes.
 func (a *Accounts) Update(ctx context.Context, id string, decide func(was *directory.Account) (is *directory.Account, change bool)) (changed bool, err error) {
 	err = a.settle(ctx, "write account "+id, func() (done bool, err error) {
 		item, stored, found, err := a.read(ctx, id)
@@ -92,7 +95,7 @@ func (a *Accounts) forget(ctx context.Context, item Item, stored directory.Accou
 }
 
 // Write records an account, unless a newer reading of it is recorded or it says
-// nothing new besides its ReadAt, and tells whether it did.
+// nothing new besides its ReadAt, and reports whether it did.
 func (a *Accounts) Write(ctx context.Context, account directory.Account) (changed bool, err error) {
 	return a.Update(ctx, account.ID, func(was *directory.Account) (*directory.Account, bool) {
 		return &account, was == nil || !was.ReadAt.After(account.ReadAt) && !directory.SameAccount(*was, account)
@@ -100,7 +103,7 @@ func (a *Accounts) Write(ctx context.Context, account directory.Account) (change
 }
 
 // Remove forgets an account, unless a reading newer than readAt is recorded, and
-// tells whether it did.
+// reports whether it did.
 func (a *Accounts) Remove(ctx context.Context, id string, readAt time.Time) (removed bool, err error) {
 	return a.Update(ctx, id, func(was *directory.Account) (*directory.Account, bool) {
 		return nil, was != nil && !was.ReadAt.After(readAt)
@@ -173,7 +176,8 @@ func unchanged(read Item) condition {
 	return equal(read, optional)
 }
 
-// MarkSynced is dirsync.Accounts's. An earlier time never replaces a later one.
+// MarkSynced records that a complete listing, begun at the given time, ended. An
+// earlier time never replaces a later one.
 func (a *Accounts) MarkSynced(ctx context.Context, at time.Time) error {
 	_, err := a.client.PutItem(ctx, &dynamodb.PutItemInput{
 		TableName:                 aws.String(a.table),

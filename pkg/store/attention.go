@@ -10,13 +10,13 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
 )
 
-// Attention reads what of each gateway wants a person, by ARN. A gateway of which
+// Attention reads what needs attention about each gateway, by ARN. A gateway of which
 // nothing does is not in it.
 func (s *States) Attention(ctx context.Context) (map[string]plan.Attention, error) {
 	return s.attention(ctx, inPartition(StatesLayout.Partition, AttentionPartition))
 }
 
-// SetAttention records what of the gateway wants a person. It writes only what
+// SetAttention records what needs attention about the gateway. It writes only what
 // differs; of two at once the later stays, until the gateway's next reconcile.
 func (s *States) SetAttention(ctx context.Context, gateway grant.Gateway, wants plan.Attention) error {
 	key := AttentionKey(gateway)
@@ -34,13 +34,13 @@ func (s *States) SetAttention(ctx context.Context, gateway grant.Gateway, wants 
 		_, err = s.client.PutItem(ctx, &dynamodb.PutItemInput{TableName: aws.String(s.table), Item: AttentionItem(gateway, wants)})
 	}
 	if err != nil {
-		return unwritten(s.table, "record what of "+gateway.ARN()+" wants a person", err)
+		return unwritten(s.table, "record what needs attention about "+gateway.ARN(), err)
 	}
 	return nil
 }
 
 func (s *States) attention(ctx context.Context, keys condition) (map[string]plan.Attention, error) {
-	const op = "read what wants a person"
+	const op = "read what needs attention"
 	items, err := query(ctx, s.client, s.table, keys)
 	if err != nil {
 		return nil, unread(s.table, op, err)

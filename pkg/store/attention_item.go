@@ -7,7 +7,7 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
 )
 
-// AttentionPartition holds an item for each gateway that wants a person, by its ARN.
+// AttentionPartition holds an item for each gateway that needs attention, by its ARN.
 // It is empty where all is well, so that reading it each minute costs next to nothing.
 const AttentionPartition = "#attention"
 
@@ -25,7 +25,7 @@ func AttentionKey(gateway grant.Gateway) Key {
 	return Key{Partition: AttentionPartition, Sort: gateway.ARN()}
 }
 
-// AttentionItem says what of the gateway wants a person.
+// AttentionItem says what needs attention about the gateway.
 func AttentionItem(gateway grant.Gateway, a plan.Attention) Item {
 	return marshal(attentionItem{
 		Gateway: AttentionPartition, Item: gateway.ARN(),

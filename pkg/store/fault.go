@@ -78,13 +78,13 @@ var transactionReasons = map[string]string{
 	"AccessDenied":                  "AccessDeniedException",
 }
 
-// refused tells whether a condition did not hold.
+// refused reports whether a condition did not hold.
 func refused(err error) bool {
 	_, failed := errors.AsType[*types.ConditionalCheckFailedException](err)
 	return failed
 }
 
-// failed tells whether a condition of a transaction did not hold.
+// failed reports whether a condition of a transaction did not hold.
 func failed(err error) bool {
 	cancelled, ok := errors.AsType[*types.TransactionCanceledException](err)
 	return ok && slices.ContainsFunc(cancelled.CancellationReasons, func(reason types.CancellationReason) bool {
@@ -100,7 +100,7 @@ func standing(err error) Item {
 	return nil
 }
 
-// lost tells whether another writer was there first: a caller that reads again may
+// lost reports whether another writer was there first: a caller that reads again may
 // try again.
 func lost(err error) bool {
 	if _, conflict := errors.AsType[*types.TransactionConflictException](err); conflict || refused(err) {

@@ -34,8 +34,8 @@ func NewGrants(client GrantsClient, table string) *Grants {
 	return &Grants{client: client, table: table}
 }
 
-// ForGateway is reconcile.Grants's. Rows are sorted by key. A table without the
-// sentinel row fails with CodeNoSentinel.
+// ForGateway reads every row for the gateway and for every gateway, sorted by key. It
+// fails with CodeNoSentinel if the table lacks the sentinel row.
 func (g *Grants) ForGateway(ctx context.Context, gateway grant.Gateway) ([]grant.Row, error) {
 	var items []Item
 	for _, partition := range []string{gateway.ARN(), grant.EveryGateway} {
@@ -120,7 +120,7 @@ func (g *Grants) put(ctx context.Context, item Item, onlyIfNew bool) error {
 	return nil
 }
 
-// Delete removes a row, and tells whether there was one.
+// Delete removes a row, and reports whether there was one.
 func (g *Grants) Delete(ctx context.Context, key grant.Key) (existed bool, err error) {
 	output, err := g.client.DeleteItem(ctx, &dynamodb.DeleteItemInput{
 		TableName:    aws.String(g.table),

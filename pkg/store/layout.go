@@ -1,6 +1,11 @@
 // Package store keeps the three tables in DynamoDB: every read is complete and
 // consistent or an error, every write conditional on what it was decided on.
 //
+// Every error is a *grant.Error, or wraps one. A failed read has the code
+// reconcile.CodeReadFailed, a failed write CodeWriteFailed; where DynamoDB throttles or
+// denies the call, the code is reconcile.CodeThrottled or reconcile.CodeAccessDenied.
+// A method's comment names only the codes that it adds.
+//
 // The schema stands here once: the keys and indexes of the tables, and how rows,
 // accounts and statuses become items and are read back (the files that end in
 // _item). The in-memory twin, store/memory, uses it as well, and store/storetest

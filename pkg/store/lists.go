@@ -32,7 +32,8 @@ func (a *Accounts) Owners(ctx context.Context) ([]string, error) {
 	return directory.IDs(owners), err
 }
 
-// IsOwner is reconcile.Directory's.
+// IsOwner reports whether the account is on the list of those whose gateways are
+// managed. It fails as List does.
 func (a *Accounts) IsOwner(ctx context.Context, account string) (bool, error) {
 	found, err := a.listed(ctx, directory.TopicOwner, []string{account})
 	return len(found) > 0, err

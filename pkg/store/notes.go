@@ -9,7 +9,8 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/directory"
 )
 
-// Notes is dirsync.Accounts's. They are sorted by id.
+// Notes reads the notes of a topic, sorted by id. A note that cannot be understood is
+// an error.
 func (a *Accounts) Notes(ctx context.Context, topic directory.Topic) ([]directory.Note, error) {
 	op := "read the notes of " + string(topic)
 	items, err := query(ctx, a.client, a.table, inPartition(AccountsLayout.Partition, string(topic)))
@@ -23,7 +24,7 @@ func (a *Accounts) Notes(ctx context.Context, topic directory.Topic) ([]director
 	return notes, nil
 }
 
-// PutNote is dirsync.Accounts's.
+// PutNote writes a note, over any of the same topic and id.
 func (a *Accounts) PutNote(ctx context.Context, note directory.Note) error {
 	_, err := a.client.PutItem(ctx, &dynamodb.PutItemInput{TableName: aws.String(a.table), Item: NoteItem(note)})
 	if err != nil {
@@ -32,7 +33,8 @@ func (a *Accounts) PutNote(ctx context.Context, note directory.Note) error {
 	return nil
 }
 
-// DeleteNote is dirsync.Accounts's.
+// DeleteNote deletes a note, and reports whether it did: a note that another writer
+// changed since it was read stays, and is no error.
 func (a *Accounts) DeleteNote(ctx context.Context, note directory.Note) (deleted bool, err error) {
 	unchanged := unchanged(NoteItem(note))
 	_, err = a.client.DeleteItem(ctx, &dynamodb.DeleteItemInput{

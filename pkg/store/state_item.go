@@ -18,7 +18,7 @@ import (
 // A gateway's items in the order of their sort keys. What a Load needs comes
 // before JournalPrefix, so that one Query reads it and no journal. A Query is no
 // snapshot, but it reads in order: what it finds behind the gateway's own item is
-// never older than that, and whether it is newer the versions tell.
+// never older than that item, and the versions show whether it is newer.
 const (
 	gatewaySort    = "gateway"       // the gateway's own: the ledger
 	overflowPrefix = "gateway#more#" // gateway#more#number: what of the ledger an item has no room for
@@ -82,8 +82,8 @@ type Changes struct {
 	Gone     []Key
 }
 
-// Compare lists the changes from one state of a gateway to the next, whose version tells
-// one update from the other. It fails if the ledger is larger than one transaction takes.
+// Compare lists the changes from one state of a gateway to the next, whose version is
+// unique to the update. It fails if the ledger is larger than one transaction takes.
 func Compare(gateway grant.Gateway, was, is ledger.State) (Changes, error) {
 	var changes Changes
 	for key, status := range is.Grants {
@@ -194,14 +194,14 @@ func unmarshal(item Item, into any) error {
 	return nil
 }
 
-// AskedFor tells whether an item, or what the index of what is due shows of it,
+// AskedFor reports whether an item, or what the index of what is due shows of it,
 // was asked for in the AskAgainAfter before the given time.
 func AskedFor(item Item, before time.Time) bool {
 	asked := text(item[AttrAsked])
 	return asked != "" && asked > Moment(before.Add(-AskAgainAfter))
 }
 
-// DueAt tells when a gateway's own item says to look again, as a Moment; false
+// DueAt is when a gateway's own item says that the gateway is due, as a Moment; false
 // for never.
 func DueAt(item Item) (string, bool) {
 	at, ok := item[AttrDue].(*types.AttributeValueMemberS)

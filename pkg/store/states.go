@@ -37,8 +37,9 @@ func NewStates(client StatesClient, table string) *States {
 	return &States{client: client, table: table}
 }
 
-// Load is reconcile.States's. A query is no snapshot, so everything is read again
-// where the versions tell that another update wrote during it.
+// Load reads what is recorded of a gateway, the journal aside; no record is the zero
+// state. A query is no snapshot, so Load queries again where the versions show that
+// another update wrote during it, and fails if that happens too often.
 func (s *States) Load(ctx context.Context, gateway grant.Gateway) (ledger.State, error) {
 	op := "load what is recorded of " + gateway.ARN()
 	keys := inPartition(StatesLayout.Partition, gateway.ARN()).and("#sort < :sort", StatesLayout.Sort, JournalPrefix)

@@ -18,8 +18,11 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
 )
 
-// Update is reconcile.States's. A transition is applied to what the caller loaded; only
-// where another update came in between is the state loaded again.
+// Update applies the transition to the state that the caller loaded, writes what
+// differs on condition of the version, and returns what is recorded then. Where another
+// update came first, it loads the state and applies the transition again. It fails with
+// ledger.CodeVersionConflict if the transition does, or if other updates keep coming
+// first. A transition that changes nothing writes nothing.
 func (s *States) Update(ctx context.Context, gateway grant.Gateway, loaded ledger.State, transition ledger.Transition) (ledger.State, error) {
 	op := "record what changed of " + gateway.ARN()
 	for attempt := range attempts {
@@ -209,8 +212,8 @@ func undisturbed(ctx context.Context, write func() error) error {
 // errDisturbed is a throttle: fewer writes meet fewer others.
 var errDisturbed = &types.ThrottlingException{Message: aws.String("other transactions kept being at the same items")}
 
-// Journal is reconcile.States's. An entry that is in the journal already, as after
-// a call whose answer was lost, is not added twice.
+// Journal adds an entry to the journal of the gateway. It does not add an entry that is
+// there already, as after a call whose answer was lost.
 func (s *States) Journal(ctx context.Context, gateway grant.Gateway, entry reconcile.Entry) error {
 	op := "add to the journal of " + gateway.ARN()
 	for number := 0; ; number++ {

@@ -274,7 +274,7 @@ func (t *story) listOrganization() error {
 }
 
 // settle waits until the product has done what was set in motion, prints what it
-// says of it, and tells whether it said so in a notice of the given type.
+// says of it, and reports whether it said so in a notice of the given type.
 func (t *story) settle(wanted plan.NoticeType) (bool, error) {
 	if err := t.stage.settle(); err != nil {
 		return false, err

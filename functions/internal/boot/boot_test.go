@@ -52,7 +52,7 @@ func TestGaugesAreMetricsInTheEmbeddedFormatAndAllElseIsLogged(t *testing.T) {
 	}
 }
 
-// CloudTrail tells the product's own calls by what its clients say of themselves.
+// CloudTrail shows the product's own calls by the user agent of its clients.
 func TestEveryCallNamesTheProduct(t *testing.T) {
 	var agent string
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { agent = r.UserAgent() }))

@@ -77,7 +77,7 @@ func answers(t *testing.T) map[string]answer {
 		"table-changes":  {"a batch of nothing fails nothing", `{"Records":[]}`, "", `{"batchItemFailures":[]}`, ""},
 		"gateway-events": {"a call that failed touched nothing", string(eventtest.Payload(t, "cloudtrail-put-resource-policy-failed")), "", `null`, ""},
 		"organization":   {"a creation under way is about no account", string(eventtest.Payload(t, "organizations-create-account")), "", `null`, ""},
-		"sweep":          {"a sweep that is unknown is somebody's mistake", `{"sweep":"chimneys"}`, "", "", `there is no sweep \"chimneys\" here`},
+		"sweep":          {"an unknown sweep is a mistake in the schedule", `{"sweep":"chimneys"}`, "", "", `there is no sweep \"chimneys\" here`},
 	}
 }
 
@@ -119,10 +119,10 @@ func TestAFunctionThatIsConfiguredWronglySaysSoAndDoesNotStart(t *testing.T) {
 		t.Fatalf("got %s, %v", result.Payload, err)
 	}
 	for line := range strings.Lines(log.String()) {
-		var said struct{ Msg, Error string }
-		if json.Unmarshal([]byte(line), &said) == nil && said.Msg == "function cannot start" {
-			if !strings.Contains(said.Error, "SIZE_ACCOUNTING") || !strings.Contains(said.Error, "TRUSTED_ACCOUNTS") {
-				t.Errorf("it says %q", said.Error)
+		var logged struct{ Msg, Error string }
+		if json.Unmarshal([]byte(line), &logged) == nil && logged.Msg == "function cannot start" {
+			if !strings.Contains(logged.Error, "SIZE_ACCOUNTING") || !strings.Contains(logged.Error, "TRUSTED_ACCOUNTS") {
+				t.Errorf("it says %q", logged.Error)
 			}
 			return
 		}

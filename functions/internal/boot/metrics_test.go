@@ -203,7 +203,7 @@ func TestAReconcileIsMeasuredByItsResult(t *testing.T) {
 		t.Errorf("-want +got\n%s", diff)
 	}
 	second := readLines(t, everything(t))[1].members
-	if _, told := second["HeadroomBytes"]; told || second["ReconcilesFailing"] != 1.0 {
+	if _, has := second["HeadroomBytes"]; has || second["ReconcilesFailing"] != 1.0 {
 		t.Errorf("of a failed reconcile: %v", slices.Sorted(maps.Keys(second)))
 	}
 }

@@ -70,7 +70,7 @@ func limitMemory(megabytes int) {
 
 // loadAWS finds the region and the credentials of the function's role, and has
 // every call carry the product's name, by which its own calls are known when
-// CloudTrail tells of them.
+// CloudTrail records them.
 func loadAWS(ctx context.Context) (aws.Config, error) {
 	loaded, err := config.LoadDefaultConfig(ctx, config.WithAppID(handler.AppID))
 	if err != nil {

@@ -23,7 +23,10 @@ func NewAccounts(config Config) *Accounts {
 	return &Accounts{newTable(config.or(store.DefaultNames().Accounts), store.AccountsLayout)}
 }
 
-// Lookup is reconcile.Directory's.
+// Lookup reads the accounts that any of the selectors matches, and which of the given
+// ids are members of the organization or on the list of trusted accounts. Where no
+// complete listing has ended, the snapshot is Absent; where the list of trusted accounts
+// has lost its sentinel, it is WithoutTrust.
 func (a *Accounts) Lookup(ctx context.Context, selectors []grant.Principal, ids []string) (snapshot directory.Snapshot, err error) {
 	err = a.table.read(ctx, "look up accounts", func(v *view) error {
 		synced, err := v.synced()
@@ -54,7 +57,7 @@ func (v *view) snapshot(selectors []grant.Principal, members []directory.Account
 	return directory.Complete(selectors, members, trusted...), err
 }
 
-// Account is dirsync.Accounts's.
+// Account reads one account as it is recorded, and reports whether it is.
 func (a *Accounts) Account(ctx context.Context, id string) (account directory.Account, found bool, err error) {
 	err = a.table.read(ctx, "read account "+id, func(v *view) error {
 		account, found, err = v.account(id)
@@ -63,7 +66,7 @@ func (a *Accounts) Account(ctx context.Context, id string) (account directory.Ac
 	return account, found, err
 }
 
-// All is dirsync.Accounts's. The ids are sorted.
+// All lists the id of every account that is recorded, sorted.
 func (a *Accounts) All(ctx context.Context) (ids []string, err error) {
 	err = a.table.read(ctx, "list accounts", func(v *view) error {
 		accounts, err := v.accounts()
@@ -75,7 +78,7 @@ func (a *Accounts) All(ctx context.Context) (ids []string, err error) {
 	return ids, err
 }
 
-// Recorded is dirsync.Accounts's. They are sorted by id.
+// Recorded lists every account that is recorded, sorted by id.
 func (a *Accounts) Recorded(ctx context.Context) (accounts []directory.Account, err error) {
 	err = a.table.read(ctx, "list accounts", func(v *view) error {
 		accounts, err = v.accounts()
@@ -84,7 +87,8 @@ func (a *Accounts) Recorded(ctx context.Context) (accounts []directory.Account, 
 	return accounts, err
 }
 
-// Update is dirsync.Accounts's.
+// Update writes what decide makes of an account, nil for removed, and reports whether
+// it changed anything. It passes nil for an account that is not recorded.
 func (a *Accounts) Update(ctx context.Context, id string, decide func(was *directory.Account) (is *directory.Account, change bool)) (changed bool, err error) {
 	err = a.table.write(ctx, "write account "+id, func(v *view) error {
 		stored, found, err := v.account(id)
@@ -130,7 +134,7 @@ func (v *view) forgetAccount(stored directory.Account) {
 }
 
 // Write records an account, unless a newer reading of it is recorded or it says
-// nothing new besides its ReadAt, and tells whether it did.
+// nothing new besides its ReadAt, and reports whether it did.
 func (a *Accounts) Write(ctx context.Context, account directory.Account) (changed bool, err error) {
 	return a.Update(ctx, account.ID, func(was *directory.Account) (*directory.Account, bool) {
 		return &account, was == nil || !was.ReadAt.After(account.ReadAt) && !directory.SameAccount(*was, account)
@@ -138,14 +142,15 @@ func (a *Accounts) Write(ctx context.Context, account directory.Account) (change
 }
 
 // Remove forgets an account, unless a reading newer than readAt is recorded, and
-// tells whether it did.
+// reports whether it did.
 func (a *Accounts) Remove(ctx context.Context, id string, readAt time.Time) (removed bool, err error) {
 	return a.Update(ctx, id, func(was *directory.Account) (*directory.Account, bool) {
 		return nil, was != nil && !was.ReadAt.After(readAt)
 	})
 }
 
-// MarkSynced is dirsync.Accounts's. An earlier time never replaces a later one.
+// MarkSynced records that a complete listing, begun at the given time, ended. An
+// earlier time never replaces a later one.
 func (a *Accounts) MarkSynced(ctx context.Context, at time.Time) error {
 	return a.table.write(ctx, "mark the listing as complete", func(v *view) error {
 		synced, err := v.synced()
@@ -165,7 +170,8 @@ func (a *Accounts) Synced(ctx context.Context) (at time.Time, err error) {
 	return at, err
 }
 
-// Changes is as that of Grants.
+// Changes calls listen with each later change of the table, in the order and under the
+// conditions that Grants.Changes describes.
 func (a *Accounts) Changes(listen func(events.DynamoDBEvent)) { a.table.changes(listen) }
 
 func (v *view) synced() (time.Time, error) {

@@ -9,12 +9,13 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/store"
 )
 
-// Approvals is reconcile.Grants's.
+// Approvals reads what admins approved about the gateway, by subject.
 func (g *Grants) Approvals(ctx context.Context, gateway grant.Gateway) (grant.Approvals, error) {
 	return g.approvals(ctx, grant.GatewayApprovals(gateway))
 }
 
-// ApprovedDepartures is dirsync.Grants's.
+// ApprovedDepartures reads which departures from the organization admins approved, by
+// subject.
 func (g *Grants) ApprovedDepartures(ctx context.Context) (grant.Approvals, error) {
 	return g.approvals(ctx, grant.DepartureApprovals)
 }

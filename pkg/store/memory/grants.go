@@ -22,7 +22,8 @@ func NewGrants(config Config) *Grants {
 	return &Grants{newTable(config.or(store.DefaultNames().Grants), store.GrantsLayout)}
 }
 
-// ForGateway is reconcile.Grants's.
+// ForGateway reads every row for the gateway and for every gateway, sorted by key. It
+// fails with store.CodeNoSentinel if the table lacks the sentinel row.
 func (g *Grants) ForGateway(ctx context.Context, gateway grant.Gateway) (rows []grant.Row, err error) {
 	err = g.table.read(ctx, "read the grants of "+gateway.ARN(), func(v *view) error {
 		rows, err = store.Rows(v.Name, append(v.partition(gateway.ARN()), v.partition(grant.EveryGateway)...))
@@ -125,7 +126,7 @@ func (g *Grants) Swap(ctx context.Context, key grant.Key, shown string, attribut
 	})
 }
 
-// Delete removes a row, and tells whether there was one.
+// Delete removes a row, and reports whether there was one.
 func (g *Grants) Delete(ctx context.Context, key grant.Key) (existed bool, err error) {
 	err = g.table.write(ctx, "delete grant "+key.String(), func(v *view) error {
 		at := store.Key{Partition: key.Gateway, Sort: key.ID}

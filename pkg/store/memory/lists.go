@@ -36,7 +36,8 @@ func (v *view) listed(list directory.Topic, ids []string) ([]string, error) {
 	return found, nil
 }
 
-// IsOwner is reconcile.Directory's.
+// IsOwner reports whether the account is on the list of those whose gateways are
+// managed. It fails as List does.
 func (a *Accounts) IsOwner(ctx context.Context, account string) (is bool, err error) {
 	err = a.table.read(ctx, "read whether "+account+" is an owner", func(v *view) error {
 		found, err := v.listed(directory.TopicOwner, []string{account})

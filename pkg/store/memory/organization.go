@@ -62,8 +62,8 @@ func (o *Organization) Listen(listener func(event json.RawMessage)) {
 // Root is the id of the root.
 func (o *Organization) Root() string { return o.root }
 
-// CreateUnit makes a unit in a unit or the root and returns its id. No event
-// tells of it, because no account is concerned.
+// CreateUnit makes a unit in a unit or the root and returns its id. It sends no
+// event, because it changes no account.
 func (o *Organization) CreateUnit(parent string) (string, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -91,7 +91,7 @@ func (o *Organization) CreateAccount(id string) error {
 	return o.unlockAndSend(events)
 }
 
-// NameAccount names an account. No event that the product takes tells of it.
+// NameAccount names an account. It sends no event that the product takes.
 func (o *Organization) NameAccount(id, name string) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -28,7 +28,8 @@ func NewStates(config Config) *States {
 	return &States{newTable(config.or(store.DefaultNames().States), store.StatesLayout)}
 }
 
-// Load is reconcile.States's.
+// Load reads what is recorded of a gateway, the journal aside; no record is the zero
+// state.
 func (s *States) Load(ctx context.Context, gateway grant.Gateway) (state ledger.State, err error) {
 	err = s.table.read(ctx, "load what is recorded of "+gateway.ARN(), func(v *view) error {
 		state, err = v.state(gateway)
@@ -37,7 +38,10 @@ func (s *States) Load(ctx context.Context, gateway grant.Gateway) (state ledger.
 	return state, err
 }
 
-// Update is reconcile.States's.
+// Update applies the transition to the state that the caller loaded, or to a newer one
+// if another update came first, and returns what is recorded then. It fails with
+// ledger.CodeVersionConflict if the transition does. A transition that changes nothing
+// writes nothing.
 func (s *States) Update(ctx context.Context, gateway grant.Gateway, loaded ledger.State, transition ledger.Transition) (ledger.State, error) {
 	op := "record what changed of " + gateway.ARN()
 	next, changes, err := s.applied(gateway, loaded, transition)
@@ -93,7 +97,7 @@ func (s *States) applied(gateway grant.Gateway, state ledger.State, transition l
 	}
 }
 
-// Journal is reconcile.States's.
+// Journal adds an entry to the journal of the gateway, unless it is there already.
 func (s *States) Journal(ctx context.Context, gateway grant.Gateway, entry reconcile.Entry) error {
 	return s.table.write(ctx, "add to the journal of "+gateway.ARN(), func(v *view) error {
 		for number := 0; ; number++ {
@@ -165,7 +169,7 @@ func (s *States) History(ctx context.Context, gateway grant.Gateway, limit int) 
 	return entries, err
 }
 
-// stands tells whether no update came since the version was loaded, which is 0 for no
+// stands reports whether no update came since the version was loaded, which is 0 for no
 // state.
 func (v *view) stands(gateway grant.Gateway, version int) bool {
 	item, recorded := v.get(store.GatewayKey(gateway))

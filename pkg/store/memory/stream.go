@@ -28,7 +28,7 @@ func (t *table) changes(listen func(events.DynamoDBEvent)) {
 	t.listeners = append(t.listeners, listen)
 }
 
-func (t *table) tell() {
+func (t *table) deliver() {
 	for {
 		event, listeners := t.next()
 		if listeners == nil {
@@ -42,19 +42,19 @@ func (t *table) tell() {
 func (t *table) next() (events.DynamoDBEvent, []func(events.DynamoDBEvent)) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.telling || len(t.pending) == 0 {
+	if t.delivering || len(t.pending) == 0 {
 		return events.DynamoDBEvent{}, nil
 	}
 	event := t.pending[0]
 	t.pending = t.pending[1:]
-	t.telling = true
+	t.delivering = true
 	return event, t.listeners
 }
 
 func (t *table) call(listeners []func(events.DynamoDBEvent), event events.DynamoDBEvent) {
 	defer func() {
 		t.mu.Lock()
-		t.telling = false
+		t.delivering = false
 		t.mu.Unlock()
 	}()
 	for _, listen := range listeners {

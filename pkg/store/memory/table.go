@@ -1,6 +1,7 @@
 // Package memory is the in-memory twin of the DynamoDB tables, with the records
 // of their streams: for the demo in one process, for simulations and for tests.
-// Package storetest holds both to one contract.
+// Package storetest holds both to one contract. Where a context has ended, a read fails
+// with reconcile.CodeReadFailed, and a write with store.CodeWriteFailed.
 package memory
 
 import (
@@ -45,18 +46,18 @@ func (c Config) or(name string) Config {
 	return c
 }
 
-// table holds items by key, and tells those who listen what changed.
+// table holds items by key, and delivers their changes to listeners.
 type table struct {
 	Config
 
 	layout store.Layout
 
-	mu        sync.Mutex
-	items     map[store.Key]store.Item // an item in here is never changed, only replaced
-	sequence  uint64                   // of the last record
-	pending   []events.DynamoDBEvent   // one for each write, in order
-	telling   bool                     // a writer is calling the listeners
-	listeners []func(events.DynamoDBEvent)
+	mu         sync.Mutex
+	items      map[store.Key]store.Item // an item in here is never changed, only replaced
+	sequence   uint64                   // of the last record
+	pending    []events.DynamoDBEvent   // one for each write, in order
+	delivering bool                     // a writer is calling the listeners
+	listeners  []func(events.DynamoDBEvent)
 }
 
 func newTable(config Config, layout store.Layout) *table {
@@ -80,7 +81,7 @@ func (t *table) read(ctx context.Context, what string, look func(*view) error) e
 }
 
 // write makes one change, which must check before it alters anything, and then
-// tells those who listen.
+// delivers it to the listeners.
 func (t *table) write(ctx context.Context, what string, change func(*view) error) error {
 	if err := ctx.Err(); err != nil {
 		return &grant.Error{Code: store.CodeWriteFailed, Op: what + " in table " + t.Name, Err: err}
@@ -92,7 +93,7 @@ func (t *table) write(ctx context.Context, what string, change func(*view) error
 		t.pending = append(t.pending, events.DynamoDBEvent{Records: now.records})
 	}
 	t.mu.Unlock()
-	t.tell()
+	t.deliver()
 	return err
 }
 

@@ -98,7 +98,7 @@ func write(t *testing.T, table AccountsTable, accounts ...directory.Account) {
 	}
 }
 
-// finds tells which of the accounts in the table each selector matches.
+// finds lists the accounts in the table that each selector matches.
 func finds(t *testing.T, table AccountsTable, selectors ...string) map[string][]string {
 	t.Helper()
 	must(t, table.MarkSynced(t.Context(), at(0)))

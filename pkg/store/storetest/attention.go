@@ -38,6 +38,6 @@ func attentionEnds(t *testing.T, table StatesTable) {
 		}
 	}
 	if due, err := table.Due(t.Context(), time.Now().AddDate(10, 0, 0)); err != nil || len(due) > 0 {
-		t.Errorf("what wants a person is due: %v, %v", due, err)
+		t.Errorf("what needs attention is due: %v, %v", due, err)
 	}
 }

@@ -16,7 +16,7 @@ func entry(list directory.Topic, id string) directory.Note {
 	return directory.Note{Topic: list, ID: id, At: at(1), Text: "arn:aws:iam::111122223333:role/Admin"}
 }
 
-// trusts tells whether a lookup finds the account trusted, and whether that is known.
+// trusts reports whether a lookup finds the account trusted, and whether that is known.
 func trusts(t *testing.T, table AccountsTable, id string) (trusted, known bool) {
 	t.Helper()
 	snapshot, err := table.Lookup(t.Context(), nil, []string{id})

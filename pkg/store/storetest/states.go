@@ -62,7 +62,7 @@ func States(t *testing.T, open func(t *testing.T) StatesTable) {
 		"a row that is too large is not kept, and its change is":     largeRowsNamed,
 		"the journals are read together":                             journalsTogether,
 		"a mass removal is kept":                                     removalKept,
-		"what wants a person is kept until it is mended":             attentionEnds,
+		"what needs attention is kept until it is mended":            attentionEnds,
 		"what is recorded of owners is kept":                         ownersAreKept,
 		"a call that was cancelled is an error, and nothing besides": statesCancelled,
 	} {
