@@ -53,7 +53,7 @@ func fromBus(t *testing.T) map[string]map[string]any {
 	return events
 }
 
-func TestTheManagementAccountForwardsWhatTellsOfAccountsAndNothingElse(t *testing.T) {
+func TestManagementAccountForwardsOnlyAccountEvents(t *testing.T) {
 	const accounts, tags, tower = "AccountsChange", "TagsChange", "ControlTowerChanges"
 	want := map[string]string{
 		"organizations-create-account-result":        accounts,
@@ -168,7 +168,7 @@ func TestTheRuleForAccountsSeesReadOnlyEvents(t *testing.T) {
 	}
 }
 
-func TestTheOwnersRoleWritesOnlyPoliciesOfTaggedGatewaysAndOnlyForTheHub(t *testing.T) {
+func TestOwnerRoleWritesOnlyTaggedGateways(t *testing.T) {
 	role := read(t, "owner-account.yaml").Resources["OwnerRole"].Properties
 	trusts := role["AssumeRolePolicyDocument"].(map[string]any)["Statement"].([]any)
 	trust, admins := trusts[0], trusts[1] // the hub's admins come by their own roles, with the same external id

@@ -58,7 +58,7 @@ func nameless(action string) bool {
 		strings.HasPrefix(action, "organizations:Describe") || strings.HasPrefix(action, "organizations:List")
 }
 
-func TestNoRoleMayDoMoreThanItSays(t *testing.T) {
+func TestRolesHaveTheListedPermissions(t *testing.T) {
 	for _, path := range stacks(t) {
 		s := read(t, path)
 		if len(s.of("AWS::IAM::Role")) == 0 {
@@ -105,7 +105,7 @@ func TestNoFunctionMayWriteTheGrantsTable(t *testing.T) {
 	}
 }
 
-func TestOnlyTwoRolesTouchPoliciesAndOnlyThoseOfManagedGateways(t *testing.T) {
+func TestOnlyTwoRolesWritePolicies(t *testing.T) {
 	var writers []string
 	for _, statement := range statements(t, read(t, "../template.yaml")) {
 		if !statement.allows("bedrock-agentcore:PutResourcePolicy") && !statement.allows("bedrock-agentcore:DeleteResourcePolicy") {

@@ -197,7 +197,7 @@ func propertySeed(t *testing.T) uint64 {
 	return seed
 }
 
-func TestAccessAgreesWithRealCallsInVerdictAndInTheSideThatDenies(t *testing.T) {
+func TestAccessAgreesWithRealCalls(t *testing.T) {
 	pairs := 2000
 	if testing.Short() {
 		pairs = 100

@@ -107,7 +107,7 @@ func TestAccessIsRefusedInOneLine(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeReadOfTheCallerIsSaidToBeAssumed(t *testing.T) {
+func TestUnreadableCallerPoliciesAreAssumed(t *testing.T) {
 	w, _ := partnered(t)
 	_, blind := w.caller(accountB, "/", "BlindRole", allowAll)
 	for name, test := range map[string]struct {
@@ -132,7 +132,7 @@ func TestWhatCannotBeReadOfTheCallerIsSaidToBeAssumed(t *testing.T) {
 }
 
 // A team whose agent is denied has rights on neither the gateway's account nor its tables.
-func TestWhatCannotBeReadOfTheGatewayIsSaid(t *testing.T) {
+func TestUnreadableGatewayIsReported(t *testing.T) {
 	w, config := partnered(t)
 	agent := "arn:aws:iam::" + accountB + ":role/AgentRole"
 	powerless, _ := w.caller(accountB, "/", "PowerlessRole", trustNobody)
@@ -184,7 +184,7 @@ func TestWhatCannotBeReadOfTheGatewayIsSaid(t *testing.T) {
 	}
 }
 
-func TestADeniedCallSaysWhichSideDeniesWhereTheCallerMayReadThePolicy(t *testing.T) {
+func TestDeniedCallNamesTheDenyingSide(t *testing.T) {
 	w, config := partnered(t)
 	_, err := w.model.PutResourcePolicy(inA, config.GatewayARN, document(policy.Statement{
 		Sid: "Isolate", Effect: policy.Deny, Principal: &policy.Principals{Everyone: true}, Action: []string{"bedrock-agentcore:InvokeGateway"}, Resource: []string{config.GatewayARN},

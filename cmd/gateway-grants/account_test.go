@@ -57,7 +57,7 @@ func TestAccountsAreAddedAndRemovedTogetherOrNotAtAll(t *testing.T) {
 	}
 }
 
-func TestAccountListShowsWhoAddedAccountsAndWhatParametersName(t *testing.T) {
+func TestAccountListShowsSources(t *testing.T) {
 	w := newWorld(t)
 	t.Setenv("TRUSTED_ACCOUNTS", "777788889999,888899990000")
 	w.done("account", "add", "--trusted", "888899990000", "999900001111")

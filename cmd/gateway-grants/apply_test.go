@@ -327,7 +327,7 @@ func (i *interruptedTable) Swap(ctx context.Context, key grant.Key, shown string
 	return i.Grants.Swap(ctx, key, shown, attributes)
 }
 
-func TestAnInterruptedApplySaysWhatWasWritten(t *testing.T) {
+func TestInterruptedApplyListsWhatItWrote(t *testing.T) {
 	w := newWorld(t)
 	arn := w.created().GatewayARN
 	var rows strings.Builder

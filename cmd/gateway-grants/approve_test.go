@@ -81,7 +81,7 @@ grant ou-abcd-11112222 on tools-abcdefghij
 	}
 }
 
-func TestNothingIsApprovedUnlessSomebodySaysSo(t *testing.T) {
+func TestApproveAsksFirst(t *testing.T) {
 	w := withHeld(t)
 	id := w.departure("444455556666").ID()
 	for name, args := range map[string][]string{

@@ -18,7 +18,7 @@ func create(more ...string) []string {
 	return append([]string{"gateway", "create", "--name", "cross-account-test", "--role-arn", roleARN, "--lambda-arn", echoARN}, more...)
 }
 
-func TestAGatewayIsMadeManagedWithIAMAndTheEchoToolAndPutOnRecord(t *testing.T) {
+func TestGatewayCreate(t *testing.T) {
 	w := newWorld(t)
 	made := w.done(create()...)
 	config := w.config()

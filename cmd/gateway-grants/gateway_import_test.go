@@ -29,7 +29,7 @@ const (
 	theirDeny    = `{"Sid":"Outside","Effect":"Deny","Principal":"*","Action":"bedrock-agentcore:InvokeGateway","Resource":"GATEWAY","Condition":{"StringEquals":{"aws:SourceVpce":"vpce-0fedcba9876543210"}}}`
 )
 
-func TestAPolicyOfOthersIsImportedWithoutAnyoneGainingOrLosingAccess(t *testing.T) {
+func TestImportKeepsAccessTheSame(t *testing.T) {
 	w := newWorld(t)
 	arn := w.created().GatewayARN
 	w.foreignPolicy(arn, theirAccount, theirDeny, theirRole)

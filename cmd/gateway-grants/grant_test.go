@@ -83,7 +83,7 @@ func TestAGrantIsTheRowThatItsFlagsSay(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeGrantedIsRefusedInOneLineAndNothingIsWritten(t *testing.T) {
+func TestInvalidGrantIsRefusedInOneLine(t *testing.T) {
 	tests := []struct {
 		reason string
 		args   []string
@@ -116,7 +116,7 @@ func TestWhatCannotBeGrantedIsRefusedInOneLineAndNothingIsWritten(t *testing.T) 
 	}
 }
 
-func TestTheSameGrantAgainChangesNothingAndAnotherIsNotWrittenOver(t *testing.T) {
+func TestRepeatedGrantWritesNothing(t *testing.T) {
 	w := newWorld(t)
 	w.done("grant", gatewayARN, "444455556666", "--role", "AgentRole", "--reason", "first")
 	first := w.rows()[0]

@@ -161,7 +161,7 @@ func TestTheWholeTableIsListedRowByRow(t *testing.T) {
 	}
 }
 
-func TestAnEmptyTableIsSaidToBeEmpty(t *testing.T) {
+func TestListOfEmptyTable(t *testing.T) {
 	w := newWorld(t)
 	if got := w.done("list"); got.out != "No grants.\n" {
 		t.Errorf("said %q", got.out)
@@ -194,7 +194,7 @@ func TestGrantsAreListedEvenIfTheirStatusesCannotBeRead(t *testing.T) {
 	}
 }
 
-func TestAFailedReconcileIsToldWithTheGrants(t *testing.T) {
+func TestListShowsFailedReconcile(t *testing.T) {
 	w := listed(t)
 	state, err := w.states.Load(t.Context(), gatewayNamed(t))
 	w.must(err)

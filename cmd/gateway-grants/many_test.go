@@ -76,7 +76,7 @@ func TestManyPrincipalsAreGrantedOnManyGatewaysOrNoneIs(t *testing.T) {
 	}
 }
 
-func TestANameThatSeveralGatewaysHaveIsRefusedWithTheCandidates(t *testing.T) {
+func TestAmbiguousNameListsCandidates(t *testing.T) {
 	other, err := grant.ParseGateway(strings.Replace(gatewayARN, "us-east-1", "eu-west-1", 1))
 	if err != nil {
 		t.Fatal(err)
@@ -87,7 +87,7 @@ func TestANameThatSeveralGatewaysHaveIsRefusedWithTheCandidates(t *testing.T) {
 	}
 }
 
-func TestAGrantUntilLaterIsExtendedAndSaysSo(t *testing.T) {
+func TestLaterExpiryExtendsGrant(t *testing.T) {
 	w := newWorld(t)
 	w.done("grant", gatewayARN, accountB, "--expires", "8h", "--reason", "pilot")
 	first := w.rows()[0].Grant.Expires
@@ -153,7 +153,7 @@ func (w *world) runMeanwhile(meanwhile func(), args ...string) said {
 	return said{code, out.String(), errs.String()}
 }
 
-func TestAWaitEndsWhenItIsInForceOrSaysWhyNot(t *testing.T) {
+func TestWaitEndsInForceOrWithReason(t *testing.T) {
 	w := newWorld(t)
 	config := w.created()
 	reconciled := func() { w.run("reconcile", config.GatewayARN) }

@@ -129,7 +129,7 @@ func fits(t *testing.T, command, text string) {
 	}
 }
 
-func TestWhatIsPrintedForOtherProgramsIsAsItsSchemaSaysAndTheSameAsYAML(t *testing.T) {
+func TestOutputMatchesSchemaInJSONAndYAML(t *testing.T) {
 	w := listed(t)
 	w.created()
 	w.done("grant", accountB)

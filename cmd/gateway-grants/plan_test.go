@@ -19,7 +19,7 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/settings"
 )
 
-func TestAPlanSaysWhatAReconcileWouldDoAndDoesNothing(t *testing.T) {
+func TestPlanShowsChangesAndWritesNothing(t *testing.T) {
 	w := newWorld(t)
 	config := w.created()
 	w.changes() // those that created the gateway
@@ -179,7 +179,7 @@ func TestAGatewayWithoutAPlanKeepsNoOtherFromItsOwn(t *testing.T) {
 	}
 }
 
-func TestAnInterruptedPlanSaysSoOnceAndShowsWhatItHas(t *testing.T) {
+func TestInterruptedPlanShowsWhatItHas(t *testing.T) {
 	w, first, _ := withTwo(t)
 	ctx, interrupt := context.WithCancel(t.Context())
 	readings := 0
@@ -208,7 +208,7 @@ func TestAnInterruptedPlanSaysSoOnceAndShowsWhatItHas(t *testing.T) {
 	}
 }
 
-func TestAPlanTellsOtherProgramsWhoIsLeftOutWhyAndWhatIsUsed(t *testing.T) {
+func TestPlanAsJSONListsLeftOutAndUsage(t *testing.T) {
 	w := newWorld(t)
 	config := w.created()
 	w.done("grant", accountB, "--role", "AgentRole")
@@ -250,7 +250,7 @@ func TestAPlanTellsOtherProgramsWhoIsLeftOutWhyAndWhatIsUsed(t *testing.T) {
 	}
 }
 
-func TestAPlanOfAGatewayThatMayNotBeWrittenSaysWhy(t *testing.T) {
+func TestPlanOfUnwritableGatewayHasReason(t *testing.T) {
 	w := newWorld(t)
 	config := w.created()
 	w.done("grant", accountB)

@@ -13,7 +13,7 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/model"
 )
 
-func TestAReconcileSaysWhatChangedAndWhy(t *testing.T) {
+func TestReconcilePrintsChangesAndReasons(t *testing.T) {
 	w := newWorld(t)
 	config := w.created()
 	w.done("grant", accountB, "--role", "AgentRole", "--expires", "2099-01-31")
@@ -47,7 +47,7 @@ func TestAReconcileSaysWhatChangedAndWhy(t *testing.T) {
 	}
 }
 
-func TestAReconcileIsToldToOtherProgramsWithItsGrants(t *testing.T) {
+func TestReconcileAsJSON(t *testing.T) {
 	w := newWorld(t)
 	config := w.created()
 	w.done("grant", accountB)
@@ -109,7 +109,7 @@ func TestWhatKeepsAPolicyFromBeingSettledIsANo(t *testing.T) {
 }
 
 // The stand-in of these tests has nobody whose role could be assumed.
-func TestAGatewayOfAnotherAccountIsReachedByTheRoleThatIsNamed(t *testing.T) {
+func TestReconcileAssumesOwnerRole(t *testing.T) {
 	w := newWorld(t)
 	config := w.created()
 	for _, command := range []string{"plan", "reconcile"} {
@@ -161,7 +161,7 @@ func TestAGatewayThatCannotBeReconciledKeepsNoOtherFromIt(t *testing.T) {
 	}
 }
 
-func TestNobodyLosesAccessBecauseTheCommandLineWasNotToldWhomTheDeploymentTrusts(t *testing.T) {
+func TestReconcileTrustsWhatTheDeploymentTrusts(t *testing.T) {
 	w := newWorld(t)
 	w.stacks = stackServer{} // a deployment's stack says who is trusted
 	config := w.created()

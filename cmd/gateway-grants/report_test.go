@@ -73,7 +73,7 @@ func TestAReportHasWhoReachesWhatAndWhyOthersDoNot(t *testing.T) {
 }
 
 // A principal that a Deny of others stops is not shown as let in, as access has it.
-func TestAReportSaysWhoIsDeniedAllTheSame(t *testing.T) {
+func TestReportListsDeniedCallers(t *testing.T) {
 	w, first, _ := withTwo(t)
 	w.done("reconcile", "*")
 	deny := `{"Sid":"Stop","Effect":"Deny","Principal":{"AWS":"arn:aws:iam::444455556666:role/AgentRole"},"Action":"bedrock-agentcore:InvokeGateway","Resource":"` + first + `"}`

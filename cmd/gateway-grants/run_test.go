@@ -22,7 +22,7 @@ func shell(t *testing.T, args ...string) said {
 	return said{code, out.String(), err.String()}
 }
 
-func TestWhatOftenGoesWrongIsSaidInOneLineThatHelps(t *testing.T) {
+func TestCommonFailuresHaveOneLine(t *testing.T) {
 	newWorld(t)
 	gone := httptest.NewServer(http.NotFoundHandler())
 	gone.Close()
@@ -115,7 +115,7 @@ func TestEveryCommandExplainsItselfWithExamples(t *testing.T) {
 	}
 }
 
-func TestAnInterruptedRunSaysSo(t *testing.T) {
+func TestInterruptedRun(t *testing.T) {
 	w := newWorld(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -153,7 +153,7 @@ func answerTo(t *testing.T, report selftest.Report, name string) selftest.Questi
 }
 
 // The answers are those of the stand-in, whichever it gives.
-func TestTheSelftestTellsWhatAWSAnswersUnderEveryQuirk(t *testing.T) {
+func TestSelftestFindsEveryQuirk(t *testing.T) {
 	if testing.Short() {
 		t.Skip("plays the story under every quirk: run by make test, not with -short")
 	}

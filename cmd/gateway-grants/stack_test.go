@@ -198,7 +198,7 @@ func TestAStackIsNotAskedForWhereNothingIsWantedOfIt(t *testing.T) {
 	}
 }
 
-func TestAnInstallationDecidesAsItsStackSays(t *testing.T) {
+func TestInstallationDecidesByItsStack(t *testing.T) {
 	w := newWorld(t)
 	w.stacks = stackServer{}
 	w.stacks.add("gateway-grants", map[string]string{"GatewayRegions": "eu-west-1"})

@@ -13,7 +13,7 @@ import (
 
 // A stack that is renamed, made again or tried beside the real one has empty tables, and
 // finds statements of its id.
-func TestADeploymentWithOtherTablesRevokesNothingUntilATakeoverIsApproved(t *testing.T) {
+func TestTakeoverWaitsForApproval(t *testing.T) {
 	w := newWorld(t)
 	config := w.created()
 	w.done("grant", accountB)

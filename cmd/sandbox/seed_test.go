@@ -155,7 +155,7 @@ func TestThePackagesOfTheSeedCallTheTool(t *testing.T) {
 	}
 }
 
-func TestAStoryWithoutAStandInSaysSoInOneLine(t *testing.T) {
+func TestStoryWithoutStandInFailsInOneLine(t *testing.T) {
 	cloudtest.Python(t)
 	empty := filepath.Join(t.TempDir(), "aws-config")
 	if err := os.WriteFile(empty, []byte("[profile account-a]\nregion = us-east-1\n"), 0o600); err != nil {

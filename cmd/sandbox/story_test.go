@@ -62,7 +62,7 @@ func TestAPolicyDeletedByHandIsRepaired(t *testing.T) {
 	eventually(t, "account B is let in again", func() bool { return calls(t, s, "account-b", g) })
 }
 
-func TestAStatementOfSomebodyElseSurvives(t *testing.T) {
+func TestForeignStatementSurvives(t *testing.T) {
 	s := standInFor(t)
 	admin, owner := newAWSCLI(t, s, "admin"), newAWSCLI(t, s, "account-a")
 	g := serveGateway(t, s, newGoSDK(t, s, "account-a"), "foreign")

@@ -104,7 +104,7 @@ func TestASandboxHasTheQuirksThatItIsGiven(t *testing.T) {
 	}
 }
 
-func TestASandboxThatCannotStartSaysWhyInOneLine(t *testing.T) {
+func TestFailedStartHasOneLine(t *testing.T) {
 	s := standInFor(t)
 	python := cloudtest.Python(t)
 	_, port, _ := strings.Cut(strings.TrimPrefix(s.endpoint, "http://"), ":")
@@ -154,7 +154,7 @@ func TestASandboxThatCannotStartSaysWhyInOneLine(t *testing.T) {
 	}
 }
 
-func TestASandboxWhoseMotoDiesSaysSoAndEnds(t *testing.T) {
+func TestSandboxEndsWithMoto(t *testing.T) {
 	s, err := launch(cloudtest.Python(t), t.TempDir())
 	if err != nil {
 		t.Fatal(err)

@@ -14,7 +14,7 @@ import (
 
 // It stands in the last file of the package, so that it runs after all tests that
 // real clients took part in.
-func TestAnIndependentEvaluatorDecidesAlikeWhatRealClientsAsked(t *testing.T) {
+func TestIndependentEvaluatorAgrees(t *testing.T) {
 	if shared.sandbox == nil {
 		standInFor(t) // alone, it has only the functions' own calls to look at
 	}

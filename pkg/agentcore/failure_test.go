@@ -24,7 +24,7 @@ func aDocument(t *testing.T) *policy.Document {
 	return document
 }
 
-func TestEveryFailureOfAWriteIsToldApart(t *testing.T) {
+func TestWriteFailureCodes(t *testing.T) {
 	const (
 		put    = "PUT"
 		remove = "DELETE"
@@ -121,7 +121,7 @@ func TestAnUntrustedCertificateIsNotInDoubt(t *testing.T) {
 	}
 }
 
-func TestEveryFailureOfAReadIsToldApart(t *testing.T) {
+func TestReadFailureCodes(t *testing.T) {
 	tests := []struct {
 		reason string
 		answer answer

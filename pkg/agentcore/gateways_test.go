@@ -87,7 +87,7 @@ func TestAGatewayIsDescribedWithItsTags(t *testing.T) {
 	}
 }
 
-func TestAPolicyIsReadHoweverAWSSaysThatThereIsNone(t *testing.T) {
+func TestReadOfMissingPolicy(t *testing.T) {
 	gateway := theGateway(t)
 	document := aDocument(t)
 	text, err := json.Marshal(map[string]string{"policy": document.String()})

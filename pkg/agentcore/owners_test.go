@@ -140,7 +140,7 @@ func TestOtherAccountsGatewaysAreReachedByTheRoleInThem(t *testing.T) {
 	}
 }
 
-func TestAnOwnerThatCannotBeReachedKeepsNoOtherFromBeingListed(t *testing.T) {
+func TestUnreachableOwnerBlocksNoOther(t *testing.T) {
 	e := newEstate(t, "aws")
 	e.closed = []string{"444455556666"}
 	g := e.gateways(owners)

@@ -87,7 +87,7 @@ func TestEachRegionOfEachAccountHasARateOfItsOwn(t *testing.T) {
 	}
 }
 
-func TestWhoeverIsThrottledSlowsDownForAWhile(t *testing.T) {
+func TestThrottledCallerSlowsDown(t *testing.T) {
 	gateway := theGateway(t)
 	call := "/resourcepolicy/" + gateway.ARN()
 	refused := 0

@@ -110,7 +110,7 @@ func names(quirks []model.Quirk) []string {
 	return list
 }
 
-func TestARefusedDocumentIsToldByItsFault(t *testing.T) {
+func TestRejectedDocumentCodes(t *testing.T) {
 	s := newStandIn(t, 0)
 	made, _ := s.made(t)
 	gateway, err := grant.ParseGateway(made.ARN)

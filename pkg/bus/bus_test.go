@@ -171,7 +171,7 @@ func TestAnAnswerForFewerEntriesIsNoAnswer(t *testing.T) {
 	}
 }
 
-func TestNobodyWaitsBeyondTheContext(t *testing.T) {
+func TestPublishEndsWithContext(t *testing.T) {
 	w := newWorld()
 	w.answer = func(int, types.PutEventsRequestEntry) string { return "ThrottlingException" }
 	ctx, cancel := context.WithCancel(t.Context())

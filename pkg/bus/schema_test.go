@@ -11,7 +11,7 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
 )
 
-func TestWhatIsPublishedIsAsItsSchemaSays(t *testing.T) {
+func TestPublishedEventsMatchSchemas(t *testing.T) {
 	var example struct {
 		Source     string          `json:"source"`
 		DetailType string          `json:"detail-type"`

@@ -16,7 +16,7 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 )
 
-func TestACompleteListingRecordsEveryAccountAndSaysSo(t *testing.T) {
+func TestCompleteListingIsRecorded(t *testing.T) {
 	w := newWorld(t)
 	if diff := cmp.Diff(dirsync.Summary{Accounts: 2, Changed: 2}, w.all(t)); diff != "" {
 		t.Errorf("-want +got\n%s", diff)

@@ -137,7 +137,7 @@ func TestAStateThatGoesBackDuringAClosureLosesNothing(t *testing.T) {
 }
 
 // Organizations shows an account or its place later than its event reports it.
-func TestWhatOrganizationsLearnsAfterItsEventIsReadWithoutAnother(t *testing.T) {
+func TestLateOrganizationChangeIsReadAgain(t *testing.T) {
 	w := newWorld(t)
 	w.grant(t, w.outer)
 	w.all(t)

@@ -67,7 +67,7 @@ func principal(t *testing.T, text string) grant.Principal {
 	return p
 }
 
-func TestARowThatCannotBeUnderstoodSaysWhy(t *testing.T) {
+func TestInvalidRowHasReason(t *testing.T) {
 	for name, test := range map[string]struct {
 		reason string
 		change grant.Attributes

@@ -47,7 +47,7 @@ func TestACallNamesItsGatewayInAnyOfItsWays(t *testing.T) {
 	}
 }
 
-func TestTheCauseSaysWhoDidWhat(t *testing.T) {
+func TestCauseNamesActorAndAction(t *testing.T) {
 	const detail = `{"eventName":"DeleteResourcePolicy","eventID":"7a72f1e2","eventTime":"2026-11-20T09:00:17Z","userAgent":"AGENT",
 		"userIdentity":{"arn":"arn:aws:sts::111122223333:assumed-role/Admin/alice"},"requestParameters":{"resourceArn":"` + storyARN + `"}}`
 	const alice = "arn:aws:sts::111122223333:assumed-role/Admin/alice"

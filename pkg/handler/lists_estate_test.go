@@ -10,7 +10,7 @@ import (
 
 // A thousand accounts outside the organization are trusted. The functions learn of each
 // change from the streams and the sweep alone.
-func TestAThousandTrustedAccountsAreFollowedThroughTheFunctions(t *testing.T) {
+func TestThousandTrustedAccounts(t *testing.T) {
 	for name, deaf := range map[string]bool{"by the stream": false, "by the sweep alone": true} {
 		t.Run(name, func(t *testing.T) {
 			e := newEstate(t, &stepped{now: at}, nil)

@@ -78,7 +78,7 @@ func TestUnknownEventListsAllAccounts(t *testing.T) {
 	}
 }
 
-func TestDeparturesThatAreHeldAreTold(t *testing.T) {
+func TestHeldDeparturesAreReported(t *testing.T) {
 	w := newWorld(t)
 	organization := w.organizationEvents()
 	organization.Directory = holding{organization.Directory}

@@ -93,7 +93,7 @@ func TestARowForNoGatewayIsKeptToo(t *testing.T) {
 	}
 }
 
-func TestManyRemovalsAreToldOnce(t *testing.T) {
+func TestManyRemovalsAreReportedOnce(t *testing.T) {
 	w := newWorld(t)
 	remove := func(from, to int) {
 		var records []string

@@ -38,7 +38,7 @@ func (w *world) inMinute(t *testing.T, minute int) error {
 	return err
 }
 
-func TestEachOwnerHasItsSlotAndEachGatewayIsAskedForOnceARound(t *testing.T) {
+func TestSweepSlotsOfOwners(t *testing.T) {
 	for _, n := range []int{1, 7, 20, 21, 45, 300, 1000} {
 		w := newWorld(t)
 		w.gateways.owners, w.gateways.managed = manyOwners(t, n)

@@ -131,7 +131,7 @@ func TestWideRequestKeepsCauseAndTime(t *testing.T) {
 	}
 }
 
-func TestASweepOfNothingSaysOnlyThatAllIsWell(t *testing.T) {
+func TestSweepOfNothing(t *testing.T) {
 	w := newWorld(t)
 	_, err := invoke(t.Context(), w.sweep().Handle, []byte(`{"sweep":"due"}`))
 	check(t, err)

@@ -38,7 +38,7 @@ func must[T any](t *testing.T, value T, err error) T {
 	return value
 }
 
-func TestARoleIsReadWithEverythingThatItsOwnSideSays(t *testing.T) {
+func TestRoleIsReadWithAllItsPolicies(t *testing.T) {
 	client := sdk.NewFromConfig(cloudtest.Moto(t).Config(account, "us-east-1"))
 	ctx := t.Context()
 	text := func(sid string) *string { return aws.String(strings.ReplaceAll(document, "%", sid)) }

@@ -106,7 +106,7 @@ func TestEveryRequestIsSigned(t *testing.T) {
 	}
 }
 
-func TestARefusalIsToldWithItsBody(t *testing.T) {
+func TestRefusalHasItsBody(t *testing.T) {
 	cases := map[string]struct {
 		reason   string
 		status   int

@@ -41,7 +41,7 @@ func TestAGatewaysURLIsReadAsPeopleWriteIt(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoGatewaysURLSaysWhy(t *testing.T) {
+func TestURLOfNoGateway(t *testing.T) {
 	for text, test := range map[string]struct{ reason, says string }{
 		"":                                       {"nothing is nowhere", "no URL"},
 		"https://":                               {"a host is missing", "no URL"},

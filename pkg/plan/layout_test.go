@@ -10,7 +10,7 @@ import (
 // A role that several accounts have in common is written once from some number
 // of accounts on. Crossing it either way costs bytes, which must not come from
 // a principal that is in.
-func TestSharingARoleCutsNobodyOut(t *testing.T) {
+func TestSharedRoleKeepsAllAccess(t *testing.T) {
 	const unit = "ou-abcd-11112222"
 	for name, test := range map[string]struct {
 		reason        string

@@ -169,7 +169,7 @@ func TestStatementsOfSiblingAreForeign(t *testing.T) {
 	}
 }
 
-func TestEachKindOfGrantSaysWhatItMeans(t *testing.T) {
+func TestEachKindOfGrant(t *testing.T) {
 	units := map[string]string{"444455556666": "ou-abcd-11112222", "777788889999": "ou-abcd-11112222 ou-abcd-33334444", "888899990000": "ou-abcd-55556666"}
 	for name, test := range map[string]struct {
 		reason string
@@ -369,7 +369,7 @@ func TestForgedStatementIsRemoved(t *testing.T) {
 	}
 }
 
-func TestDriftIsToldFromWorkInProgress(t *testing.T) {
+func TestDriftIsNotWorkInProgress(t *testing.T) {
 	applied := world(t, rowOf("account-b", "444455556666"))
 	before := mustMake(t, applied)
 	for name, test := range map[string]struct {

@@ -103,7 +103,7 @@ func TestNothingIsAddedBesideASibling(t *testing.T) {
 	})
 }
 
-func TestWhoeverIsLeftOutWouldNotFit(t *testing.T) {
+func TestLeftOutPrincipalsDoNotFit(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w, limits := genWorld(t)
 		p := made(t, w, limits)

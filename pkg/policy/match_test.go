@@ -139,7 +139,7 @@ func TestADenyWithNotPrincipal(t *testing.T) {
 	}
 }
 
-func TestAPolicyOfTheWrongKindSaysNothing(t *testing.T) {
+func TestPolicyOfWrongKindHasNoEffect(t *testing.T) {
 	call := policy.Call{Caller: policy.User(userARN(owner)), Action: invoke, Resource: gatewayARN}
 	call.Identity = []*policy.Document{document(policy.Allow, "*")}
 	if d := policy.Evaluate(call); d.Allowed {
@@ -185,7 +185,7 @@ func TestKeysThatFollowFromTheCaller(t *testing.T) {
 	}
 }
 
-func TestWhatTheCallSaysGoesBeforeWhatFollows(t *testing.T) {
+func TestContextOfCallOverridesDerived(t *testing.T) {
 	call := policy.Call{
 		Caller: policy.User(userARN(owner)), Action: invoke, Resource: "arn:aws:s3:::b", ResourceAccount: other,
 		Context: map[string][]string{"AWS:principalaccount": {"x"}, "aws:PrincipalAccount": {"y"}, "aws:ResourceAccount": {}},

@@ -58,9 +58,9 @@ func (c *cloud) detail(kind plan.NoticeType) []plan.AppliedDetail {
 	return details
 }
 
-// TestAGatewayThatOthersOpenIsToldOnce is about what AWS is seen to take on a
+// TestGatewayOpenedByOthersIsReportedOnce is about what AWS is seen to take on a
 // Runtime, an Allow for everyone without a condition.
-func TestAGatewayThatOthersOpenIsToldOnce(t *testing.T) {
+func TestGatewayOpenedByOthersIsReportedOnce(t *testing.T) {
 	c := newCloud(t, model.WildcardAllowAccepted)
 	c.grant("account-b", "444455556666")
 	c.putByHand(`{"Sid":"Public","Effect":"Allow","Principal":"*","Action":"bedrock-agentcore:InvokeGateway","Resource":"GATEWAY"}`)

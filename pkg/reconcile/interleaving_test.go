@@ -231,7 +231,7 @@ func TestHoldOfAnotherRunIsKept(t *testing.T) {
 	}
 }
 
-func TestWhomAWriteUnderWayNamesStaysKnown(t *testing.T) {
+func TestPrincipalsInFlightStayKnown(t *testing.T) {
 	c := newCloud(t)
 	c.grant("agent", role(1))
 	c.reconcile()

@@ -342,7 +342,7 @@ func TestPassingTroubleQuarantinesNone(t *testing.T) {
 	}
 }
 
-func TestSearchTellsPrincipalsThatGoBadMeanwhile(t *testing.T) {
+func TestSearchFindsPrincipalsThatGoBadMeanwhile(t *testing.T) {
 	for name, test := range map[string]struct {
 		standing, added, missing string
 		want                     grant.Code // of the standing one

@@ -80,7 +80,7 @@ var occasions = map[plan.NoticeType]func(*cloud){
 	},
 }
 
-func TestEveryNoticeIsAsItsSchemaSays(t *testing.T) {
+func TestNoticesMatchSchemas(t *testing.T) {
 	published := map[plan.NoticeType]bool{plan.DeparturesHeld: true, plan.RowsRemoved: true} // pkg/handler publishes them, pkg/bus holds them to their schemas
 	for wanted, occasion := range occasions {
 		c := newCloud(t)
@@ -136,7 +136,7 @@ func noticeTypes(t *testing.T) []plan.NoticeType {
 	return types
 }
 
-func TestAGrantIsToldToEndOnce(t *testing.T) {
+func TestExpiringGrantIsReportedOnce(t *testing.T) {
 	published := func(c *cloud) (grants []string) {
 		for _, notice := range c.notices.published {
 			if detail, ok := notice.Detail.(plan.ExpiringDetail); ok {

@@ -297,7 +297,7 @@ func TestARowThatIsNoGrantHoldsUpNoOther(t *testing.T) {
 	}
 }
 
-func TestAGatewayThatIsGoneIsSaidToBe(t *testing.T) {
+func TestDeletedGatewayIsReported(t *testing.T) {
 	c := newCloud(t)
 	c.grant("account-b", "444455556666")
 	if _, err := c.gateways.service.DeleteGateway(owner, c.gateway.ID()); err != nil {
@@ -381,7 +381,7 @@ func TestRoundTripRefusedByAWSIsReported(t *testing.T) {
 	}
 }
 
-func TestResultSaysAppliedAndRepaired(t *testing.T) {
+func TestResultAppliedAndRepaired(t *testing.T) {
 	c := newCloud(t)
 	c.grant("account-b", "444455556666")
 	c.gateways.afterPut = func() error { c.now = c.now.Add(time.Second); return nil }

@@ -132,7 +132,7 @@ func TestUnexplainedRefusalIsolatesOnePrincipal(t *testing.T) {
 	}
 }
 
-func TestAGrantThatCannotBeAppliedSaysWhy(t *testing.T) {
+func TestUnappliedGrantHasReason(t *testing.T) {
 	for _, code := range []grant.Code{reconcile.CodeThrottled, reconcile.CodeAccessDenied, reconcile.CodeBusy, reconcile.CodeUnknown} {
 		c := newCloud(t)
 		c.grant("standing", "777788889999")

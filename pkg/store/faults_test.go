@@ -125,7 +125,7 @@ func TestFailuresAreCoded(t *testing.T) {
 	}
 }
 
-func TestACancelledTransactionSaysWhy(t *testing.T) {
+func TestCancelledTransactionHasReason(t *testing.T) {
 	cases := map[string]struct {
 		reason  string
 		reasons []any

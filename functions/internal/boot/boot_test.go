@@ -35,7 +35,7 @@ func TestALogLineBelongsToItsRequest(t *testing.T) {
 	}
 }
 
-func TestGaugesAreMetricsInTheEmbeddedFormatAndAllElseIsLogged(t *testing.T) {
+func TestGaugesAreEmbeddedMetrics(t *testing.T) {
 	var out bytes.Buffer
 	m := NewMetrics(&out, "table-changes", func() time.Time { return time.UnixMilli(1795165200123) })
 	ctx := lambdacontext.NewContext(t.Context(), &lambdacontext.LambdaContext{AwsRequestID: "05be9129"})

@@ -108,7 +108,7 @@ func TestEveryFunctionRunsAsLambdaRunsIt(t *testing.T) {
 	}
 }
 
-func TestAFunctionThatIsConfiguredWronglySaysSoAndDoesNotStart(t *testing.T) {
+func TestMisconfiguredFunctionDoesNotStart(t *testing.T) {
 	var log logged
 	env := map[string]string{"SIZE_ACCOUNTING": "guessed", "TRUSTED_ACCOUNTS": "11112222333"}
 	maps.Copy(env, credentials)

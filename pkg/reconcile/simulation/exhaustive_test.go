@@ -236,7 +236,7 @@ func (c tiny) all(b *bug) (w *world, schedules int) {
 	return w, schedules
 }
 
-func TestEveryScheduleOfATinyWorld(t *testing.T) {
+func TestEveryScheduleOfTinyWorlds(t *testing.T) {
 	if testing.Short() {
 		t.Skip("plays every schedule: run by make test, not with -short")
 	}

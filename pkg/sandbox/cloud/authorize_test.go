@@ -65,7 +65,7 @@ func refusal(err error) string {
 	return ""
 }
 
-func TestWhoMayNotIsToldSoInTheServicesOwnWords(t *testing.T) {
+func TestDeniedCallHasTheServicesError(t *testing.T) {
 	w := authorizing(t)
 	config := w.in(t, accountA, "Reader", `{"Effect":"Allow","Action":"dynamodb:GetItem","Resource":"*"},{"Effect":"Deny","Action":"lambda:*","Resource":"*"}`)
 	const who = "User: arn:aws:sts::111122223333:assumed-role/Reader/session is not authorized to perform: "

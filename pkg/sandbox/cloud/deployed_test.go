@@ -70,7 +70,7 @@ func deployWorker(t *testing.T, config aws.Config) []byte {
 	return code.Bytes()
 }
 
-func TestWhatIsDeployedIsToldInFull(t *testing.T) {
+func TestDeployedIsListedInFull(t *testing.T) {
 	moto := cloudtest.Moto(t)
 	config := moto.Config(accountA, region)
 	code := deployWorker(t, config)
@@ -219,7 +219,7 @@ func matched(t *testing.T) (url string, matches <-chan cloud.RuleMatch) {
 	return server.URL, got
 }
 
-func TestAnEventThatARulePicksIsHandedOverAsItsTargetWantsIt(t *testing.T) {
+func TestMatchedEventReachesTarget(t *testing.T) {
 	url, matches := matched(t)
 	config := cloudtest.MotoWith(t, cloud.Options{Events: url}).Config(accountA, region)
 	deployWorker(t, config)
@@ -340,7 +340,7 @@ func next(t *testing.T, matches <-chan cloud.RuleMatch) cloud.RuleMatch {
 	}
 }
 
-func TestWhatMotoTellsUsIsOutOfReachOfClients(t *testing.T) {
+func TestClientsCannotReachMotosState(t *testing.T) {
 	w := newWorld(t)
 	for _, path := range []string{"/_sandbox/deployed", "/%5fsandbox/code?function=" + workerARN} {
 		answer, err := http.Get(w.endpoint + path)

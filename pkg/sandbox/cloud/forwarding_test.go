@@ -180,7 +180,7 @@ func TestAnEventIsForwardedIfBothSidesAgree(t *testing.T) {
 	refused("the role may not put events anywhere", "not-permitted")
 }
 
-func TestTheDelegationPolicyLetsWhomItNamesReadTheOrganization(t *testing.T) {
+func TestDelegationPolicyAllowsReads(t *testing.T) {
 	f := newForwarded(t)
 	client := organizations.NewFromConfig(f.as(t, accountB))
 	listed, err := client.ListAccounts(t.Context(), &organizations.ListAccountsInput{})

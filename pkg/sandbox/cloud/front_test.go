@@ -248,7 +248,7 @@ func TestWhoIsMadeThroughTheEndpointExistsAtOnce(t *testing.T) {
 	}
 }
 
-func TestARoleIsAssumedByWhomItTrusts(t *testing.T) {
+func TestRoleIsAssumedByTrustedPrincipals(t *testing.T) {
 	w := newWorld(t)
 	asA := awsiam.NewFromConfig(w.as(t, accountA))
 	trustsB := w.createRole(t, asA, "ForB", accountB)
@@ -280,7 +280,7 @@ func TestARoleIsAssumedByWhomItTrusts(t *testing.T) {
 	}
 }
 
-func TestAnAccessKeyMadeThroughTheEndpointWorksUntilItIsInactive(t *testing.T) {
+func TestCreatedAccessKeyWorksUntilInactive(t *testing.T) {
 	w := newWorld(t)
 	admin := awsiam.NewFromConfig(w.as(t, accountB))
 	if _, err := admin.CreateUser(t.Context(), &awsiam.CreateUserInput{UserName: aws.String("alice")}); err != nil {

@@ -43,7 +43,7 @@ func TestMotoServesUntilItIsStopped(t *testing.T) {
 	}
 }
 
-func TestAMotoThatCannotStartSaysWhy(t *testing.T) {
+func TestFailedMotoStartHasReason(t *testing.T) {
 	cases := map[string]struct {
 		reason  string
 		options cloud.Options

@@ -69,7 +69,7 @@ func organizedWith(t *testing.T, events string) *world {
 	return w
 }
 
-func TestTheOrganizationIsReadByDelegatedAdministratorsAndChangedByItsManagement(t *testing.T) {
+func TestOrganizationReadersAndWriters(t *testing.T) {
 	w := organized(t)
 	cases := map[string]struct {
 		reason, account string

@@ -134,7 +134,7 @@ func essence(event map[string]any) map[string]any {
 
 // The samples of events/ are compared with what the stand-in tells, so that what is
 // tried with the one holds for the other.
-func TestTheManagementAccountIsToldWhatHappensToAccountsInTheFormOfTheSamples(t *testing.T) {
+func TestOrganizationEventsMatchSamples(t *testing.T) {
 	w := organized(t)
 	w.upstream.OrganizationCalled = cloud.NewOrganizationTrail(w.moto, management, time.Now, slog.New(slog.DiscardHandler)).Record
 	client := organizations.NewFromConfig(w.as(t, management))
@@ -236,7 +236,7 @@ func named(event map[string]any, path ...string) any {
 	return value
 }
 
-func TestARefusedChangeOfTheOrganizationIsToldAsRefused(t *testing.T) {
+func TestRefusedOrganizationChangeEvent(t *testing.T) {
 	w := organized(t)
 	w.upstream.OrganizationCalled = cloud.NewOrganizationTrail(w.moto, management, time.Now, slog.New(slog.DiscardHandler)).Record
 	l := listenTo(t, w, management, "default", `{"source":["aws.organizations"]}`)
@@ -248,7 +248,7 @@ func TestARefusedChangeOfTheOrganizationIsToldAsRefused(t *testing.T) {
 	}
 }
 
-func TestTheManagementAccountMayDoEverythingInAnAccountThatItHasMade(t *testing.T) {
+func TestManagementAccountAdministersCreatedAccounts(t *testing.T) {
 	w := organized(t)
 	made, err := organizations.NewFromConfig(w.as(t, management)).CreateAccount(t.Context(), &organizations.CreateAccountInput{
 		AccountName: aws.String("new"), Email: aws.String("new@example.com"),

@@ -10,7 +10,7 @@ import (
 	"github.com/aws/smithy-go/middleware"
 )
 
-func TestGetCallerIdentitySaysWhoSigned(t *testing.T) {
+func TestGetCallerIdentity(t *testing.T) {
 	s := start(t)
 	key := s.user("alice", `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}`)
 	who, err := identify(t.Context(), s, key)

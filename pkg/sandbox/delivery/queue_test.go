@@ -149,7 +149,7 @@ func TestNoMoreBatchesRunAtOnceThanTheMappingAllows(t *testing.T) {
 	})
 }
 
-func TestAFunctionThatTakesNoCallIsTriedUntilTheBatchIsVisibleAgain(t *testing.T) {
+func TestRefusedBatchIsRetriedUntilVisible(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
 		busy := func(string) (lambda.Result, error) {

@@ -311,7 +311,7 @@ func TestRecordsThatAreTooOldAreDiscarded(t *testing.T) {
 	})
 }
 
-func TestAMappingBeginsWhereItIsToldAndGoesOnWhereItWas(t *testing.T) {
+func TestMappingStartingPosition(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := filled(2)
 		var got []string

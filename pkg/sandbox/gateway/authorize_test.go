@@ -28,7 +28,7 @@ func refused(t *testing.T, err error) (int, string) {
 	return refusal.Status, refusal.Body
 }
 
-func TestAGatewayOpensToAnotherAccountWithItsPolicyAndClosesWithoutIt(t *testing.T) {
+func TestPolicyOpensGatewayToAnotherAccount(t *testing.T) {
 	w := newWorld(t, nil)
 	g := w.gateway(settings(), "echo_message")
 

@@ -202,7 +202,7 @@ func TestAGatewayAnswersAtAWSsOwnHost(t *testing.T) {
 	}
 }
 
-func TestNobodyThereIsNoRefusal(t *testing.T) {
+func TestUnreachableGatewayIsNoRefusal(t *testing.T) {
 	w := newWorld(t, nil)
 	_, err := w.tools(model.Gateway{URL: "http://127.0.0.1:1/mcp"}, adminA)
 	if _, ok := errors.AsType[*mcpclient.UnreachableError](err); !ok {

@@ -112,7 +112,7 @@ func TestARoleCreatedAgainIsAnotherRole(t *testing.T) {
 	}
 }
 
-func TestUniqueIDSaysWhoExists(t *testing.T) {
+func TestUniqueIDOfExistingPrincipals(t *testing.T) {
 	d := newDirectory(t)
 	agent := role(t, d, accountB, "/x/", "Agent", trustNobody)
 	ada, err := d.CreateUser(accountA, "", "ada")

@@ -189,7 +189,7 @@ func TestInvokeRefusesAWrongSignature(t *testing.T) {
 	}
 }
 
-func TestInvokeTellsAFunctionErrorFromAnError(t *testing.T) {
+func TestInvokeSeparatesFunctionErrors(t *testing.T) {
 	out, err := newAPI(t).invoke(t, awslambda.InvokeInput{FunctionName: aws.String("example"), Payload: []byte(`{"do":"error","message":"no"}`)})
 	if err != nil {
 		t.Fatal(err)

@@ -20,7 +20,7 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/lambda"
 )
 
-func TestAProcessIsToldHowItsFunctionIsDeployed(t *testing.T) {
+func TestProcessHasDeploymentVariables(t *testing.T) {
 	p := newProcess(t, func(b *lambda.Bootstrap) {
 		b.Runtime, b.Handler, b.Memory, b.LogGroup, b.LogFormat = "provided.al2", "main", 512, "/of/its/own", "JSON"
 		b.Root = t.TempDir()

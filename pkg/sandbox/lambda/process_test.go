@@ -252,7 +252,7 @@ func TestCallsQueueForAnEnvironment(t *testing.T) {
 	}
 }
 
-func TestACallThatNobodyWaitsForGoesOn(t *testing.T) {
+func TestAbandonedCallGoesOn(t *testing.T) {
 	var log safeBuffer
 	p := newProcess(t, func(b *lambda.Bootstrap) { b.Log = &log })
 	ctx, cancel := context.WithCancel(t.Context())
@@ -275,7 +275,7 @@ func TestACallThatNobodyWaitsForGoesOn(t *testing.T) {
 	}
 }
 
-func TestTheLogTellsWhatTheFunctionPrinted(t *testing.T) {
+func TestLogHasFunctionOutput(t *testing.T) {
 	var log safeBuffer
 	p := newProcess(t, func(b *lambda.Bootstrap) { b.Log = &log })
 	result := invoke(t, p, `{"do":"print","message":"hello log"}`)

@@ -228,7 +228,7 @@ func TestThePrincipalOfAJWTGatewayIsEverybody(t *testing.T) {
 	}
 }
 
-func TestBrokenJSONSaysThatItCannotBeParsed(t *testing.T) {
+func TestBrokenJSONIsUnparsable(t *testing.T) {
 	w := newWorld(t)
 	g := w.gateway(iamGateway("tools"))
 	if _, err := w.PutResourcePolicy(ownerA, g.ARN, "{"); reason(err) != model.CannotParse {
@@ -236,7 +236,7 @@ func TestBrokenJSONSaysThatItCannotBeParsed(t *testing.T) {
 	}
 }
 
-func TestARoleThatIsGoneIsShownByItsUniqueIDAndLetsNobodyIn(t *testing.T) {
+func TestDeletedRoleIsShownByUniqueID(t *testing.T) {
 	w := newWorld(t)
 	g := w.gateway(iamGateway("tools"))
 	text := w.put(g.ARN, allow(g.ARN, fmt.Sprintf(`{"AWS":[%q,"444455556666"]}`, agent)))

@@ -19,7 +19,7 @@ var (
 	fine   = lambda.Result{RequestID: "r", Payload: []byte(`{}`)}
 )
 
-func TestAnAsynchronousCallIsTriedAsItsFunctionSays(t *testing.T) {
+func TestAsyncCallFollowsRetrySettings(t *testing.T) {
 	number := func(n int) *int { return &n }
 	cases := map[string]struct {
 		reason   string
@@ -150,7 +150,7 @@ func TestRetriesComeAfterAWhileAndALongerOne(t *testing.T) {
 	})
 }
 
-func TestAnAsynchronousCallWaitsForAPlaceAndASynchronousOneDoesNot(t *testing.T) {
+func TestOnlyAsyncCallsWaitForAPlace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		d, only := one(), 1
@@ -180,7 +180,7 @@ func TestAnAsynchronousCallWaitsForAPlaceAndASynchronousOneDoesNot(t *testing.T)
 	})
 }
 
-func TestACallThatTheSandboxEndsOnIsSaidToBeLost(t *testing.T) {
+func TestCallLostAtEndIsLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.with(one(), &scripted{answers: func(int) (lambda.Result, error) { return failed, nil }}).Queue(nil)

@@ -114,7 +114,7 @@ func TestALimitIsKeptInTurn(t *testing.T) {
 	})
 }
 
-func TestNobodyWaitsForAPlaceThatCannotCome(t *testing.T) {
+func TestNoWaitForImpossiblePlace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l limiter
 		l.set(1)

@@ -105,7 +105,7 @@ func TestCredentialsAreRenewedBeforeTheyEnd(t *testing.T) {
 	}
 }
 
-func TestAFunctionThatCannotRunSaysWhy(t *testing.T) {
+func TestFunctionThatCannotRunHasReason(t *testing.T) {
 	none := 0
 	cases := map[string]struct {
 		reason string

@@ -166,7 +166,7 @@ func TestAScheduledCallIsTriedAgainOrKept(t *testing.T) {
 	}
 }
 
-func TestAScheduleThatCannotRunIsSaidOnceAndOthersRun(t *testing.T) {
+func TestUnrunnableScheduleIsLoggedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		calls := w.calling(func(int) error { return nil })
@@ -191,7 +191,7 @@ func TestAScheduleThatCannotRunIsSaidOnceAndOthersRun(t *testing.T) {
 	})
 }
 
-func TestAScheduleWithoutItsRoleCallsNobody(t *testing.T) {
+func TestScheduleWithoutRoleCallsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.sessions.untrusted["arn:aws:iam::111122223333:role/schedules"] = true

@@ -15,7 +15,7 @@ import (
 
 var want = sigv4.Expect{Service: "bedrock-agentcore", Region: "us-east-1", MaxBody: 1 << 10}
 
-func TestAnUntouchedRequestIsAcceptedAndItsBodyCanBeReadAgain(t *testing.T) {
+func TestUntouchedRequestIsAccepted(t *testing.T) {
 	c := validCall()
 	r := received(t, c.signed(t))
 	got, err := verifierAt(noon).Verify(r, want)

@@ -46,7 +46,7 @@ func summary(record events.DynamoDBEventRecord) string {
 	return strings.Join(words, " ")
 }
 
-func TestAChangeIsToldAsLambdaWouldPassItOn(t *testing.T) {
+func TestChangeHasTheFormOfLambda(t *testing.T) {
 	table := memory.NewGrants(memory.Config{
 		Name: "table", Region: "eu-west-1", Account: "999988887777",
 		Now: func() time.Time { return time.Date(2026, 11, 20, 9, 0, 0, 5, time.UTC) },
@@ -89,7 +89,7 @@ func TestAChangeIsToldAsLambdaWouldPassItOn(t *testing.T) {
 	}
 }
 
-func TestWhatChangesNothingIsNotTold(t *testing.T) {
+func TestUnchangedItemIsNotDelivered(t *testing.T) {
 	table := memory.NewGrants(memory.Config{})
 	put(t, table, "one", "a")
 	var got []string
