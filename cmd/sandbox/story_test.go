@@ -51,7 +51,7 @@ func TestARowInTheTableOpensTheGatewayToAnotherAccount(t *testing.T) {
 	eventually(t, "account B is kept out again", func() bool { return !calls(t, s, "account-b", g) })
 }
 
-func TestAPolicyDeletedByHandIsRepaired(t *testing.T) {
+func TestDeletedPolicyIsRepaired(t *testing.T) {
 	s := standInFor(t)
 	admin, owner := newAWSCLI(t, s, "admin"), newAWSCLI(t, s, "account-a")
 	g := serveGateway(t, s, newGoSDK(t, s, "account-a"), "repaired")

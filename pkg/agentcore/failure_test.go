@@ -83,7 +83,7 @@ func TestWriteFailureCodes(t *testing.T) {
 	}
 }
 
-func TestAWriteThatNeverLeftIsNotInDoubt(t *testing.T) {
+func TestUnsentWriteIsNotInDoubt(t *testing.T) {
 	gateway := theGateway(t)
 	nobody := serve(t, nil)
 	nobody.Close()
@@ -113,7 +113,7 @@ func TestAWriteThatNeverLeftIsNotInDoubt(t *testing.T) {
 	}
 }
 
-func TestAnUntrustedCertificateIsNotInDoubt(t *testing.T) {
+func TestUntrustedCertificateIsNotInDoubt(t *testing.T) {
 	impostor := httptestTLS(t)
 	err := New(configFor(impostor), Deployment{}).DeletePolicy(t.Context(), theGateway(t))
 	if got := grant.CodeOf(err); got != reconcile.CodeUnknown {
@@ -155,7 +155,7 @@ func TestReadFailureCodes(t *testing.T) {
 	}
 }
 
-func TestTheCauseOfAFailureStaysInReach(t *testing.T) {
+func TestFailureWrapsItsCause(t *testing.T) {
 	gateway := theGateway(t)
 	service := serve(t, map[string]answer{
 		"PUT /resourcepolicy/" + gateway.ARN(): refuse(http.StatusBadRequest, "ValidationException", "Policy has invalid action"),

@@ -31,7 +31,7 @@ func gatewayAnswer(id, authorizer, status string) string {
 		account, id, id, id, authorizer, status)
 }
 
-func TestAGatewayIsDescribedWithItsTags(t *testing.T) {
+func TestDescribeReadsTags(t *testing.T) {
 	gateway := theGateway(t)
 	get, tags := "GET /gateways/"+gatewayID+"/", "GET /tags/"+gateway.ARN()
 	gone := refuse(404, "ResourceNotFoundException", "gone")
@@ -118,7 +118,7 @@ func TestReadOfMissingPolicy(t *testing.T) {
 	}
 }
 
-func TestAPolicyIsPutByteForByteAndDeletedEvenIfItIsGone(t *testing.T) {
+func TestPutAndDeletePolicy(t *testing.T) {
 	gateway := theGateway(t)
 	put, remove := "PUT /resourcepolicy/"+gateway.ARN(), "DELETE /resourcepolicy/"+gateway.ARN()
 	service := serve(t, map[string]answer{put: say(201, `{"policy":"{}"}`), remove: say(204, "")})
@@ -203,7 +203,7 @@ func TestManagedGatewaysAreListedCompletelyAndWithinTheRate(t *testing.T) {
 	}
 }
 
-func TestAListingIsCompleteOrAnError(t *testing.T) {
+func TestListingIsCompleteOrAnError(t *testing.T) {
 	everyOne := func(int) bool { return true }
 	tests := []struct {
 		reason string
@@ -237,7 +237,7 @@ func TestAListingIsCompleteOrAnError(t *testing.T) {
 	}
 }
 
-func TestEveryListedRegionIsLookedIn(t *testing.T) {
+func TestEveryRegionIsListed(t *testing.T) {
 	regions := map[string]bool{}
 	service := serve(t, map[string]answer{"GET /gateways/": oneAtATime(func(w http.ResponseWriter, r *http.Request) {
 		for _, region := range []string{"us-east-1", "eu-west-1"} {

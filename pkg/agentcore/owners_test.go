@@ -182,7 +182,7 @@ func TestOwnersOfTheListAreReachedLikeThoseOfTheParameter(t *testing.T) {
 	}
 }
 
-func TestOnlyWhatIsWantedIsLookedAtClosely(t *testing.T) {
+func TestWalkReadsTagsOfWantedOnly(t *testing.T) {
 	s := serve(t, fleet(25, 1000, func(i int) bool { return i%2 == 0 }))
 	g, _ := gatewaysAt(s)
 	var got []string

@@ -69,7 +69,7 @@ func TestPolicyCallsKeepToTheRate(t *testing.T) {
 	}
 }
 
-func TestEachRegionOfEachAccountHasARateOfItsOwn(t *testing.T) {
+func TestRateOfEachRegionAndAccount(t *testing.T) {
 	service := serve(t, nil) // 404 is an answer: no policy
 	gateways, clock := pacedAt(t, service, 1)
 	for _, arn := range []string{

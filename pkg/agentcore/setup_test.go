@@ -48,7 +48,7 @@ func (s *standIn) made(t *testing.T) (SetUp, string) {
 	return gateway, target
 }
 
-func TestASetUpWaitsUntilEverythingIsReadyAndMayBeRepeated(t *testing.T) {
+func TestSetupWaitsAndMayBeRepeated(t *testing.T) {
 	s := newStandIn(t, 5*time.Second)
 	gateway, target := s.made(t)
 	if !gateway.Created || gateway.Tagged || gateway.RoleARN != role || gateway.URL != "https://example.com/"+gateway.ID+"/mcp" {
@@ -74,7 +74,7 @@ func TestASetUpWaitsUntilEverythingIsReadyAndMayBeRepeated(t *testing.T) {
 	}
 }
 
-func TestAGatewayIsFoundByNameOnWhateverPage(t *testing.T) {
+func TestNamedReadsEveryPage(t *testing.T) {
 	s := newStandIn(t, 0)
 	for i := range 3 {
 		if _, err := s.CreateGateway(owner, model.CreateGatewayInput{GatewaySettings: model.GatewaySettings{
@@ -103,7 +103,7 @@ func (o onePerPage) ListGateways(ctx context.Context, in *control.ListGatewaysIn
 	return o.SetupControl.ListGateways(ctx, &one, options...)
 }
 
-func TestWhatHasTheNameButIsSomethingElseIsRefused(t *testing.T) {
+func TestSetupRefusesOtherOfSameName(t *testing.T) {
 	s := newStandIn(t, 0)
 	gateway, _ := s.made(t)
 	other := targetSpec()
@@ -121,7 +121,7 @@ func TestWhatHasTheNameButIsSomethingElseIsRefused(t *testing.T) {
 	}
 }
 
-func TestADeletionWaitsUntilAllIsGoneAndMayBeRepeated(t *testing.T) {
+func TestDeleteWaitsAndMayBeRepeated(t *testing.T) {
 	s := newStandIn(t, 5*time.Second)
 	made, target := s.made(t)
 	gateway, err := grant.ParseGateway(made.ARN)

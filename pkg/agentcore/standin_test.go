@@ -56,7 +56,7 @@ func newStandIn(t *testing.T, settle time.Duration, quirks ...model.Quirk) *stan
 }
 
 // A policy's whole life, with each answer that AWS leaves open given both ways.
-func TestAPolicyLivesItsLifeWhicheverWayAWSAnswers(t *testing.T) {
+func TestPolicyUnderEachQuirk(t *testing.T) {
 	for _, quirks := range [][]model.Quirk{
 		nil, {model.GetWithoutPolicyNotFound}, {model.DeleteWithoutPolicySucceeds}, {model.ScalarsAsLists}, {model.AccountsAsIDs},
 	} {

@@ -25,7 +25,7 @@ import (
 
 var at = time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC)
 
-func TestARequestBecomesAnEvent(t *testing.T) {
+func TestRequestEvent(t *testing.T) {
 	w := newWorld()
 	if err := w.bus.Request(t.Context(), []event.Request{{Gateway: gateway(t, 0), Cause: "grant team-b added", At: at}}); err != nil {
 		t.Fatal(err)
@@ -40,7 +40,7 @@ func TestARequestBecomesAnEvent(t *testing.T) {
 	}
 }
 
-func TestANoticeBecomesAnEventThatNamesItsGateway(t *testing.T) {
+func TestNoticeEventNamesItsGateway(t *testing.T) {
 	w := newWorld()
 	notice := plan.Notice{
 		Type: plan.PolicyFull, Gateway: gateway(t, 0).ARN(),
@@ -83,7 +83,7 @@ func TestCallsStayWithinWhatEventBridgeTakes(t *testing.T) {
 	}
 }
 
-func TestWhatEventBridgeDidNotTakeIsPutAgain(t *testing.T) {
+func TestRejectedEntriesAreRetried(t *testing.T) {
 	w := newWorld()
 	w.answer = func(call int, entry types.PutEventsRequestEntry) string {
 		third := strings.Contains(*entry.Detail, gateway(t, 2).ARN())
@@ -109,7 +109,7 @@ func TestWhatEventBridgeDidNotTakeIsPutAgain(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBePublishedIsNamed(t *testing.T) {
+func TestUnpublishedIsNamed(t *testing.T) {
 	cases := map[string]struct {
 		reason string
 		code   string // for the third of four
@@ -139,7 +139,7 @@ func TestWhatCannotBePublishedIsNamed(t *testing.T) {
 	}
 }
 
-func TestACallThatFailsFailsAllItsEntries(t *testing.T) {
+func TestFailedCallFailsAllEntries(t *testing.T) {
 	cases := map[string]struct {
 		reason string
 		err    error
@@ -163,7 +163,7 @@ func TestACallThatFailsFailsAllItsEntries(t *testing.T) {
 	}
 }
 
-func TestAnAnswerForFewerEntriesIsNoAnswer(t *testing.T) {
+func TestShortAnswerIsNoAnswer(t *testing.T) {
 	w := newWorld()
 	w.forget = true
 	if err := w.bus.Request(t.Context(), requests(t, 2)); err == nil {
@@ -182,7 +182,7 @@ func TestPublishEndsWithContext(t *testing.T) {
 	}
 }
 
-func TestANoticeThatCannotBeAnEventKeepsNoOtherBack(t *testing.T) {
+func TestInvalidNoticeBlocksNoOther(t *testing.T) {
 	good := plan.Notice{Type: plan.PolicyApplied, Gateway: gateway(t, 0).ARN(), Detail: map[string]any{}}
 	cases := map[string]struct {
 		reason string
@@ -208,7 +208,7 @@ func TestANoticeThatCannotBeAnEventKeepsNoOtherBack(t *testing.T) {
 	}
 }
 
-func TestARequestSurvivesItsEvent(t *testing.T) {
+func TestRequestReadsBackFromEvent(t *testing.T) {
 	for _, want := range []event.Request{
 		{Gateway: gateway(t, 0), Cause: "sweep: due", At: at},
 		{Every: true, Owners: []string{"444455556666", "777788889999"}, Cause: "owner account 444455556666 added", At: at},

@@ -108,7 +108,7 @@ func TestTouched(t *testing.T) {
 }
 
 // Whatever changes, a selector that means something else afterwards is named.
-func TestATouchNeverNamesTooLittle(t *testing.T) {
+func TestTouchedSelectorsAreComplete(t *testing.T) {
 	units := []string{"ou-ab12-11111111", "ou-ab12-22222222", "ou-ab12-33333333"}
 	names := []string{"o-exampleorgid", "o-otherorgid1", "tag:env=prod", "tag:env=test"}
 	for _, unit := range units {
@@ -150,7 +150,7 @@ func TestATouchNeverNamesTooLittle(t *testing.T) {
 	})
 }
 
-func TestAnAccountSurvivesItsItem(t *testing.T) {
+func TestAccountReadsBackFromItem(t *testing.T) {
 	want := directory.Account{
 		ID: "444455556666", Name: "Équipe Outils & Co.", State: directory.StateActive, Organization: "o-exampleorgid",
 		Path: []string{"ou-ab12-11111111"}, Tags: map[string]string{"env": "prod"},
@@ -166,7 +166,7 @@ func TestAnAccountSurvivesItsItem(t *testing.T) {
 	}
 }
 
-func TestANameIsReadAsItCanBeShown(t *testing.T) {
+func TestNameIsReadAsPrintable(t *testing.T) {
 	for _, c := range []struct {
 		reason string
 		name   any
@@ -191,7 +191,7 @@ func TestANameIsReadAsItCanBeShown(t *testing.T) {
 	}
 }
 
-func TestAnItemOfTheWrongShapeIsNoAccount(t *testing.T) {
+func TestMalformedItemIsNoAccount(t *testing.T) {
 	cases := map[string]struct {
 		reason string
 		id     string

@@ -116,7 +116,7 @@ func TestMovesThatNoGrantMindsAreNoDepartures(t *testing.T) {
 	}
 }
 
-func TestWhoIsHeldMayGainAndComeBack(t *testing.T) {
+func TestHeldAccountMayGainAndReturn(t *testing.T) {
 	w := newWorld(t)
 	elsewhere, err := w.organizations.CreateUnit(w.organizations.Root())
 	check(t, err)
@@ -140,7 +140,7 @@ func TestWhoIsHeldMayGainAndComeBack(t *testing.T) {
 	}
 }
 
-func TestAnApprovalIsOfWhatWasShown(t *testing.T) {
+func TestApprovalIsOfWhatWasShown(t *testing.T) {
 	w := newWorld(t)
 	w.grant(t, w.outer)
 	ids := w.crowd(t, 40, w.outer)

@@ -31,7 +31,7 @@ func TestCompleteListingIsRecorded(t *testing.T) {
 
 // What kept the first listing from ending, such as a delegation that was not there
 // yet, must not keep the directory from beginning for an hour.
-func TestWhereNoListingWasEverCompleteWhatIsDueIsToList(t *testing.T) {
+func TestListingIsDueUntilFirstComplete(t *testing.T) {
 	w := newWorld(t)
 	w.organizations.membersFail = errors.New("AccessDeniedException")
 	if _, err := w.syncer.All(t.Context()); err == nil {
@@ -56,7 +56,7 @@ func TestWhereNoListingWasEverCompleteWhatIsDueIsToList(t *testing.T) {
 	}
 }
 
-func TestAListingThatFindsNothingNewWritesNoAccount(t *testing.T) {
+func TestUnchangedListingWritesNoAccount(t *testing.T) {
 	w := newWorld(t)
 	w.grant(t, "tag:env=prod")
 	w.all(t)
@@ -69,7 +69,7 @@ func TestAListingThatFindsNothingNewWritesNoAccount(t *testing.T) {
 
 // A listing has the names, so that neither the first one nor a new one costs a call
 // for the account's tags.
-func TestAListingRecordsNamesAndReadsNoTagsForThem(t *testing.T) {
+func TestListingRecordsNamesWithoutReadingTags(t *testing.T) {
 	w := newWorld(t)
 	w.grant(t, "tag:env=prod")
 	w.all(t)
@@ -107,7 +107,7 @@ func TestListingsMarkAndThenForgetWhoLeft(t *testing.T) {
 	}
 }
 
-func TestAnAccountThatJoinedDuringAListingIsNotMissing(t *testing.T) {
+func TestAccountJoinedDuringListingIsNotMissing(t *testing.T) {
 	w := newWorld(t)
 	joined := directory.Account{ID: "777788889999", State: directory.StateActive, ReadAt: w.now.Add(time.Second)}
 	_, err := w.accounts.Write(t.Context(), joined)
@@ -119,7 +119,7 @@ func TestAnAccountThatJoinedDuringAListingIsNotMissing(t *testing.T) {
 }
 
 // Nothing that could not be read, or not wholly, may end anybody's access.
-func TestAnIncompleteReadingNeitherRemovesNorCounts(t *testing.T) {
+func TestIncompleteReadRemovesNothing(t *testing.T) {
 	throttled := errors.New("TooManyRequestsException")
 	cases := map[string]struct {
 		reason string
@@ -166,7 +166,7 @@ func TestAnIncompleteReadingNeitherRemovesNorCounts(t *testing.T) {
 	}
 }
 
-func TestOneBadAccountKeepsNoOtherBack(t *testing.T) {
+func TestBadAccountBlocksNoOther(t *testing.T) {
 	w := newWorld(t)
 	w.grant(t, "tag:env=prod")
 	w.organizations.tagsFailFor = management
@@ -189,7 +189,7 @@ func (w *world) hurried(pages int) {
 	}
 }
 
-func TestAListingThatRunsOutOfTimeGoesOnWhereItWas(t *testing.T) {
+func TestInterruptedListingGoesOn(t *testing.T) {
 	w := newWorld(t)
 	w.crowd(t, 130, w.outer)
 	w.now = w.now.Add(time.Hour)
@@ -224,7 +224,7 @@ func TestAListingThatRunsOutOfTimeGoesOnWhereItWas(t *testing.T) {
 	}
 }
 
-func TestAListingThatTookTooLongOrLostItsPlaceStartsOver(t *testing.T) {
+func TestExpiredListingStartsOver(t *testing.T) {
 	for name, spoil := range map[string]func(*world){
 		"too long": func(w *world) { w.now = w.now.Add(13 * time.Hour) },
 		"token":    func(w *world) { w.organizations.ForgetTokens() },
@@ -250,7 +250,7 @@ func TestAListingThatTookTooLongOrLostItsPlaceStartsOver(t *testing.T) {
 	}
 }
 
-func TestANewTagSelectorHasAllTagsReadAndOldOnesNowAndThen(t *testing.T) {
+func TestNewTagSelectorReadsAllTags(t *testing.T) {
 	w := newWorld(t)
 	w.crowd(t, 10, w.outer)
 	w.pass(t, time.Minute)
@@ -274,7 +274,7 @@ func TestANewTagSelectorHasAllTagsReadAndOldOnesNowAndThen(t *testing.T) {
 }
 
 // The row's last valid revision still counts, and no other row may name the tag.
-func TestTheTagsOfARowThatBecameInvalidStayRecorded(t *testing.T) {
+func TestTagsOfInvalidRowStayRecorded(t *testing.T) {
 	for name, faulty := range map[string]grant.Attributes{
 		"the principal can be read": {"principal": "tag:env=prod", "colour": "red"},
 		"and cannot":                {"principal": "tags:env=prod"},

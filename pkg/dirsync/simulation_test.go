@@ -358,7 +358,7 @@ func (l *life) compare() string {
 // Whichever events are lost, after one round of sweeps each selector matches the
 // accounts that it should. No account outside gains access, none inside loses it, and
 // mass departures wait for an admin.
-func TestASimulatedOrganizationIsFollowed(t *testing.T) {
+func TestSimulatedOrganization(t *testing.T) {
 	if *simulatedSeed != 0 {
 		l := newLife(*simulatedSeed, nil)
 		wrong := l.live()
@@ -380,7 +380,7 @@ func TestASimulatedOrganizationIsFollowed(t *testing.T) {
 }
 
 // The simulation is worth something only if it finds what is wrong.
-func TestTheSimulationFindsPlantedBugs(t *testing.T) {
+func TestSimulationFindsPlantedBugs(t *testing.T) {
 	const enough = 2000
 	for name, plant := range plantedBugs {
 		t.Run(name, func(t *testing.T) {

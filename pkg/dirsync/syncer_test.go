@@ -9,7 +9,7 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/directory"
 )
 
-func TestAnAccountIsReadWithPlaceStateAndTags(t *testing.T) {
+func TestAccountIsReadWithPathStateAndTags(t *testing.T) {
 	for name, withoutPaths := range map[string]bool{
 		"as Organizations says":                false,
 		"by its parents where it says no path": true,
@@ -40,7 +40,7 @@ func TestTagsThatNoGrantAsksForAreNotRead(t *testing.T) {
 	}
 }
 
-func TestAnAccountInTheRootIsInNoUnit(t *testing.T) {
+func TestAccountInRootIsInNoUnit(t *testing.T) {
 	for _, withoutPaths := range []bool{false, true} {
 		w := newWorld(t)
 		w.organizations.withoutPaths = withoutPaths
@@ -51,7 +51,7 @@ func TestAnAccountInTheRootIsInNoUnit(t *testing.T) {
 	}
 }
 
-func TestTheParentsOfAUnitAreAskedForOnce(t *testing.T) {
+func TestParentsOfUnitAreReadOnce(t *testing.T) {
 	w := newWorld(t)
 	w.organizations.withoutPaths = true
 	w.read(t, member)
@@ -62,7 +62,7 @@ func TestTheParentsOfAUnitAreAskedForOnce(t *testing.T) {
 	}
 }
 
-func TestAnAccountThatIsGoneIsForgottenOnTheSecondReading(t *testing.T) {
+func TestMissingAccountIsRemovedOnSecondRead(t *testing.T) {
 	w := newWorld(t)
 	w.read(t, member)
 	check(t, w.organizations.RemoveAccount(member))
@@ -83,7 +83,7 @@ func TestAnAccountThatIsGoneIsForgottenOnTheSecondReading(t *testing.T) {
 	}
 }
 
-func TestAnAccountThatIsFoundAgainIsNotMissing(t *testing.T) {
+func TestAccountFoundAgainIsNotMissing(t *testing.T) {
 	w := newWorld(t)
 	w.read(t, member)
 	w.organizations.lost = []string{member}
@@ -99,7 +99,7 @@ func TestAnAccountThatIsFoundAgainIsNotMissing(t *testing.T) {
 }
 
 // What an account gains counts at once; what it loses, when two readings agree.
-func TestAMoveLetsInAtOnceAndOutWhenItIsCertain(t *testing.T) {
+func TestMoveAddsAtOnceAndRemovesWhenCertain(t *testing.T) {
 	w := newWorld(t)
 	elsewhere, err := w.organizations.CreateUnit(w.organizations.Root())
 	check(t, err)
@@ -119,7 +119,7 @@ func TestAMoveLetsInAtOnceAndOutWhenItIsCertain(t *testing.T) {
 	}
 }
 
-func TestAStateThatGoesBackDuringAClosureLosesNothing(t *testing.T) {
+func TestStateGoingBackDuringClosureLosesNothing(t *testing.T) {
 	w := newWorld(t)
 	w.grant(t, w.outer)
 	w.all(t)

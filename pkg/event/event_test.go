@@ -111,7 +111,7 @@ var recorded = map[string]struct {
 	"dynamodb-stream-account-left":            {"there is no image after", event.Record{Account: &event.AccountChange{Before: &directory.Account{}}}},
 }
 
-func TestEveryPayloadIsParsed(t *testing.T) {
+func TestPayloadsParse(t *testing.T) {
 	for _, name := range eventtest.Names(t) {
 		t.Run(name, func(t *testing.T) {
 			one, isEvent := parsed[name]
@@ -175,7 +175,7 @@ func TestUnknownEventIsIgnoredWithReason(t *testing.T) {
 	}
 }
 
-func TestWhatHasNotItsFormIsACodedError(t *testing.T) {
+func TestMalformedPayloadIsCodedError(t *testing.T) {
 	call := func(detail string) string {
 		return `{"source":"aws.bedrock-agentcore","detail-type":"AWS API Call via CloudTrail","account":"111122223333","region":"us-east-1","detail":` + detail + `}`
 	}
@@ -270,7 +270,7 @@ func TestApprovalRequestsItsGateway(t *testing.T) {
 	}
 }
 
-func TestARecordKeepsWhatTheRowWas(t *testing.T) {
+func TestRecordKeepsOldRow(t *testing.T) {
 	for name, test := range map[string]struct {
 		reason   string
 		verb, by string

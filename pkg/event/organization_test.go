@@ -76,7 +76,7 @@ func TestMalformedOrganizationEventConcernsAll(t *testing.T) {
 	}
 }
 
-func TestWhatFailedConcernsNoAccount(t *testing.T) {
+func TestFailedCallConcernsNoAccount(t *testing.T) {
 	for name, raw := range map[string]string{
 		"a creation":        `{"source":"aws.organizations","detail":{"eventName":"CreateAccountResult","serviceEventDetails":{"createAccountStatus":{"state":"FAILED"}}}}`,
 		"a closure":         `{"source":"aws.organizations","detail":{"eventName":"CloseAccountResult","serviceEventDetails":{"closeAccountStatus":{"state":"FAILED","accountId":"444455556666"}}}}`,

@@ -8,7 +8,7 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 )
 
-func TestAnApprovalIsOfExactlyWhatWasShown(t *testing.T) {
+func TestApprovalIsOfWhatWasShown(t *testing.T) {
 	gateway, err := grant.ParseGateway("arn:aws:bedrock-agentcore:us-east-1:111122223333:gateway/tools-abcdefghij")
 	if err != nil {
 		t.Fatal(err)

@@ -9,7 +9,7 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 )
 
-func TestTheCanonicalFormReadsBackAsTheGrant(t *testing.T) {
+func TestCanonicalFormReadsBack(t *testing.T) {
 	samePrincipal := cmp.Comparer(func(a, b grant.Principal) bool { return a == b })
 	for name, changes := range map[string]grant.Attributes{
 		"an account":                {"principal": "444455556666"},

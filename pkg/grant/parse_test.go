@@ -27,7 +27,7 @@ func row(changes grant.Attributes) grant.Attributes {
 	return attributes
 }
 
-func TestAValidRowBecomesAGrant(t *testing.T) {
+func TestValidRow(t *testing.T) {
 	parsed := grant.Parse(row(grant.Attributes{
 		"principal":   "ou-abcd-11112222",
 		"role":        "team/Agent*",
@@ -156,7 +156,7 @@ func TestInvalidRowHasReason(t *testing.T) {
 	}
 }
 
-func TestEachPrincipalReadsBackAsItself(t *testing.T) {
+func TestPrincipalReadsBack(t *testing.T) {
 	for text, kind := range map[string]grant.Kind{
 		"444455556666":                                    grant.KindAccount,
 		"arn:aws:iam::444455556666:root":                  grant.KindAccount,
@@ -187,7 +187,7 @@ func TestEachPrincipalReadsBackAsItself(t *testing.T) {
 	}
 }
 
-func TestAnAccountNarrowedToARoleNamesTheRole(t *testing.T) {
+func TestAccountWithRoleNamesTheRole(t *testing.T) {
 	for role, want := range map[string]struct {
 		kind   grant.Kind
 		follow grant.Follow
@@ -209,7 +209,7 @@ func TestAnAccountNarrowedToARoleNamesTheRole(t *testing.T) {
 	}
 }
 
-func TestAGrantEndsAtTheEndOfItsDay(t *testing.T) {
+func TestDateExpiresAtEndOfDay(t *testing.T) {
 	parsed := grant.Parse(row(grant.Attributes{"expires": "2027-01-31"}))
 	last := time.Date(2027, 1, 31, 23, 59, 59, 999, time.UTC)
 	if !parsed.Grant.Live(last) {
@@ -220,7 +220,7 @@ func TestAGrantEndsAtTheEndOfItsDay(t *testing.T) {
 	}
 }
 
-func TestNoGrantEndsLaterThanCanBeWritten(t *testing.T) {
+func TestLatestExpiry(t *testing.T) {
 	last := time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
 	for _, text := range []string{"9999-12-31", "9999-12-31T23:59:59Z", "9999-12-31T23:59:59.5Z", "9999-12-31T23:59:59-01:00"} {
 		if got := grant.Parse(row(grant.Attributes{"expires": text})); got.Fault != nil || !got.Grant.Expires.Equal(last) {
@@ -229,7 +229,7 @@ func TestNoGrantEndsLaterThanCanBeWritten(t *testing.T) {
 	}
 }
 
-func TestTheRevisionFollowsWhateverTheAdminWrote(t *testing.T) {
+func TestRevisionFollowsEveryEdit(t *testing.T) {
 	seen := map[string]string{}
 	for name, change := range map[string]grant.Attributes{
 		"as it was":  {},
@@ -250,7 +250,7 @@ func TestTheRevisionFollowsWhateverTheAdminWrote(t *testing.T) {
 	}
 }
 
-func TestAnErrorEndsInWhatToDo(t *testing.T) {
+func TestErrorEndsInHint(t *testing.T) {
 	_, err := grant.ParseGateway("nonsense")
 	wrapped := fmt.Errorf("reconcile: %w", err)
 	if grant.CodeOf(wrapped) != grant.CodeInvalidGateway {

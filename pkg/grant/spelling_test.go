@@ -56,7 +56,7 @@ func TestSpellingsOfOneValue(t *testing.T) {
 	}
 }
 
-func TestWhatOnlyLooksTheSameStaysApart(t *testing.T) {
+func TestSimilarValuesStayApart(t *testing.T) {
 	for name, test := range map[string]struct {
 		reason string
 		a, b   string
@@ -86,7 +86,7 @@ func TestWhatOnlyLooksTheSameStaysApart(t *testing.T) {
 	}
 }
 
-func TestATagIsNamedByKeyAndValue(t *testing.T) {
+func TestTagSelector(t *testing.T) {
 	for _, tag := range [][2]string{{"team", "agents"}, {"a=b", "c"}, {"a", "b=c"}, {"=", "="}, {"a", ""}, {"%", "x"}} {
 		parsed, err := grant.ParsePrincipal("tag:" + grant.TagName(tag[0], tag[1]))
 		if tag[0] == "%" {

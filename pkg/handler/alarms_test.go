@@ -174,7 +174,7 @@ func (w *ward) settled() (managed grant.Gateway) {
 	return managed
 }
 
-func TestADayAtRestRingsNoAlarm(t *testing.T) {
+func TestDayAtRestRaisesNoAlarm(t *testing.T) {
 	for name, off := range map[string]bool{"with an organization": false, "without one": true} {
 		t.Run(name, func(t *testing.T) {
 			w := newWard(t)

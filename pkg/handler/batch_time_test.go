@@ -23,7 +23,7 @@ func TestGatewaysOfABatchAreReconciledAtTheSameTime(t *testing.T) {
 	})
 }
 
-func TestWhatIsNotReconciledInTimeIsAskedFor(t *testing.T) {
+func TestLateGatewaysAreRequested(t *testing.T) {
 	slow := func(ctx context.Context, g grant.Gateway) {
 		if g.ARN() == arn(1) {
 			select {

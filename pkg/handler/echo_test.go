@@ -68,7 +68,7 @@ func TestEchoAnswersByTheGatewaysContract(t *testing.T) {
 	}
 }
 
-func TestTheEchoToolIsDeclaredAsTheStoryHasIt(t *testing.T) {
+func TestEchoToolSchemaMatchesStory(t *testing.T) {
 	got, err := json.Marshal(handler.EchoTool())
 	check(t, err)
 	want := `{"name":"echo_message","description":"Echo back a message for testing","inputSchema":{"type":"object",` +

@@ -22,7 +22,7 @@ func callEvent(detail string) []byte {
 	return []byte(`{"id":"e-1","source":"aws.bedrock-agentcore","detail-type":"AWS API Call via CloudTrail","account":"111122223333","region":"us-east-1","detail":` + detail + `}`)
 }
 
-func TestACallNamesItsGatewayInAnyOfItsWays(t *testing.T) {
+func TestGatewayOfCloudTrailCall(t *testing.T) {
 	cases := map[string]struct{ reason, detail, want string }{
 		"resource ARN":       {"calls on policies and tags", `{"eventName":"PutResourcePolicy","requestParameters":{"resourceArn":"` + storyARN + `"}}`, storyARN},
 		"escaped ARN":        {"it is part of the call's URL", `{"eventName":"PutResourcePolicy","requestParameters":{"resourceArn":"` + strings.NewReplacer("/", "%2F", ":", "%3A").Replace(storyARN) + `"}}`, storyARN},
@@ -171,7 +171,7 @@ func TestEventOfWrongAccountIsDropped(t *testing.T) {
 }
 
 // An event that may be an owner's is not dropped because the list cannot be read.
-func TestAnEventWaitsForTheListOfOwners(t *testing.T) {
+func TestEventWaitsForListOfOwners(t *testing.T) {
 	w := newWorld(t)
 	body := w.gatewayEvents()
 	body.Owners, body.Listed = []string{management}, memory.NewAccounts(memory.Config{})

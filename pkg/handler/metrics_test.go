@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-func TestTheWaitForAGrantBeginsWhenItWasWritten(t *testing.T) {
+func TestGrantLatencyBeginsAtTheWrite(t *testing.T) {
 	written := time.Date(2026, 11, 20, 8, 59, 58, 500e6, time.UTC)
 	for name, c := range map[string]struct {
 		reason, created string

@@ -19,7 +19,7 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/store/memory"
 )
 
-func TestOnlyTheManagementAccountIsHeard(t *testing.T) {
+func TestOnlyManagementAccountIsTrusted(t *testing.T) {
 	for name, sender := range map[string]string{"a member": member, "a stranger": "999999999999", "no account": ""} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -99,7 +99,7 @@ func (holding) Due(context.Context) (dirsync.Summary, error) {
 	return dirsync.Summary{Held: []string{member}, Holding: 7}, nil
 }
 
-func TestASchedulesOwnEventListsTheOrganization(t *testing.T) {
+func TestScheduleListsTheOrganization(t *testing.T) {
 	for _, source := range []string{"aws.events", "aws.scheduler"} {
 		w := newWorld(t)
 		_, err := invoke(t.Context(), w.organizationEvents().Handle, []byte(`{"source":"`+source+`","detail-type":"Scheduled Event","account":"111122223333","detail":{}}`))
@@ -113,7 +113,7 @@ func TestASchedulesOwnEventListsTheOrganization(t *testing.T) {
 	}
 }
 
-func TestAReadingThatFailsIsTriedAgain(t *testing.T) {
+func TestFailedReadIsRetried(t *testing.T) {
 	for _, name := range []string{"organizations-move-account", "schedule-organization"} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)

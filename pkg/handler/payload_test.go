@@ -89,7 +89,7 @@ func touched(call string) outcome {
 	return outcome{Reconciled: []string{storyARN}, Cause: call, By: "arn:aws:sts::111122223333:assumed-role/Admin/alice"}
 }
 
-func TestEveryPayloadGoesThroughItsHandler(t *testing.T) {
+func TestPayloadsThroughHandlers(t *testing.T) {
 	names := eventtest.Names(t)
 	for _, name := range names {
 		t.Run(name, func(t *testing.T) {

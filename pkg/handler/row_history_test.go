@@ -82,7 +82,7 @@ func TestHistoryFailureHoldsUpNoReconcile(t *testing.T) {
 	}
 }
 
-func TestARowForNoGatewayIsKeptToo(t *testing.T) {
+func TestRowForNoGatewayIsRecorded(t *testing.T) {
 	w := newWorld(t)
 	record := strings.ReplaceAll(rowRecord(1, "a", image("a", member), ""), storyARN, "tools")
 	deliver(t, t.Context(), w.tableChanges(), batchOf(record))
@@ -126,7 +126,7 @@ func TestManyRemovalsAreReportedOnce(t *testing.T) {
 	}
 }
 
-func TestAMassRemovalRingsForAnHour(t *testing.T) {
+func TestMassRemovalAlarmLastsAnHour(t *testing.T) {
 	w := newWorld(t)
 	for _, test := range []struct {
 		ago  time.Duration

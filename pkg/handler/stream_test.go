@@ -12,7 +12,7 @@ import (
 )
 
 // What the tables write is what their streams' reader understands.
-func TestTheTablesStreamsAreUnderstood(t *testing.T) {
+func TestStreamsOfTables(t *testing.T) {
 	w := newWorld(t)
 	w.grant(t, arn(1), "unit", unit)
 	w.grant(t, arn(2), "direct", unit+"/direct")

@@ -61,7 +61,7 @@ func TestSweepSlotsOfOwners(t *testing.T) {
 	}
 }
 
-func TestAnOwnerThatHasNotJoinedIsNoFailureAndOneThatLeftIs(t *testing.T) {
+func TestOnlyOwnerThatHadJoinedIsFailure(t *testing.T) {
 	notAssumed := &grant.Error{Code: grant.CodeNotJoined, Op: "list the gateways", Hint: "deploy infra/owner-account.yaml"}
 	joined := ledger.Owner{JoinedAt: at.Add(-time.Hour)}
 	failing := ledger.Owner{JoinedAt: joined.JoinedAt, FailingSince: at.Add(-time.Minute), Message: "AccessDenied"}
@@ -110,7 +110,7 @@ func nonzero(owners map[string]ledger.Owner) map[string]ledger.Owner {
 
 // The alarm watches a gauge of each minute: an owner that is listed once a round must not
 // end it in between.
-func TestAnOwnerThatFailsRingsUntilItIsListedAgain(t *testing.T) {
+func TestFailedOwnerAlarmsUntilListed(t *testing.T) {
 	w := newWorld(t)
 	w.gateways.owners, _ = manyOwners(t, 200)
 	for _, owner := range w.gateways.owners {
@@ -138,7 +138,7 @@ func TestAnOwnerThatFailsRingsUntilItIsListedAgain(t *testing.T) {
 	}
 }
 
-func TestARequestForOwnersIsForTheirGatewaysAlone(t *testing.T) {
+func TestRequestForOwnersReconcilesTheirGateways(t *testing.T) {
 	w := newWorld(t)
 	w.gateways.owners, w.gateways.managed = manyOwners(t, 5)
 	_, err := invoke(t.Context(), w.sweep().Handle, []byte(`{"source":"gateway-grants","detail-type":"Reconcile Requested","detail":{"gateway":"*","owners":["100000000003"],"cause":"owner account 100000000003 added"}}`))

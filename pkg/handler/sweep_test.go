@@ -15,7 +15,7 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 )
 
-func TestASweepAsksForItsGateways(t *testing.T) {
+func TestSweepRequestsItsGateways(t *testing.T) {
 	w := newWorld(t)
 	w.states.arns = []string{arn(7), "no ARN", arn(8)}
 	_, err := invoke(t.Context(), w.sweep().Handle, []byte(`{"sweep":"due"}`))
@@ -141,7 +141,7 @@ func TestSweepOfNothing(t *testing.T) {
 	}
 }
 
-func TestASweepThatCannotAskFails(t *testing.T) {
+func TestSweepFailsIfRequestsFail(t *testing.T) {
 	cases := map[string]struct {
 		reason string
 		input  string

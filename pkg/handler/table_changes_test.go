@@ -201,7 +201,7 @@ func TestManyGatewaysAreAskedForInstead(t *testing.T) {
 	}
 }
 
-func TestOnlyWhatIsLostIsReportedAsFailed(t *testing.T) {
+func TestOnlyLostRecordsAreReportedAsFailed(t *testing.T) {
 	unrecorded := errors.New("reconcile: outcome not recorded")
 	batch := batchOf(recordOf(10, arn(1), "a"), recordOf(11, arn(2), "b"), recordOf(12, "*", "c"), recordOf(13, arn(3), "d"), accountRecord(14, member, inRoot, inUnit))
 	cases := map[string]struct {
@@ -308,7 +308,7 @@ func TestMalformedRecordsBlockNothing(t *testing.T) {
 	}
 }
 
-func TestABatchThatIsNoneIsLetGo(t *testing.T) {
+func TestMalformedBatchIsDropped(t *testing.T) {
 	for name, raw := range map[string]string{
 		"empty": `{}`, "no records": `{"Records":[]}`, "null": `null`, "text": `"x"`, "a list": `[1]`,
 		"records of another type": `{"Records":{"a":1}}`, "large": `{"x":"` + strings.Repeat("x", 1<<20) + `"}`,

@@ -76,7 +76,7 @@ func everyone(ctx context.Context, client *organizations.Client) (members []dirs
 	}
 }
 
-func TestAnAccountIsDescribedByStateAndPaths(t *testing.T) {
+func TestMemberHasStateAndPaths(t *testing.T) {
 	client := service{"DescribeAccount": {"": `{"Account":{"Id":"444455556666","Name":"Tools","State":"PENDING_CLOSURE","Status":"ACTIVE",
 		"Paths":["o-exampleorgid/r-ab12/ou-ab12-11111111/444455556666/"]}}`}}.client(t)
 	got, found, err := client.Member(t.Context(), "444455556666")
@@ -92,7 +92,7 @@ func TestAnAccountIsDescribedByStateAndPaths(t *testing.T) {
 	}
 }
 
-func TestAnAccountThatIsNoMemberIsNoError(t *testing.T) {
+func TestUnknownMemberIsNoError(t *testing.T) {
 	client := service{"DescribeAccount": {"": `{"__type":"AccountNotFoundException","Message":"You specified an account that doesn't exist."}`}}.client(t)
 	if member, found, err := client.Member(t.Context(), "444455556666"); found || err != nil {
 		t.Errorf("got %+v, %v, %v", member, found, err)
@@ -127,7 +127,7 @@ func TestAllPagesAreReadThoughSomeAreEmpty(t *testing.T) {
 	}
 }
 
-func TestTheOrganizationNamesItsManagementAccount(t *testing.T) {
+func TestOrganizationNamesManagementAccount(t *testing.T) {
 	client := service{"DescribeOrganization": {"": `{"Organization":{"Id":"o-exampleorgid","MasterAccountId":"111122223333"}}`}}.client(t)
 	got, err := client.Organization(t.Context())
 	if diff := cmp.Diff(dirsync.Organization{ID: "o-exampleorgid", Management: "111122223333"}, got); err != nil || diff != "" {
@@ -135,7 +135,7 @@ func TestTheOrganizationNamesItsManagementAccount(t *testing.T) {
 	}
 }
 
-func TestAnAnswerThatIsNotWholeIsAnError(t *testing.T) {
+func TestIncompleteAnswerIsAnError(t *testing.T) {
 	const throttled = `{"__type":"TooManyRequestsException","Message":"slow down"}`
 	ctx := t.Context()
 	cases := map[string]struct {

@@ -136,7 +136,7 @@ func (f *flow) concerned() []string {
 }
 
 // An account's life reaches the gateways that it gains or loses, and no others.
-func TestAnAccountsLifeOnMotoReachesTheGatewaysConcerned(t *testing.T) {
+func TestAccountChangesReachGateways(t *testing.T) {
 	f := newFlow(t)
 	ctx := t.Context()
 	_, err := f.client.CreateOrganization(ctx, &sdk.CreateOrganizationInput{FeatureSet: types.OrganizationFeatureSetAll})

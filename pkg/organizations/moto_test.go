@@ -19,7 +19,7 @@ import (
 )
 
 // moto says no paths, so this also shows that parents lead to the same place.
-func TestAnOrganizationOnMotoBecomesADirectory(t *testing.T) {
+func TestOrganizationOnMotoBecomesDirectory(t *testing.T) {
 	client := sdk.New(sdk.Options{
 		Region: "us-east-1", BaseEndpoint: aws.String(cloudtest.Moto(t).Endpoint()),
 		Credentials: credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", "secret", ""),

@@ -46,7 +46,7 @@ func settled(t *testing.T, w plan.World) plan.World {
 	return w
 }
 
-func TestAnEditThatCannotBeUnderstood(t *testing.T) {
+func TestInvalidEdit(t *testing.T) {
 	valid := rowOf("row", "444455556666", "expires", "2026-12-01")
 	inUnit := rowOf("row", unit)
 	members := func(t *testing.T, ids ...string) directory.Snapshot {

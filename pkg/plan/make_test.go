@@ -99,7 +99,7 @@ func TestCompileOneGrant(t *testing.T) {
 	}
 }
 
-func TestWhatIsAppliedIsLeftAlone(t *testing.T) {
+func TestAppliedPolicyIsNotWritten(t *testing.T) {
 	w := world(t,
 		rowOf("account-b", "444455556666"),
 		rowOf("role", "arn:aws:iam::777788889999:role/team/Agent"),
@@ -126,7 +126,7 @@ func TestWhatIsAppliedIsLeftAlone(t *testing.T) {
 	}
 }
 
-func TestWithNothingLeftThePolicyIsDeleted(t *testing.T) {
+func TestEmptyPolicyIsDeleted(t *testing.T) {
 	w := world(t, rowOf("account-b", "444455556666"))
 	w.Gateway.Policy = mustMake(t, w).Want
 	w.Rows = nil
@@ -262,7 +262,7 @@ func TestUnmanageableGatewayIsNotWritten(t *testing.T) {
 	}
 }
 
-func TestAGrantUntilTheEndOfTimeIsApplied(t *testing.T) {
+func TestGrantWithLatestExpiryIsApplied(t *testing.T) {
 	w := world(t, rowOf("forever", "444455556666", "expires", "9999-12-31"))
 	p := mustMake(t, w)
 	if got := p.Status[key("forever")]; got.Phase != grant.PhaseAdmitted {

@@ -63,7 +63,7 @@ func TestRefusedIdentityCenterRoleGetsPathHint(t *testing.T) {
 	}
 }
 
-func TestAnAccountIsOneOfTheGatewaysPartition(t *testing.T) {
+func TestAccountsAreInTheGatewaysPartition(t *testing.T) {
 	for arn, root := range map[string]string{
 		gatewayARN: "arn:aws:iam::444455556666:root",
 		"arn:aws-us-gov:bedrock-agentcore:us-gov-west-1:111122223333:gateway/tools-abcdefghij": "arn:aws-us-gov:iam::444455556666:root",

@@ -81,7 +81,7 @@ func TestForeignDenyCountsStoppedPrincipals(t *testing.T) {
 	}
 }
 
-func TestAnAllowOfOthersForEveryoneIsNamed(t *testing.T) {
+func TestForeignAllowForEveryoneIsNamed(t *testing.T) {
 	for name, tc := range map[string]struct {
 		reason, policy string
 		want           []plan.Statement

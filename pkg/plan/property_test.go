@@ -56,7 +56,7 @@ func TestForeignBytesAreKept(t *testing.T) {
 	})
 }
 
-func TestAPolicyNeverGoesOverItsLimits(t *testing.T) {
+func TestPolicyStaysWithinLimits(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w, limits := genWorld(t)
 		p := made(t, w, limits)
@@ -124,7 +124,7 @@ func TestLeftOutPrincipalsDoNotFit(t *testing.T) {
 	})
 }
 
-func TestTheSameWorldAlwaysGetsTheSamePlan(t *testing.T) {
+func TestSameWorldHasSamePlan(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w, limits := genWorld(t)
 		first := made(t, w, limits)
@@ -139,7 +139,7 @@ func TestTheSameWorldAlwaysGetsTheSamePlan(t *testing.T) {
 	})
 }
 
-func TestWhatWasAppliedIsNotWrittenAgain(t *testing.T) {
+func TestAppliedPlanIsNotWrittenAgain(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w, limits := genWorld(t)
 		p := made(t, w, limits)
@@ -181,7 +181,7 @@ func applied(w World, p drafted) World {
 	return w
 }
 
-func TestWhatIsCompiledIsReadBack(t *testing.T) {
+func TestCompiledStatementsReadBack(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		accesses, gateway, partition := genAccesses(t)
 		limits := DefaultLimits()

@@ -182,7 +182,7 @@ func copyOf(d *policy.Document, installation string) (changed *policy.Document, 
 	return changed, owned
 }
 
-func TestNoChangedPolicyPassesItsProof(t *testing.T) {
+func TestProofFailsOnChangedPolicy(t *testing.T) {
 	placed := map[string]int{}
 	rapid.Check(t, func(t *rapid.T) {
 		w, limits := genWorld(t)

@@ -32,7 +32,7 @@ func TestPolicyCarriesSoonestExpiries(t *testing.T) {
 	}
 }
 
-func TestAFullPolicyNamesWhatDoesNotFit(t *testing.T) {
+func TestFullPolicyNamesWhatDoesNotFit(t *testing.T) {
 	var rows []grant.Row
 	for i := range 700 {
 		rows = append(rows, rowOf(fmt.Sprintf("g%03d", i), fmt.Sprintf("%012d", i+1)))

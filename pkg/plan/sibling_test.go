@@ -13,7 +13,7 @@ const (
 	ownStatement      = `{"Sid":"GatewayGrantsmainX0123456789ab","Effect":"Allow","Principal":{"AWS":"` + accountB + `"},"Action":"bedrock-agentcore:InvokeGateway","Resource":"` + gatewayARN + `"}`
 )
 
-func TestAGatewayBelongsToOneInstallation(t *testing.T) {
+func TestGatewayBelongsToOneInstallation(t *testing.T) {
 	for name, test := range map[string]struct {
 		reason string
 		policy []string

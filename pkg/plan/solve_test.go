@@ -216,7 +216,7 @@ func TestSearchForUnprovableIsBounded(t *testing.T) {
 	}
 }
 
-func TestOnlyWhatOthersWroteCanStopAPlan(t *testing.T) {
+func TestOnlyForeignStatementsBlockPlans(t *testing.T) {
 	w, limits := benchWorld(t, 10)
 	_, _, err := makeWith(func(solver, *policy.Document, map[Access]bool) error { return disproved("the test says so") }, w, limits)
 	if grant.CodeOf(err) != grant.CodeProofFailed {

@@ -11,7 +11,7 @@ import (
 // A policy that an earlier version wrote may hold addresses in another spelling
 // than rows have them in now. It means the same and is not written for that, and
 // never is the same access there twice.
-func TestAnOldSpellingOfAnAddressIsTheSameAccess(t *testing.T) {
+func TestOldSpellingOfAddressIsTheSameAccess(t *testing.T) {
 	for _, test := range []struct{ reason, canonical, old string }{
 		{"case", "2001:db8::1", "2001:DB8::1"},
 		{"zeros", "2001:db8::1", "2001:db8:0:0::1"},

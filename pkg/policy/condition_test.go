@@ -184,7 +184,7 @@ func TestConditionOperators(t *testing.T) {
 	}
 }
 
-func TestEveryEntryOfAConditionMustHold(t *testing.T) {
+func TestEveryConditionMustHold(t *testing.T) {
 	context := map[string][]string{"a": {"1"}, "b": {"2"}}
 	for _, tc := range []struct {
 		condition policy.Condition
@@ -204,7 +204,7 @@ func TestEveryEntryOfAConditionMustHold(t *testing.T) {
 	}
 }
 
-func TestAnUnknownOperatorNeverWidensAccess(t *testing.T) {
+func TestUnknownOperatorNeverWidensAccess(t *testing.T) {
 	for _, operator := range []string{"StringMatches", "NullIfExists", "ForAnyValue:Null", "ForSomeValues:StringEquals"} {
 		document := func(effect policy.Effect) *policy.Document {
 			return &policy.Document{Statements: []policy.Statement{{

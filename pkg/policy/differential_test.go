@@ -100,7 +100,7 @@ func checkMix(t *testing.T, cases int, mix, excused map[string]int) {
 	}
 }
 
-func TestACallWithoutAnythingOddIsPlain(t *testing.T) {
+func TestPlainCall(t *testing.T) {
 	for seed := range uint64(2_000) {
 		g, plain := newGenerator(seed), newGenerator(seed)
 		plain.plain = true

@@ -95,7 +95,7 @@ func TestNotEqual(t *testing.T) {
 	}
 }
 
-func TestNoPolicyIsEqualToItselfOnly(t *testing.T) {
+func TestMissingPolicyEqualsOnlyItself(t *testing.T) {
 	empty := &policy.Document{}
 	for _, tc := range []struct {
 		a, b *policy.Document
@@ -116,7 +116,7 @@ func TestCmpComparesDocumentsInMeaning(t *testing.T) {
 	}
 }
 
-func TestAnAddedStatementIsNeverOverlooked(t *testing.T) {
+func TestAddedStatementChangesDocument(t *testing.T) {
 	d := document(policy.Allow, "*")
 	call := policy.Call{Caller: policy.User(userARN(owner)), Action: invoke, Resource: gatewayARN, ResourcePolicy: d}
 	if before := policy.Evaluate(call); !before.Allowed || !policy.Equal(d, document(policy.Allow, "*")) {

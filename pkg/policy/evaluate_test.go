@@ -40,7 +40,7 @@ var silent = &policy.Document{Version: policy.Version2012, Statements: []policy.
 	{Effect: policy.Deny, Action: values{invoke}, Resource: values{"arn:aws:bedrock-agentcore:us-east-1:111122223333:gateway/gw-2"}},
 }}
 
-func TestWhoMayCall(t *testing.T) {
+func TestEvaluate(t *testing.T) {
 	allow, deny := document(policy.Allow), document(policy.Deny)
 	denyAll := document(policy.Deny, "*")
 	user, role := policy.User, func(arn string) policy.Caller { return policy.Role(arn, "s1") }

@@ -80,7 +80,7 @@ func TestQuotesOrderAndEscapesAreNoChange(t *testing.T) {
 	}
 }
 
-func TestAStatementOfOthersKeepsItsBytes(t *testing.T) {
+func TestForeignStatementKeepsItsBytes(t *testing.T) {
 	entries, err := os.ReadDir(filepath.Join("testdata", "held"))
 	if err != nil || len(entries) < 9 {
 		t.Fatalf("%d files, %v", len(entries), err)
@@ -103,7 +103,7 @@ func TestAStatementOfOthersKeepsItsBytes(t *testing.T) {
 	}
 }
 
-func TestHowFarAStatementReaches(t *testing.T) {
+func TestReachOfStatement(t *testing.T) {
 	const agent = "arn:aws:iam::555566667777:role/team/Agent"
 	deny := func(rest string) string {
 		return `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"` + invoke + `","Resource":"` + heldARN + `",` + rest + `}]}`

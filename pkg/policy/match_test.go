@@ -117,7 +117,7 @@ func TestPrincipals(t *testing.T) {
 	}
 }
 
-func TestADenyWithNotPrincipal(t *testing.T) {
+func TestDenyWithNotPrincipal(t *testing.T) {
 	resource := mustParse(t, `{"Version":"2012-10-17","Statement":[
 		{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"},
 		{"Effect":"Deny","NotPrincipal":{"AWS":["`+userARN(owner)+`","`+owner+`"]},"Action":"*","Resource":"*"}]}`)

@@ -108,7 +108,7 @@ func TestNumbersAreEqualInWhateverSpelling(t *testing.T) {
 	}
 }
 
-func TestANumberOfAMillionDigitsIsRead(t *testing.T) {
+func TestMillionDigitNumber(t *testing.T) {
 	digits := strings.Repeat("7", 1_000_000)
 	condition := policy.Condition{"NumericGreaterThan": {"k": {digits + "." + digits}}}
 	if !holds(t, policy.Version2012, condition, map[string][]string{"k": {digits + "." + digits + "1"}}) {

@@ -133,9 +133,9 @@ var oddities = map[string]oddity{
 	},
 }
 
-// TestEveryOddityIsStillOne finds explanations that the simulator has outgrown,
+// TestEveryOddityIsStillNeeded finds explanations that the simulator has outgrown,
 // and shows each in its smallest case.
-func TestEveryOddityIsStillOne(t *testing.T) {
+func TestEveryOddityIsStillNeeded(t *testing.T) {
 	simulator := simulate.New(t)
 	names := slices.Sorted(maps.Keys(oddities))
 	var calls []policy.Call

@@ -20,7 +20,7 @@ func mustParse(t testing.TB, text string) *policy.Document {
 	return d
 }
 
-func TestWhatIsParsedIsPrintedWithoutALoss(t *testing.T) {
+func TestParsedPolicyPrintsWithoutLoss(t *testing.T) {
 	for name, tc := range map[string]struct{ reason, text, want string }{
 		"SingleStatement": {
 			reason: "A statement may stand without a list around it; it prints in one.",
@@ -181,7 +181,7 @@ func TestParseErrors(t *testing.T) {
 	}
 }
 
-func TestAnAbsurdlyLargeDocumentIsRefused(t *testing.T) {
+func TestTooLargeDocumentIsRefused(t *testing.T) {
 	text := []byte(`{"Id":"` + strings.Repeat("a", policy.MaxSize) + `"}`)
 	if _, err := policy.Parse(text); err == nil {
 		t.Error("it was parsed")

@@ -9,7 +9,7 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/policy"
 )
 
-func TestABuiltStatementPrintsInAWSsOrder(t *testing.T) {
+func TestBuiltStatementPrintsInOrderOfAWS(t *testing.T) {
 	for name, tc := range map[string]struct {
 		reason    string
 		statement policy.Statement
@@ -93,7 +93,7 @@ func TestChangedStatementPrintsItsFields(t *testing.T) {
 	}
 }
 
-func TestWithStatementsKeepsTheRestOfTheDocument(t *testing.T) {
+func TestWithStatementsKeepsTheRest(t *testing.T) {
 	d := mustParse(t, `{"Id":"i","New":{"a":1},"Version":"2008-10-17","Statement":[{"Effect":"Allow"},{"Effect":"Deny", "Sid":"b"}]}`)
 	got := d.WithStatements(d.Statements[1], policy.Statement{Sid: "c", Effect: policy.Allow})
 	want := `{"Version":"2008-10-17","Id":"i","Statement":[{"Effect":"Deny","Sid":"b"},{"Sid":"c","Effect":"Allow"}],"New":{"a":1}}`
@@ -113,7 +113,7 @@ func TestWithStatementsKeepsTheRestOfTheDocument(t *testing.T) {
 	}
 }
 
-func TestADocumentIsAJSONValue(t *testing.T) {
+func TestDocumentIsJSONValue(t *testing.T) {
 	d := mustParse(t, `{"Statement":[{"Effect":"Allow","Resource":"a<b"}]}`)
 	out, err := json.Marshal(map[string]any{"policy": d, "none": (*policy.Document)(nil)})
 	if err != nil {

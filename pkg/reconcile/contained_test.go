@@ -13,9 +13,9 @@ import (
 
 const containment = `{"Sid":"SecurityIncidentIsolate","Effect":"Deny","Principal":"*","Action":["bedrock-agentcore:InvokeGateway"],"Resource":"GATEWAY"}`
 
-// TestAnIncidentsDenyStandsBesideTheGrants follows an incident response that denies
+// TestIncidentDenyStaysBesideGrants follows an incident response that denies
 // everyone by replacing the policy, and its all-clear that deletes it.
-func TestAnIncidentsDenyStandsBesideTheGrants(t *testing.T) {
+func TestIncidentDenyStaysBesideGrants(t *testing.T) {
 	c := newCloud(t)
 	c.grant("account-b", "444455556666")
 	c.reconcileUntilSettled()

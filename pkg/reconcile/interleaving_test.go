@@ -68,7 +68,7 @@ func TestRecreatedRoleIsHeldAfterCrash(t *testing.T) {
 	}
 }
 
-func TestWhatOthersMarkedIsNotRecordedOver(t *testing.T) {
+func TestMarksOfOtherRunsAreKept(t *testing.T) {
 	c := newCloud(t)
 	c.grant("account-b", "444455556666")
 	c.reconcile()

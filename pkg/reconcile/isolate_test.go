@@ -76,7 +76,7 @@ func (c *cloud) reconcileThroughTrials() reconcile.Result {
 	return reconcile.Result{}
 }
 
-func TestAPrincipalIsLetInOnceItExists(t *testing.T) {
+func TestQuarantineEndsOncePrincipalExists(t *testing.T) {
 	c := newCloud(t)
 	c.iam.missing[role(1)] = true
 	c.grant("late", role(1))

@@ -146,7 +146,7 @@ func TestRefusedListsOverflowIsPolicyFull(t *testing.T) {
 
 // What stands in a list that AWS accepts is never taken apart because AWS refuses a
 // longer one, and never shortened.
-func TestAListThatAWSAcceptsIsNotTakenApart(t *testing.T) {
+func TestAcceptedListIsNotSplit(t *testing.T) {
 	c := newCloud(t)
 	c.grant("b", rootB)
 	c.grant("c", rootC)

@@ -74,7 +74,7 @@ func TestInASteadyStateNothingIsWritten(t *testing.T) {
 	}
 }
 
-func TestAPolicyDeletedByHandIsRepaired(t *testing.T) {
+func TestDeletedPolicyIsRepaired(t *testing.T) {
 	c := newCloud(t)
 	c.grant("account-b", "444455556666")
 	c.reconcile()
@@ -137,7 +137,7 @@ func (h *rereadHook) Policy(ctx context.Context, gateway grant.Gateway) (*policy
 	return h.gateways.Policy(ctx, gateway)
 }
 
-func TestAWriteInDoubtIsLookedAtAgain(t *testing.T) {
+func TestWriteInDoubtIsVerified(t *testing.T) {
 	for name, test := range map[string]struct {
 		reason string
 		hook   func(*gateways)
@@ -282,7 +282,7 @@ func TestNotConvergedIsRetriedLater(t *testing.T) {
 	}
 }
 
-func TestARowThatIsNoGrantHoldsUpNoOther(t *testing.T) {
+func TestInvalidRowBlocksNoOther(t *testing.T) {
 	c := newCloud(t)
 	c.grant("a-session", "arn:aws:sts::444455556666:assumed-role/Agent/s")
 	c.grant("b", "444455556666")
@@ -312,7 +312,7 @@ func TestDeletedGatewayIsReported(t *testing.T) {
 	}
 }
 
-func TestAnUntaggedGatewayIsNotTouched(t *testing.T) {
+func TestUntaggedGatewayIsNotWritten(t *testing.T) {
 	c := newCloud(t)
 	if err := c.gateways.service.UntagResource(owner, c.gateway.ARN(), []string{plan.ManagedTag}); err != nil {
 		t.Fatal(err)
@@ -323,7 +323,7 @@ func TestAnUntaggedGatewayIsNotTouched(t *testing.T) {
 	}
 }
 
-func TestEveryWriteIsInTheJournal(t *testing.T) {
+func TestJournalHasEveryWrite(t *testing.T) {
 	c := newCloud(t)
 	c.grant("account-b", "444455556666")
 	c.reconcile()

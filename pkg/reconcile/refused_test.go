@@ -170,7 +170,7 @@ func TestSearchRereadsAfterLostAnswer(t *testing.T) {
 	}
 }
 
-func TestWhoIsTriedInVainIsNoNews(t *testing.T) {
+func TestFailedRetryPublishesNothing(t *testing.T) {
 	c := newCloud(t)
 	c.grant("standing", "777788889999")
 	c.grant("missing", role(1))

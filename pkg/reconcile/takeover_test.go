@@ -93,7 +93,7 @@ func TestTakeoverWaitsForApproval(t *testing.T) {
 	}
 }
 
-func TestATakeoverIsOfWhatWasShown(t *testing.T) {
+func TestTakeoverIsOfWhatWasShown(t *testing.T) {
 	for name, test := range map[string]struct {
 		reason string
 		change func(c, other *cloud)

@@ -160,7 +160,7 @@ func owned(source settings.Source) settings.Source {
 	}
 }
 
-func TestARoleHasToBeInSomeAccount(t *testing.T) {
+func TestRoleNeedsOwnerAccounts(t *testing.T) {
 	for name, source := range sourcesOf(settings.OwnerRole, "team/Owner") {
 		owners := settings.OwnerAccounts.Variable
 		if strings.HasPrefix(name, "--") {
@@ -187,7 +187,7 @@ func TestEverythingWrongIsReportedOnce(t *testing.T) {
 	}
 }
 
-func TestAFlagGoesBeforeItsVariable(t *testing.T) {
+func TestFlagOverridesVariable(t *testing.T) {
 	variables := settings.Variables(in(map[string]string{"TRUSTED_ACCOUNTS": "777788889999"}))
 	cases := map[string]struct {
 		reason string
@@ -241,7 +241,7 @@ func TestSettingsOfStackAndFunctions(t *testing.T) {
 	}
 }
 
-func TestABlankVariableLeavesASettingToTheStack(t *testing.T) {
+func TestBlankVariableUsesStack(t *testing.T) {
 	stack := settings.Stack{Parameters: map[string]string{"TrustedAccounts": "777788889999"}}
 	for text, want := range map[string]string{"": "777788889999", "999999999999": "999999999999"} {
 		source := settings.Otherwise(settings.Variables(in(map[string]string{"TRUSTED_ACCOUNTS": text})), stack.Source())

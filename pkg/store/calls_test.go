@@ -68,7 +68,7 @@ type noNotices struct{}
 func (noNotices) Publish(context.Context, []plan.Notice) error { return nil }
 
 // A change costs what it has to, and no pass reads anything twice.
-func TestTheCallsOfAReconcileOnMoto(t *testing.T) {
+func TestCallsOfReconcileOnMoto(t *testing.T) {
 	moto := &server{endpoint: cloudtest.Moto(t).Endpoint()}
 	var count callCount
 	client, plain, names := moto.openTwice(t, counting(&count))

@@ -159,7 +159,7 @@ var oneStatus = ledger.Settled{At: now, Statuses: map[grant.Key]grant.Status{{Ga
 // sentinel is a page of the grants table with nothing but its sentinel row.
 var sentinel = map[string]any{"Items": []any{map[string]any{"gateway": map[string]any{"S": "*"}, "grant": map[string]any{"S": "#meta"}}}}
 
-func TestAThrottledCallIsMadeAgain(t *testing.T) {
+func TestThrottledCallIsRetried(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		queries := 0
 		grants := store.NewGrants(answering(func(string) *http.Response {
@@ -176,7 +176,7 @@ func TestAThrottledCallIsMadeAgain(t *testing.T) {
 	})
 }
 
-func TestAReadWhoseSecondPageFailsReturnsNoRows(t *testing.T) {
+func TestFailedSecondPageReturnsNoRows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		pages := 0
 		client := answering(func(string) *http.Response {
@@ -199,7 +199,7 @@ func TestAReadWhoseSecondPageFailsReturnsNoRows(t *testing.T) {
 	})
 }
 
-func TestABatchThatIsNeverDoneIsAThrottle(t *testing.T) {
+func TestUnprocessedBatchIsThrottled(t *testing.T) {
 	key := map[string]any{"pk": map[string]any{"S": "ACCOUNT#444455556666"}, "sk": map[string]any{"S": "ACCOUNT"}}
 	written := make(map[string]int)
 	client := answering(func(operation string) *http.Response {
@@ -281,7 +281,7 @@ func TestUpdateReportsVersionConflict(t *testing.T) {
 	})
 }
 
-func TestAWaitForOthersEndsWithItsContext(t *testing.T) {
+func TestPauseEndsWithContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 		defer cancel()

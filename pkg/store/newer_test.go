@@ -16,7 +16,7 @@ import (
 
 // What a newer version records is read as far as it is known, and kept whole: an older
 // version adds its marks, and principals that it holds.
-func TestTheRecordOfANewerVersionLosesNothing(t *testing.T) {
+func TestNewerRecordLosesNothing(t *testing.T) {
 	text := func(value string) map[string]any { return map[string]any{"S": value} }
 	number := func(value int) map[string]any { return map[string]any{"N": strconv.Itoa(value)} }
 	list := func(values ...any) map[string]any { return map[string]any{"L": values} }

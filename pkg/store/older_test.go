@@ -13,7 +13,7 @@ import (
 
 // What earlier versions recorded must not be forgotten: a role that is held would be
 // let in again.
-func TestALedgerFromBeforeFormsIsRead(t *testing.T) {
+func TestLedgerWithoutFormIsRead(t *testing.T) {
 	text := func(value string) map[string]any { return map[string]any{"S": value} }
 	item := func(sort string, more map[string]any) map[string]any {
 		more["gateway"], more["item"] = text(alpha(t).ARN()), text(sort)

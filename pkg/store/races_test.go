@@ -24,7 +24,7 @@ const (
 	there = "ou-abcd-22222222"
 )
 
-func TestTheTablesUnderRacesOnMoto(t *testing.T) {
+func TestRacesOnMoto(t *testing.T) {
 	moto := &server{endpoint: cloudtest.Moto(t).Endpoint()}
 	for name, holds := range map[string]func(*testing.T, *server){
 		"an account that moves during a lookup is not missed":            aMoveDuringALookup,
@@ -111,7 +111,7 @@ func aMoveDuringALookup(t *testing.T, s *server) {
 	}
 }
 
-func TestALookupThatNeverSettlesIsAnError(t *testing.T) {
+func TestLookupFailsIfAccountsKeepMoving(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		queries := 0
 		table := store.NewAccounts(answering(func(operation string) *http.Response {

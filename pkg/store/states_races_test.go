@@ -131,7 +131,7 @@ func anOverflowDuringALoad(t *testing.T, s *server) {
 	}
 }
 
-func TestALoadThatNeverSettlesIsAnError(t *testing.T) {
+func TestLoadFailsIfUpdatesKeepComing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		versions := 0
 		table := store.NewStates(answering(func(string) *http.Response {

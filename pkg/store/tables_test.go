@@ -22,7 +22,7 @@ type server struct {
 	opened   atomic.Int64
 }
 
-func TestTheTablesKeepTheirContractOnMoto(t *testing.T) {
+func TestContractOnMoto(t *testing.T) {
 	moto := &server{endpoint: cloudtest.Moto(t).Endpoint()}
 	t.Run("as it is", func(t *testing.T) { keepContract(t, moto, bounded()) })
 	t.Run("a little at a time", func(t *testing.T) { keepContract(t, moto, miserly(t)) })

@@ -111,7 +111,7 @@ func TestUnchangedItemIsNotDelivered(t *testing.T) {
 	}
 }
 
-func TestWhoListensMayReadAndWriteTheTable(t *testing.T) {
+func TestListenerMayUseTheTable(t *testing.T) {
 	table := memory.NewGrants(memory.Config{})
 	if err := table.PutSentinel(t.Context()); err != nil {
 		t.Fatal(err)
@@ -180,7 +180,7 @@ func TestStreamOrder(t *testing.T) {
 	}
 }
 
-func TestThePrincipalIsTextForItsIndex(t *testing.T) {
+func TestPrincipalOfIndexIsText(t *testing.T) {
 	for name, principal := range map[string]any{"empty": "", "number": json.Number("444455556666"), "list": []any{"444455556666"}, "null": nil} {
 		err := memory.NewGrants(memory.Config{}).Put(t.Context(), grant.Attributes{"gateway": alpha, "grant": "one", "principal": principal}, false)
 		if grant.CodeOf(err) != store.CodeWriteFailed {

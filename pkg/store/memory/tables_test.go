@@ -7,14 +7,14 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/store/storetest"
 )
 
-func TestTheGrantsTableKeepsItsContract(t *testing.T) {
+func TestGrantsContract(t *testing.T) {
 	storetest.Grants(t, func(*testing.T) storetest.GrantsTable { return memory.NewGrants(memory.Config{}) })
 }
 
-func TestTheAccountsTableKeepsItsContract(t *testing.T) {
+func TestAccountsContract(t *testing.T) {
 	storetest.Accounts(t, func(*testing.T) storetest.AccountsTable { return memory.NewAccounts(memory.Config{}) })
 }
 
-func TestTheStateTableKeepsItsContract(t *testing.T) {
+func TestStatesContract(t *testing.T) {
 	storetest.States(t, func(*testing.T) storetest.StatesTable { return memory.NewStates(memory.Config{}) })
 }
