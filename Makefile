@@ -68,7 +68,7 @@ vulncheck: ## look for known vulnerabilities; asks their database on the interne
 	@go run golang.org/x/vuln/cmd/govulncheck@v1.9.0 ./...
 
 deploy: .venv-sam/ready ## deploy to AWS; asks for what it has to know the first time
-	@infra/stack deploy
+	@VERSION='$(VERSION)' infra/stack deploy
 
 destroy: .venv-sam/ready ## remove the stack, unless grants are applied (KEEP=1 leaves them)
 	@infra/stack destroy

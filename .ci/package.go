@@ -27,7 +27,8 @@ var architectures = map[string]string{"arm64": "build/linux-arm64", "x86_64": "b
 
 // beside are the files that go along as they are.
 var beside = []string{
-	"infra/caller-role.yaml", "infra/gateway.yaml", "infra/organization-events.yaml", "infra/owner-account.yaml", "infra/sentinel.json",
+	"infra/caller-role.yaml", "infra/gateway.yaml", "infra/organization-events.yaml", "infra/owner-account.yaml",
+	"infra/sentinel.json", "infra/trusted-sentinel.json", "infra/owner-sentinel.json",
 	"infra/permissions/admin.json", "infra/permissions/auditor.json", "infra/permissions/deploy.json", "docs/operations.md", "CHANGELOG.md", "LICENSE",
 }
 
@@ -108,16 +109,15 @@ CodePrefix:
 // packaged gives every function its code in the bucket, and lists the functions.
 // https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-property-function-functioncode.html
 func packaged(text []byte, version string) (template []byte, functions []string, err error) {
-	var document, parameters, output yaml.Node
+	var document, parameters yaml.Node
 	if err := errors.Join(
 		yaml.Unmarshal(text, &document), yaml.Unmarshal([]byte(strings.ReplaceAll(more, "VERSION", version)), &parameters),
-		yaml.Unmarshal([]byte("Version:\n  Description: The release.\n  Value: "+fmt.Sprintf("%q", version)), &output),
 	); err != nil {
 		return nil, nil, err
 	}
 	root := document.Content[0]
 	add(field(root, "Parameters"), parameters.Content[0])
-	add(field(root, "Outputs"), output.Content[0])
+	field(field(field(root, "Outputs"), "Version"), "Value").SetString(version)
 	drop(field(field(root, "Globals"), "Function"), "CodeUri")
 	resources := field(root, "Resources")
 	for i := 0; i+1 < len(resources.Content); i += 2 {

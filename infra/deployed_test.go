@@ -157,8 +157,8 @@ func TestNothingOfATemplateIsLostOnDeployment(t *testing.T) {
 			Conditions: map[string]bool{"HasService": true, "HasPrincipals": false, "HasBoundary": false},
 		},
 		"organization-events.yaml": {
-			Parameters: map[string]string{"HubBusArn": bus, "HubAccountId": "999999999999"},
-			Conditions: map[string]bool{"TellsOfAccounts": true, "TellsOfControlTower": true, "Delegates": true},
+			Parameters: map[string]string{"HubBusArn": bus, "HubAccountId": "999999999999", "HubAdminRoles": "arn:aws:iam::999999999999:role/Admin"},
+			Conditions: map[string]bool{"TellsOfAccounts": true, "TellsOfControlTower": true, "TakesProbes": true, "Delegates": true},
 		},
 		"owner-account.yaml": {
 			Parameters: map[string]string{"HubAccountId": "999999999999", "HubBusArn": bus, "ExternalId": "said-by-the-hub-only", "HubAdminRoles": "arn:aws:iam::999999999999:role/Admin,arn:aws:iam::999999999999:role/team/*"},

@@ -78,9 +78,9 @@ func meantFor(name string) string {
 		return "GatewayEvents"
 	case name == "cloudtrail-put-resource-policy-failed":
 		return ""
-	case prefix == "cloudtrail":
+	case prefix == "cloudtrail", name == "probe-gateways":
 		return "GatewayEvents"
-	case prefix == "organizations", prefix == "controltower", prefix == "tag":
+	case prefix == "organizations", prefix == "controltower", prefix == "tag", prefix == "probe":
 		return "Organization"
 	default:
 		return "-" // no event of EventBridge

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/gateway-grants/gateway-grants/pkg/event"
 )
 
 // forwarded is what the rules of a stack in thisAccount hand on, by the rule.
@@ -68,6 +70,8 @@ func TestManagementAccountForwardsOnlyAccountEvents(t *testing.T) {
 		"organizations-tag-resource-on-unit":         accounts, // the id tells, which a pattern cannot
 		"organizations-untag-resource":               accounts,
 		"tag-change-on-account":                      tags,
+		"probe-accounts":                             accounts, // each rule its own
+		"probe-tags":                                 tags,
 		"controltower-create-managed-account":        tower,
 		"controltower-update-managed-account":        tower,
 	}
@@ -83,6 +87,7 @@ func TestAnOwnerForwardsWhatTouchedAGatewayAndNothingElse(t *testing.T) {
 		"cloudtrail-put-resource-policy": rule, "cloudtrail-delete-resource-policy": rule,
 		"cloudtrail-put-resource-policy-own": rule, // the function knows it by its user agent
 		"cloudtrail-tag-resource":            rule, "cloudtrail-untag-resource": rule,
+		"probe-gateways": rule,
 	}
 	if diff := cmp.Diff(want, forwarded(t, read(t, "owner-account.yaml"), fromBus(t))); diff != "" {
 		t.Errorf("-want +forwarded\n%s", diff)
@@ -185,6 +190,9 @@ func TestOwnerRoleWritesOnlyTaggedGateways(t *testing.T) {
 	statements, _ := at(role["Policies"].([]any)[0], "PolicyDocument", "Statement").([]any)
 	var may []string
 	for _, statement := range statements {
+		if at(statement, "Sid") == "SendProbes" {
+			continue // TestOnlyProbesAreSentForTheHub
+		}
 		for _, action := range texts(at(statement, "Action")) {
 			may = append(may, action)
 			writes := strings.Contains(action, ":Put") || strings.Contains(action, ":Delete")
@@ -199,5 +207,33 @@ func TestOwnerRoleWritesOnlyTaggedGateways(t *testing.T) {
 		"bedrock-agentcore:ListGateways", "bedrock-agentcore:ListTagsForResource", "bedrock-agentcore:PutResourcePolicy",
 	}, may); diff != "" {
 		t.Errorf("what it may do: -want +got\n%s", diff)
+	}
+}
+
+// Who may send a probe may send nothing else, and nowhere but to the bus that the rules are on.
+func TestOnlyProbesAreSentForTheHub(t *testing.T) {
+	for path, want := range map[string]struct{ role, source, region string }{
+		"owner-account.yaml":       {"OwnerRole", event.ProbeGateways, "*"}, // the role is made in one Region for all
+		"organization-events.yaml": {"ProbeRole", event.ProbeAccounts, "${AWS::Region}"},
+	} {
+		sends := 0
+		for _, s := range statements(t, read(t, path)) {
+			if s.role != want.role || !s.allows("events:PutEvents") {
+				continue
+			}
+			sends++
+			if !slices.Equal(s.actions, []string{"events:PutEvents"}) ||
+				!slices.Equal(s.resources, []string{"arn:${AWS::Partition}:events:" + want.region + ":${AWS::AccountId}:event-bus/default"}) ||
+				at(s.condition, "ForAllValues:StringEquals", "events:source") != want.source || at(s.condition, "Null", "events:source") != "false" {
+				t.Errorf("%s: %s: %v on %v if %v", path, s, s.actions, s.resources, s.condition)
+			}
+		}
+		if sends != 1 {
+			t.Errorf("%s: %d statements let %s send", path, sends, want.role)
+		}
+	}
+	trust, _ := at(read(t, "organization-events.yaml").Resources["ProbeRole"].Properties, "AssumeRolePolicyDocument", "Statement").([]any)
+	if len(trust) != 1 || at(trust[0], "Condition", "ArnLike", "aws:PrincipalArn") != "${HubAdminRoles}" {
+		t.Errorf("the role is assumed by %v", trust)
 	}
 }

@@ -145,10 +145,10 @@ func TestFunctionsEditNoListOfAccounts(t *testing.T) {
 	for _, s := range statements(t, read(t, "../template.yaml")) {
 		byRole[s.role] = append(byRole[s.role], s)
 	}
-	may := func(role, action string, keys ...string) bool {
+	may := func(table, role, action string, keys ...string) bool {
 		r := deployed(role, byRole[role])
 		return policy.Evaluate(policy.Call{
-			Caller: policy.Role(r.ARN, "session"), Action: action, Resource: "AccountsTable.Arn", ResourceAccount: "111122223333",
+			Caller: policy.Role(r.ARN, "session"), Action: action, Resource: table + ".Arn", ResourceAccount: "111122223333",
 			Context: map[string][]string{"dynamodb:LeadingKeys": keys}, Identity: r.Policies,
 		}).Allowed
 	}
@@ -175,8 +175,13 @@ func TestFunctionsEditNoListOfAccounts(t *testing.T) {
 		{"GatewayEventsRole", "dynamodb:BatchGetItem", []string{"OWNER"}, true},
 		{"GatewayEventsRole", "dynamodb:PutItem", []string{"OWNER"}, false},
 	} {
-		if got := may(c.role, c.action, c.keys...); got != c.want {
+		if got := may("AccountsTable", c.role, c.action, c.keys...); got != c.want {
 			t.Errorf("%s: %s of %v is allowed: %t, want %t", c.role, c.action, c.keys, got, c.want)
+		}
+	}
+	for key, want := range map[string]bool{"#probes": true, "#owners": false, "#rows": false, "arn:aws:bedrock-agentcore:us-east-1:111122223333:gateway/tools-abcdefghij": false} {
+		if got := may("StateTable", "OrganizationRole", "dynamodb:PutItem", key); got != want {
+			t.Errorf("OrganizationRole puts %s into the state table: %t, want %t", key, got, want)
 		}
 	}
 }

@@ -71,7 +71,7 @@ func (p *program) doctor(ctx context.Context) error {
 	}
 	look := examination{p: p, s: s, reader: &inspect.Reader{Config: s.config, Now: p.now, Explain: func(err error) string { return oneLine(p.explain(err)) }}}
 	facts := look.reader.Deployment(ctx, stack, who.Account)
-	facts.Program = strings.TrimSuffix(version.Product(), version.Unknown)
+	facts.Program = version.Product()
 	if facts.Stack.Err == "" && !facts.Stack.Value.Missing {
 		look.recorded(ctx, &facts)
 		look.owners(ctx, &facts)

@@ -31,6 +31,8 @@ func payloads(t *testing.T) map[string]string {
 		{"organizations-", "organization"},
 		{"controltower-", "organization"},
 		{"tag-change-", "organization"},
+		{"probe-gateways", "gateway-events"},
+		{"probe-", "organization"},
 		{"schedule-organization", "organization"},
 		{"schedule-rechecks", "organization"},
 		{"schedule-", "sweep"},

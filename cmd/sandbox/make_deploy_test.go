@@ -55,11 +55,14 @@ func TestMakeDeployFromZero(t *testing.T) {
 			t.Errorf("the failed creation left the tables %v", got)
 		}
 		must(t, d.cli(t), "dynamodb", "DeleteTable", map[string]any{"TableName": "taken-state"})
-		said, err := d.inPipeline(t, "PARAMETERS=Name=taken SweepMinutes=30")
+		said, err := d.inPipeline(t, "PARAMETERS=Name=taken SweepMinutes=30", "VERSION=1.2.3")
 		if err != nil {
 			t.Fatalf("%v\n%s", err, said)
 		}
 		d.stands(t)
+		if got := d.output(t, "Version"); got != "1.2.3" {
+			t.Errorf("the stack says version %s", got)
+		}
 		t.Log("a lost request is sent again")
 		d.redrives(t)
 		t.Log("what is not given again keeps its value")

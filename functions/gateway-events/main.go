@@ -30,7 +30,7 @@ func compose(f boot.Function) any {
 			Notices:   bus.New(eventbridge.NewFromConfig(f.AWS), f.Bus(), bus.Wait),
 			Now:       f.Now, Log: f.Log,
 		}, limits)},
-		Owners: limits.Owners, Listed: accounts, Log: f.Log, Metrics: f.Metrics,
+		Owners: limits.Owners, Listed: accounts, Probes: states, Now: f.Now, Log: f.Log, Metrics: f.Metrics,
 	}
 	return handler.Queued(events.Handle)
 }

@@ -37,8 +37,8 @@ func compose(f boot.Function) any {
 			organizations.New(client, organizations.SystemClock()),
 			store.NewAccounts(dynamoDB, tables.Accounts), store.NewGrants(dynamoDB, tables.Grants), f.Now,
 		),
-		Notices: bus.New(eventbridge.NewFromConfig(f.AWS), f.Bus(), bus.Wait),
-		Now:     f.Now, Log: f.Log, Metrics: f.Metrics,
+		Notices: bus.New(eventbridge.NewFromConfig(f.AWS), f.Bus(), bus.Wait), Probes: store.NewStates(dynamoDB, tables.States),
+		Now: f.Now, Log: f.Log, Metrics: f.Metrics,
 	}
 	return organization.Handle
 }

@@ -3,6 +3,7 @@ package doctor
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -25,22 +26,44 @@ func stack(f Facts, r *Result) {
 	})
 }
 
-// deployedVersion compares the release that is deployed with the command line, which
-// decides and records by the same code. A stack that was not deployed from a release
-// does not say its version.
+// deployedVersion compares the version that is deployed with the command line, which
+// decides and records by the same code.
 func deployedVersion(f Facts, r *Result) {
 	look(r, f.Stack, func(s Stack) {
-		deployed, program := strings.TrimPrefix(s.Outputs["Version"], "v"), strings.TrimPrefix(f.Program, "v")
+		deployed, program := s.Outputs["Version"], f.Program
 		switch {
-		case deployed == "":
-			r.skip("the stack was not deployed from a release: its functions log their version")
-		case program == "":
-			r.skip("release " + deployed + " is deployed, and this command line was built without a version")
-		case program != deployed:
-			r.found("use the command line of release "+deployed+", or deploy the release of this one (docs/operations.md)",
-				"release %s is deployed, and this command line is %s", deployed, program)
+		case deployed == "" || deployed == unversioned:
+			r.skip("the stack does not say its version, because neither make deploy nor a release made it: its functions log it")
+		case program == "" || program == unversioned:
+			r.skip("version " + deployed + " is deployed, and this command line was built without a version")
+		case !sameVersion(deployed, program):
+			r.found("use the command line of version "+deployed+", or deploy the version of this one (docs/operations.md)",
+				"version %s is deployed, and this command line is %s", deployed, program)
 		}
 	})
+}
+
+// unversioned is what a build calls itself that has no version, and a template that neither
+// make deploy nor make package wrote a version into.
+const unversioned = "(devel)"
+
+// ofCommit finds the commit in what git describe and the Go tool call a version between
+// releases: 1f3c2a9, v1.2.3-4-g1f3c2a9-dirty, v1.2.4-0.20261128084209-1f3c2a9d0e5b+dirty.
+// https://go.dev/ref/mod#pseudo-versions
+var ofCommit = regexp.MustCompile(`(?:^|-g?)([0-9a-f]{7,40})$`)
+
+// sameVersion tells whether two builds are of the same release or commit, whichever tool
+// stamped them. What was changed since the commit cannot be compared.
+func sameVersion(a, b string) bool {
+	plain := func(v string) string {
+		return strings.TrimPrefix(strings.TrimSuffix(strings.TrimSuffix(v, "-dirty"), "+dirty"), "v")
+	}
+	a, b = plain(a), plain(b)
+	one, other := ofCommit.FindStringSubmatch(a), ofCommit.FindStringSubmatch(b)
+	if one == nil || other == nil {
+		return a == b
+	}
+	return strings.HasPrefix(one[1], other[1]) || strings.HasPrefix(other[1], one[1])
 }
 
 func tables(f Facts, r *Result) {

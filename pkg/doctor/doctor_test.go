@@ -81,7 +81,7 @@ func TestEachFaultIsFoundWithWhatMendsIt(t *testing.T) {
 		"a failed update":      {"stack", "UPDATE_ROLLBACK_COMPLETE", "describe-stack-events", func(f *doctor.Facts) { f.Stack.Value.Status = "UPDATE_ROLLBACK_COMPLETE" }},
 		"an update under way":  {"stack", "being changed", "wait stack-update-complete", func(f *doctor.Facts) { f.Stack.Value.Status = "UPDATE_IN_PROGRESS" }},
 		"no stack":             {"stack", "no stack gateway-grants in account 111122223333", "make deploy", func(f *doctor.Facts) { f.Stack.Value.Missing = true }},
-		"an older program":     {"version", "release 1.2.3 is deployed, and this command line is 1.2.2", "of release 1.2.3", func(f *doctor.Facts) { f.Program = "1.2.2" }},
+		"an older program":     {"version", "version 1.2.3 is deployed, and this command line is 1.2.2", "of version 1.2.3", func(f *doctor.Facts) { f.Program = "1.2.2" }},
 		"no table":             {"tables", "missing", "backup", table(func(s *doctor.TableState) { s.Missing = true })},
 		"a table on its way":   {"tables", "UPDATING", "wait table-exists", table(func(s *doctor.TableState) { s.Status = "UPDATING" })},
 		"no protection":        {"tables", "may be deleted", "--deletion-protection-enabled", table(func(s *doctor.TableState) { s.Protected = false })},
@@ -184,6 +184,30 @@ func TestWhatADeploymentDoesNotHaveIsSkipped(t *testing.T) {
 	f.Stack.Value.Outputs["Version"], f.Program = "1.2.3", ""
 	if r := result(t, f, "version"); r.Status != doctor.Skipped {
 		t.Errorf("a command line without a version: %+v", r)
+	}
+}
+
+// The Makefile and the Go tool name the same commit in ways of their own.
+func TestVersionsAreComparedByReleaseOrCommit(t *testing.T) {
+	for _, c := range []struct {
+		deployed, program string
+		want              doctor.Status
+	}{
+		{"1.2.3", "v1.2.3", doctor.OK},
+		{"1.2.3", "v1.2.4", doctor.Found},
+		{"6701102", "v0.0.0-20261128084209-67011025e9d3", doctor.OK},
+		{"6701102-dirty", "v0.0.0-20261128084209-67011025e9d3+dirty", doctor.OK},
+		{"v1.2.3-4-g6701102", "v1.2.4-0.20261128084209-67011025e9d3", doctor.OK},
+		{"v1.2.3-4-g6701102", "v1.2.4-0.20261128084209-58a866a5e9d3", doctor.Found},
+		{"1.2.3", "v1.2.4-0.20261128084209-67011025e9d3", doctor.Found},
+		{"(devel)", "v1.2.3", doctor.Skipped}, // sam deploy without make
+		{"1.2.3", "(devel)", doctor.Skipped},
+	} {
+		f := healthy()
+		f.Stack.Value.Outputs["Version"], f.Program = c.deployed, c.program
+		if r := result(t, f, "version"); r.Status != c.want {
+			t.Errorf("%s deployed and the command line %s: %+v, want %s", c.deployed, c.program, r, c.want)
+		}
 	}
 }
 

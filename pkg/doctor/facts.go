@@ -18,7 +18,7 @@ type Facts struct {
 	Account string
 	// Name begins every name of the deployment; it is that of the grants table.
 	Name string
-	// Program is the version of the command line that looks; "" where it has none.
+	// Program is the version of the command line that looks, as its build names it.
 	Program string
 
 	Stack    Reading[Stack]

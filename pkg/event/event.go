@@ -21,7 +21,7 @@ const (
 	CodeMalformed grant.Code = "EventMalformed"
 )
 
-// Event is what Parse returns: Requested, GatewayCall, AccountsChanged, Schedule or
+// Event is what Parse returns: Requested, GatewayCall, AccountsChanged, Schedule, Probe or
 // Ignored.
 type Event interface{ isEvent() }
 
@@ -77,6 +77,8 @@ var parsers = map[kind]func(envelope) (Event, error){
 	{"aws.tag", anyType}:                      parseTagChange,
 	{"aws.events", scheduledEvent}:            parseScheduledEvent,
 	{"aws.scheduler", scheduledEvent}:         parseScheduledEvent,
+	{ProbeGateways, anyType}:                  parseProbe,
+	{ProbeAccounts, anyType}:                  parseProbe,
 }
 
 // Parse reads an event as EventBridge delivers it, or the input of a schedule. An

@@ -89,6 +89,10 @@ var parsed = map[string]struct {
 	"organizations-untag-resource":               {"a selector may name the tag", changed("UntagResource", alice)},
 	"tag-change-on-account":                      {"the account ends the resource's ARN", changed("Tag Change on Resource", "")},
 
+	"probe-gateways": {"the envelope names the sender", event.Probe{ID: "5c0de1f0a7b94e52-0", Source: event.ProbeGateways, Sender: management}},
+	"probe-accounts": {"the envelope names the sender", event.Probe{ID: "5c0de1f0a7b94e52-1", Source: event.ProbeAccounts, Sender: management}},
+	"probe-tags":     {"the envelope names the sender", event.Probe{ID: "5c0de1f0a7b94e52-2", Source: event.ProbeAccounts, Sender: management}},
+
 	"schedule-due":          {"our own input", event.Schedule{Sweep: event.SweepDue}},
 	"schedule-gateways":     {"our own input", event.Schedule{Sweep: event.SweepGateways}},
 	"schedule-organization": {"our own input", event.Schedule{Sweep: event.SweepOrganization}},

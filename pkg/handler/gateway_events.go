@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
@@ -22,12 +23,14 @@ type OwnerList interface {
 }
 
 // GatewayEvents handles events about single gateways: requests to reconcile
-// one, and calls that touched one or its policy. All fields but Owners and Listed are
-// required.
+// one, and calls that touched one or its policy; and probes of the accounts that forward
+// those. All fields but Owners and Listed are required.
 type GatewayEvents struct {
 	Reconciler Reconciler
 	Owners     []string  // accounts whose gateways are managed; none for any
 	Listed     OwnerList // where there are Owners: more of them
+	Probes     Probes
+	Now        func() time.Time
 	Log        *slog.Logger
 	Metrics    Metrics
 }
@@ -53,6 +56,9 @@ func (g *GatewayEvents) Handle(ctx context.Context, payload json.RawMessage) err
 		done.add(CountMalformed, 1)
 		return nil
 	}
+	if probe, is := received.(event.Probe); is && probe.Source == event.ProbeGateways {
+		return g.probed(ctx, probe)
+	}
 	about := subjectOf(received)
 	if about.ignored != "" {
 		g.Log.InfoContext(ctx, "event ignored", "reason", about.ignored)
@@ -70,12 +76,21 @@ func (g *GatewayEvents) Handle(ctx context.Context, payload json.RawMessage) err
 
 // owners are the accounts that may be the event's, as far as they are owners.
 func (g *GatewayEvents) owners(ctx context.Context, received event.Event) ([]string, error) {
-	call, is := received.(event.GatewayCall)
-	if !is || len(g.Owners) == 0 || g.Listed == nil {
+	if len(g.Owners) == 0 || g.Listed == nil {
 		return g.Owners, nil
 	}
-	owner := call.Gateway.Account()
-	if owner == accountOf(ctx) || owner != call.Sender || slices.Contains(g.Owners, owner) {
+	var owner string
+	switch e := received.(type) {
+	case event.GatewayCall:
+		if owner = e.Gateway.Account(); owner != e.Sender {
+			return g.Owners, nil
+		}
+	case event.Probe:
+		owner = e.Sender
+	default:
+		return g.Owners, nil
+	}
+	if owner == accountOf(ctx) || slices.Contains(g.Owners, owner) {
 		return g.Owners, nil
 	}
 	switch listed, err := g.Listed.IsOwner(ctx, owner); {
@@ -108,6 +123,10 @@ func checkSender(received event.Event, hub string, owners []string) error {
 			return wrongSender(e.Sender, "is about a gateway of account "+owner)
 		case len(owners) > 0 && owner != hub && !slices.Contains(owners, owner):
 			return wrongSender(e.Sender, "is about a gateway of that account, which is no owner: gateway-grants account list --owner shows those that are")
+		}
+	case event.Probe:
+		if e.Source == event.ProbeGateways && len(owners) > 0 && e.Sender != hub && !slices.Contains(owners, e.Sender) {
+			return wrongSender(e.Sender, "is a probe of that account, which is no owner")
 		}
 	}
 	return nil

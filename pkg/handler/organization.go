@@ -36,12 +36,13 @@ type Notices interface {
 }
 
 // Organization handles events about an organization's accounts, and the schedules
-// that have all of them listed and some read again. It only writes the directory;
-// table-changes reads the directory's stream and follows with access. All fields are
-// required.
+// that have all of them listed and some read again. It only writes the directory, and
+// which probes arrived; table-changes reads the directory's stream and follows with
+// access. All fields are required.
 type Organization struct {
 	Directory Directory
 	Notices   Notices
+	Probes    Probes
 	Now       func() time.Time
 	Log       *slog.Logger
 	Metrics   Metrics
@@ -65,6 +66,11 @@ func (o *Organization) Handle(ctx context.Context, payload json.RawMessage) erro
 		return o.follow(ctx, e, payload, &done)
 	case event.Schedule:
 		return o.scheduled(ctx, e, payload, &done)
+	case event.Probe:
+		if e.Source == event.ProbeAccounts {
+			return o.probed(ctx, e, &done)
+		}
+		o.Log.InfoContext(ctx, "event ignored", "reason", "the probe is of no organization")
 	case event.Ignored:
 		o.Log.InfoContext(ctx, "event ignored", "event", e.Name, "reason", e.Reason)
 	default:
@@ -95,15 +101,8 @@ func (o *Organization) scheduled(ctx context.Context, schedule event.Schedule, p
 // follow reads the accounts that changed. Only the management account's events
 // count: no other account knows who is a member.
 func (o *Organization) follow(ctx context.Context, changed event.AccountsChanged, payload json.RawMessage, done *counts) error {
-	organization, err := o.Directory.Organization(ctx)
-	if err != nil {
+	if from, err := o.fromManagement(ctx, changed.Sender, changed.Name, changed.ID, done); err != nil || !from {
 		return err
-	}
-	if changed.Sender != organization.Management {
-		o.Log.ErrorContext(ctx, "event dropped: it does not come from the management account",
-			"event", changed.Name, "id", event.OneLine(changed.ID), "sender", event.OneLine(changed.Sender), "management", organization.Management)
-		done.add(CountMalformed, 1)
-		return nil
 	}
 	if changed.All {
 		o.Log.ErrorContext(ctx, "event not understood: every account will be listed",
@@ -112,6 +111,22 @@ func (o *Organization) follow(ctx context.Context, changed event.AccountsChanged
 		return o.Directory.Request(ctx)
 	}
 	return o.read(ctx, changed, done)
+}
+
+// fromManagement tells whether the management account sent an event, and drops one of
+// another.
+func (o *Organization) fromManagement(ctx context.Context, sender, name, id string, done *counts) (bool, error) {
+	organization, err := o.Directory.Organization(ctx)
+	if err != nil {
+		return false, err
+	}
+	if sender == organization.Management {
+		return true, nil
+	}
+	o.Log.ErrorContext(ctx, "event dropped: it does not come from the management account",
+		"event", name, "id", event.OneLine(id), "sender", event.OneLine(sender), "management", organization.Management)
+	done.add(CountMalformed, 1)
+	return false, nil
 }
 
 func (o *Organization) read(ctx context.Context, changed event.AccountsChanged, done *counts) error {

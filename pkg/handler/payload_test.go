@@ -20,6 +20,7 @@ type outcome struct {
 	Cause, By  string
 	Requested  []string
 	Directory  []string // accounts recorded
+	Probes     []string // recorded as arrived
 	Answer     string
 }
 
@@ -78,6 +79,10 @@ var payloads = map[string]struct {
 
 	"schedule-rechecks": {"there is no directory yet, so every account is read", "organization", outcome{Directory: []string{management, member}}},
 
+	"probe-gateways": {"it is recorded that it arrived", "gateway-events", outcome{Probes: []string{"5c0de1f0a7b94e52-0"}}},
+	"probe-accounts": {"it is recorded that it arrived", "organization", outcome{Probes: []string{"5c0de1f0a7b94e52-1"}}},
+	"probe-tags":     {"it is recorded that it arrived", "organization", outcome{Probes: []string{"5c0de1f0a7b94e52-2"}}},
+
 	"schedule-due":      {"what is due is asked for", "sweep", outcome{Requested: []string{storyARN}}},
 	"schedule-gateways": {"every managed gateway is asked for", "sweep", outcome{Requested: arns(1, 2)}},
 
@@ -134,7 +139,7 @@ func (w *world) run(t *testing.T, function string, raw []byte) outcome {
 	}
 	check(t, err)
 	got.Reconciled, got.Requested = w.reconciler.reconciled(), w.requests.requested()
-	got.Directory = slices.Sorted(maps.Keys(w.changed(t)))
+	got.Directory, got.Probes = slices.Sorted(maps.Keys(w.changed(t))), w.probes(t)
 	for _, causes := range w.reconciler.causes {
 		got.Cause, _, _ = strings.Cut(causes[0].Text, " (")
 		got.By = causes[0].By

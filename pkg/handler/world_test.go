@@ -90,13 +90,13 @@ func (w *world) tableChanges() *handler.TableChanges {
 }
 
 func (w *world) gatewayEvents() *handler.GatewayEvents {
-	return &handler.GatewayEvents{Reconciler: &w.reconciler, Listed: w.accounts, Log: w.logger(), Metrics: &w.metrics}
+	return &handler.GatewayEvents{Reconciler: &w.reconciler, Listed: w.accounts, Probes: w.rows, Now: w.time, Log: w.logger(), Metrics: &w.metrics}
 }
 
 func (w *world) organizationEvents() *handler.Organization {
 	return &handler.Organization{
 		Directory: dirsync.New(w.organization, w.accounts, w.grants, w.time),
-		Notices:   &w.notices, Now: w.time, Log: w.logger(), Metrics: &w.metrics,
+		Notices:   &w.notices, Probes: w.rows, Now: w.time, Log: w.logger(), Metrics: &w.metrics,
 	}
 }
 

@@ -86,6 +86,8 @@ func calls(t *testing.T, client *dynamodb.Client) map[string]error {
 	errs["States.Journal"] = states.Journal(ctx, gateway, reconcile.Entry{At: now})
 	errs["States.Asked"] = states.Asked(ctx, gateway, now)
 	_, errs["States.Due"] = states.Due(ctx, now)
+	errs["States.RecordProbe"] = states.RecordProbe(ctx, "probe", now)
+	_, errs["States.Probes"] = states.Probes(ctx, "probe")
 	_, errs["States.History"] = states.History(ctx, gateway, 1)
 	return errs
 }

@@ -138,9 +138,10 @@ func (s *stage) product(log *slog.Logger) error {
 	metrics := uncounted{}
 
 	f := functions{
-		gatewayEvents: function("gateway-events", (&handler.GatewayEvents{Reconciler: reconciler, Log: log, Metrics: metrics}).Handle),
+		gatewayEvents: function("gateway-events", (&handler.GatewayEvents{Reconciler: reconciler, Probes: s.states, Now: time.Now, Log: log, Metrics: metrics}).Handle),
 		organization: function("organization", (&handler.Organization{
-			Directory: dirsync.New(s.organization, s.accounts, s.grants, time.Now), Notices: s.deliveries, Now: time.Now, Log: log, Metrics: metrics,
+			Directory: dirsync.New(s.organization, s.accounts, s.grants, time.Now), Notices: s.deliveries, Probes: s.states,
+			Now: time.Now, Log: log, Metrics: metrics,
 		}).Handle),
 		sweep: function("sweep", (&handler.Sweep{
 			States: s.states, Gateways: gateways, Requests: s.deliveries, Now: time.Now, Log: log, Metrics: metrics,

@@ -34,6 +34,8 @@ type StatesTable interface {
 	SetRemoval(ctx context.Context, removal grant.MassRemoval) error
 	RecordedOwners(ctx context.Context) (map[string]ledger.Owner, error)
 	SetOwner(ctx context.Context, account string, owner ledger.Owner) error
+	RecordProbe(ctx context.Context, id string, at time.Time) error
+	Probes(ctx context.Context, prefix string) ([]string, error)
 }
 
 // States holds a state table to its contract. Each table that open returns is
@@ -64,6 +66,7 @@ func States(t *testing.T, open func(t *testing.T) StatesTable) {
 		"a mass removal is kept":                                     removalKept,
 		"what needs attention is kept until it is mended":            attentionEnds,
 		"what is recorded of owners is kept":                         ownersAreKept,
+		"probes that arrived are kept by their run":                  probesAreKept,
 		"a call that was cancelled is an error, and nothing besides": statesCancelled,
 	} {
 		t.Run(name, func(t *testing.T) { holds(t, open(t)) })
