@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -96,8 +95,7 @@ func (p *program) applyFile(ctx context.Context, flags fileFlags, yes bool, d de
 
 // asks puts a question on a terminal; no other input can answer it.
 func (p *program) asks(question string) bool {
-	file, ok := p.in.(*os.File)
-	return ok && isTerminal(file) && !p.settings.structured() && confirmed(p.in, p.err, question)
+	return isTerminal(p.in) && !p.settings.structured() && confirmed(p.in, p.err, question)
 }
 
 // applied is what became of the rows, for other programs.

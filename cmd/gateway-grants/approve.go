@@ -137,7 +137,7 @@ func (p *program) decide(ctx context.Context, s *session, stored opened, shown a
 	if shown.Approved = true; p.settings.structured() {
 		return p.printValue(shown)
 	}
-	fmt.Fprintf(p.out, "%s %s; it takes effect within about a minute\n", p.paint(p.out).green("Approved"), count)
+	fmt.Fprintf(p.out, "%s %s. It takes effect within about a minute.\n", p.paint(p.out).green("Approved"), count)
 	return nil
 }
 
@@ -183,6 +183,7 @@ func confirmed(in io.Reader, out io.Writer, question string) bool {
 	fmt.Fprint(out, question)
 	answer, err := bufio.NewReader(in).ReadString('\n')
 	if err != nil {
+		fmt.Fprintln(out) // what is said next has a line of its own
 		return false
 	}
 	answer = strings.ToLower(strings.TrimSpace(answer))

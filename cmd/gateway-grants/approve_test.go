@@ -108,7 +108,7 @@ func TestWhatIsShownIsApproved(t *testing.T) {
 	w := withHeld(t)
 	one, other := w.departure("444455556666"), w.departure("777788889999")
 	got := w.done("approve", "--yes", one.ID())
-	if !strings.HasSuffix(got.out, "Approved 1 decision; it takes effect within about a minute\n") || strings.Contains(got.out, "777788889999") {
+	if !strings.HasSuffix(got.out, "Approved 1 decision. It takes effect within about a minute.\n") || strings.Contains(got.out, "777788889999") {
 		t.Errorf("said %s", got.out)
 	}
 	if approved := w.approvals(); len(approved) != 1 || !approved.Approve(one, w.now()) || approved.Approve(other, w.now()) {

@@ -66,7 +66,7 @@ func (p *program) describe(ctx context.Context, args []string, d deployment) err
 	}
 	where, err := p.scopeOf(ctx, args[0], s)
 	if err != nil {
-		return err
+		return fmt.Errorf("no grant has the id %s: %w", args[0], err)
 	}
 	if where.every {
 		return refuse("describe takes one gateway: name it by its ARN, id or name; gateway-grants list '*' shows the grants for every gateway")

@@ -87,11 +87,7 @@ func (p *program) sayGrant(t describedGrant) {
 		line("Status", t.status())
 	}
 	for _, on := range t.On {
-		status := on.status()
-		if on.Since != "" {
-			status += " since " + on.Since
-		}
-		fmt.Fprintf(p.out, "\n%s: %s\n", shortGateway(on.Gateway), p.paintStatus(on, oneLine(status)))
+		fmt.Fprintf(p.out, "\n%s: %s\n", shortGateway(on.Gateway), p.paintStatus(on, oneLine(on.status())))
 		for _, principal := range on.Admitted {
 			fmt.Fprintln(p.out, " ", t.Names.beside(principal))
 		}

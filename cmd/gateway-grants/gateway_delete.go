@@ -76,11 +76,14 @@ type deletion struct {
 	remove func() (bool, error)
 }
 
+// deleted is what a deletion removed, for other programs.
+type deleted struct {
+	Deleted []string `json:"deleted"`
+	Gone    []string `json:"alreadyGone"`
+}
+
 func (p *program) delete(steps []deletion, waiting *progress) error {
-	done := struct {
-		Deleted []string `json:"deleted"`
-		Gone    []string `json:"alreadyGone"`
-	}{[]string{}, []string{}}
+	done := deleted{[]string{}, []string{}}
 	for _, step := range steps {
 		existed, err := step.remove()
 		waiting.end()

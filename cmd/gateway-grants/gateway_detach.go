@@ -247,7 +247,7 @@ func (r *detaching) say() {
 	case r.keep:
 		fmt.Fprintln(r.out, paint.yellow("Kept:"), "they stay let in, and no grant changes that any more until the gateway is tagged again.")
 	case r.dryRun:
-		fmt.Fprintln(r.out, paint.yellow("Applied:"), "they are let in at", gateways+".")
+		fmt.Fprintln(r.out, paint.yellow("Nothing was changed:"), "they are let in at", gateways+", and would lose access.")
 	case r.all:
 		fmt.Fprintln(r.out, paint.green("Detached:"), gateways+". The product stands still until make deploy.")
 	default:

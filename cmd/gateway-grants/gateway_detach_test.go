@@ -37,7 +37,7 @@ func TestDetachingLeavesNoAccessOfOursAndEverythingOfOthers(t *testing.T) {
 
 	before := w.policyText(first.GatewayARN)
 	got := w.run("gateway", "detach", "--all", "--dry-run")
-	if got.code != exitError || !strings.Contains(got.out, first.GatewayARN+"\n  - arn:aws:iam::444455556666:root\n") || !strings.HasSuffix(got.out, "Applied: they are let in at 3 gateways.\n") {
+	if got.code != exitError || !strings.Contains(got.out, first.GatewayARN+"\n  - arn:aws:iam::444455556666:root\n") || !strings.HasSuffix(got.out, "Nothing was changed: they are let in at 3 gateways, and would lose access.\n") {
 		t.Errorf("dry run: exit %d\n%s%s", got.code, got.out, got.err)
 	}
 	if got := w.done("gateway", "detach", "--all", "--keep"); !strings.Contains(got.out, "Kept: they stay let in at 3 gateways") {
@@ -139,7 +139,7 @@ func TestOneGatewayIsDetachedByItsTag(t *testing.T) {
 	foreign := w.withForeign(first)
 	other := w.policyText(second)
 
-	if got := w.run("gateway", "detach", first, "--dry-run"); got.code != exitError || !strings.Contains(got.out, "Applied: they are let in at 1 gateway.") {
+	if got := w.run("gateway", "detach", first, "--dry-run"); got.code != exitError || !strings.Contains(got.out, "Nothing was changed: they are let in at 1 gateway, and would lose access.") {
 		t.Errorf("dry run: %+v", got)
 	}
 	if got := w.done("plan", first); strings.Contains(got.out, "NotManaged") {

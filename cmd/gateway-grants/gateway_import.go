@@ -249,7 +249,13 @@ func (i *importing) hiding() hidingGateways {
 	return hidingGateways{i.gateways, hidden}
 }
 
-// importedText is what became of a statement, for other programs.
+// imported is what became of a gateway's statements of others, for other programs.
+type imported struct {
+	Gateway    string         `json:"gateway"`
+	Imported   bool           `json:"imported"`
+	Statements []importedText `json:"statements"`
+}
+
 type importedText struct {
 	otherText
 
@@ -284,11 +290,7 @@ func (i *importing) say() {
 
 func (i *importing) end(done bool) error {
 	if i.settings.structured() {
-		text := struct {
-			Gateway    string         `json:"gateway"`
-			Imported   bool           `json:"imported"`
-			Statements []importedText `json:"statements"`
-		}{i.gateway.ARN(), done, []importedText{}}
+		text := imported{i.gateway.ARN(), done, []importedText{}}
 		for _, s := range i.statements {
 			one := importedText{otherText: otherText{Statement: s.Number, Sid: s.Sid}, Stays: s.Why}
 			for _, key := range i.keys[s.Number] {

@@ -112,7 +112,7 @@ func (p *program) grant(ctx context.Context, on targets, flags grantFlags) error
 		return err
 	}
 	failure := writeGrants(ctx, stored.grants, all)
-	if err := p.sayGranted(all); err != nil || failure != nil {
+	if err := p.sayGranted(all, flags.wait.on); err != nil || failure != nil {
 		return errors.Join(failure, err)
 	}
 	if !flags.wait.on {
@@ -320,7 +320,7 @@ type grantedText struct {
 
 // sayGranted says what was written, and what the table has anyway. Rows that an
 // error or an interruption kept from being written are left out.
-func (p *program) sayGranted(all []granting) error {
+func (p *program) sayGranted(all []granting, waits bool) error {
 	if p.settings.structured() {
 		texts := []grantedText{}
 		for _, g := range all {
@@ -346,7 +346,7 @@ func (p *program) sayGranted(all []granting) error {
 		}
 		fmt.Fprintf(p.out, "%s %s on %s (grant %s)\n", verb, describe(g.row), g.where, oneLine(g.row.ID))
 	}
-	if written > 0 {
+	if written > 0 && !waits {
 		fmt.Fprintln(p.out, paint.faint("It takes effect once it is in the policy: gateway-grants list shows that."))
 	}
 	return nil

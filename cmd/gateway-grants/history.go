@@ -1,11 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"fmt"
+	"maps"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,7 +18,7 @@ import (
 )
 
 func (p *program) historyCommand() *cobra.Command {
-	since := 24 * time.Hour
+	since := span{24 * time.Hour, "24h"}
 	cmd := &cobra.Command{
 		Use:   "history [GATEWAY]",
 		Short: "Show what changed of rows and of policies, and who changed it",
@@ -32,10 +32,10 @@ for a policy who asked for the change, where CloudTrail recorded it. The stream 
 does not say who wrote or deleted a row: CloudTrail does, where it logs the table's
 data events.`,
 		Example: `  gateway-grants history --since 1h
-  gateway-grants history tools-abcdefghij --since 168h -o json`,
+  gateway-grants history tools-abcdefghij --since 7d -o json`,
 		Args: checked(between(0, 1, "an optional GATEWAY"), func(*cobra.Command, []string) error {
-			if since <= 0 {
-				return refuse("--since %s is no time back: write how far back to look, such as 1h", since)
+			if since.Duration <= 0 {
+				return refuse("--since %s is no time back: write how far back to look, such as 1h", since.text)
 			}
 			return nil
 		}),
@@ -43,9 +43,11 @@ data events.`,
 			return p.history(cmd.Context(), strings.Join(args, ""), since)
 		},
 	}
-	cmd.Flags().DurationVar(&since, "since", since, "how far back, such as 90m or 24h")
+	cmd.Flags().Var(&since, "since", "how far back, such as 90m or 7d")
 	settingFlag(cmd, settings.GrantsTable)
 	settingFlag(cmd, settings.StateTable)
+	printsRows(cmd)
+	p.completeNames(cmd, false)
 	return cmd
 }
 
@@ -63,7 +65,7 @@ type changed struct {
 	when    time.Time // At, to sort by
 }
 
-func (p *program) history(ctx context.Context, name string, since time.Duration) error {
+func (p *program) history(ctx context.Context, name string, since span) error {
 	s, err := p.session(ctx)
 	if err != nil {
 		return err
@@ -76,15 +78,19 @@ func (p *program) history(ctx context.Context, name string, since time.Duration)
 		}
 		only = where.key()
 	}
-	all, err := changesSince(ctx, p.open(s.config, p.settings.tables).states, p.now().Add(-since), only)
+	all, err := changesSince(ctx, p.open(s.config, p.settings.tables).states, p.now().Add(-since.Duration), only)
 	if err != nil {
 		return err
 	}
-	if p.settings.structured() {
-		return p.printValue(all)
-	}
-	p.showChanges(all, since)
-	return nil
+	return printRows(p, all, "No changes in the last "+since.text+".", []column[changed]{
+		{name: "AT", text: func(c changed) string { return c.At }},
+		{name: "WHAT", text: func(c changed) string { return c.What }},
+		{name: "GATEWAY", text: func(c changed) string { return shortGateway(c.Gateway) }},
+		{name: "GRANT", text: func(c changed) string { return c.Grant }},
+		{name: "CHANGE", text: func(c changed) string { return c.Change }},
+		{name: "BY", text: func(c changed) string { return cmp.Or(c.By, c.Cause) }},
+		{name: "DETAIL", text: func(c changed) string { return c.Detail }},
+	})
 }
 
 // changesSince reads the changes since a time, the oldest first: of all, or of one
@@ -104,8 +110,8 @@ func changesSince(ctx context.Context, states statesTable, since time.Time, only
 			all = append(all, changedRow(change))
 		}
 	}
-	for arn, entries := range journals {
-		for _, entry := range entries {
+	for _, arn := range slices.Sorted(maps.Keys(journals)) {
+		for _, entry := range journals[arn] {
 			all = append(all, changedPolicy(arn, entry))
 		}
 	}
@@ -216,21 +222,4 @@ func namedIn(text string) []string {
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
-}
-
-func (p *program) showChanges(all []changed, since time.Duration) {
-	if len(all) == 0 {
-		fmt.Fprintf(p.out, "No changes in the last %s.\n", since)
-		return
-	}
-	table := tabwriter.NewWriter(p.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "AT\tWHAT\tGATEWAY\tGRANT\tCHANGE\tBY\tDETAIL")
-	for _, c := range all {
-		by := c.By
-		if by == "" {
-			by = c.Cause
-		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", c.At, c.What, shortGateway(c.Gateway), dash(c.Grant), c.Change, dash(oneLine(by)), oneLine(c.Detail))
-	}
-	_ = table.Flush() // a terminal that went away ends the program anyway
 }

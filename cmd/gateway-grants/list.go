@@ -180,6 +180,9 @@ func (l listedRow) status() string {
 	if l.Reason != "" {
 		text += " " + string(l.Reason)
 	}
+	if l.Since != "" {
+		text += " since " + l.Since
+	}
 	if l.Message != "" {
 		text += ": " + l.Message
 	}

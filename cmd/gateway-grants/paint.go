@@ -5,6 +5,7 @@ import (
 	"os"
 
 	"github.com/fatih/color"
+	"github.com/mattn/go-isatty"
 )
 
 // paint colours text for one writer.
@@ -16,13 +17,12 @@ func (p *program) paint(to io.Writer) paint {
 	return paint{on: isTerminal(to) && !p.settings.noColor && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"}
 }
 
-func isTerminal(w io.Writer) bool {
-	file, ok := w.(*os.File)
+func isTerminal(to any) bool {
+	file, ok := to.(*os.File)
 	if !ok {
 		return false
 	}
-	about, err := file.Stat()
-	return err == nil && about.Mode()&os.ModeCharDevice != 0
+	return isatty.IsTerminal(file.Fd()) // /dev/null is a character device, too, and no terminal
 }
 
 func (p paint) red(text string) string    { return p.with(color.FgRed, text) }

@@ -177,18 +177,19 @@ func unquote(node *yaml.Node) {
 // JSON. A list of texts is one cell, with a semicolon between its values; anything
 // else with parts is JSON.
 func printCSV[R any](p *program, rows []R) error {
-	kind := reflect.TypeFor[R]()
 	var names []string
-	for field := range kind.Fields() {
-		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
-		names = append(names, name)
+	var fields [][]int
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[R]()) {
+		if name, _, _ := strings.Cut(field.Tag.Get("json"), ","); name != "" {
+			names, fields = append(names, name), append(fields, field.Index)
+		}
 	}
 	lines := [][]string{names}
 	for _, row := range rows {
 		value := reflect.ValueOf(row)
 		cells := make([]string, len(names))
-		for field := range cells {
-			cells[field] = csvCell(value.Field(field))
+		for i, field := range fields {
+			cells[i] = csvCell(value.FieldByIndex(field))
 		}
 		lines = append(lines, cells)
 	}

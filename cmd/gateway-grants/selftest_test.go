@@ -103,8 +103,8 @@ func (w *tested) beyond() beyond {
 	}
 }
 
-// selftest runs the command in a context, and gives its report.
-func (w *tested) selftest(ctx context.Context, arguments ...string) (selftest.Report, said) {
+// play runs the command in a context.
+func (w *tested) play(ctx context.Context, arguments ...string) said {
 	w.t.Helper()
 	var out, failed bytes.Buffer
 	p := &program{
@@ -114,10 +114,16 @@ func (w *tested) selftest(ctx context.Context, arguments ...string) (selftest.Re
 		},
 		notices: func(aws.Config, string) reconcile.Notices { return w.bus },
 	}
-	code := p.run(ctx, append([]string{"selftest", "--caller-profile", "account-b", "--role-arn", roleARN, "--lambda-arn", echoARN, "-o", "json"}, arguments...))
-	s := said{code, out.String(), failed.String()}
+	code := p.run(ctx, append([]string{"selftest", "--caller-profile", "account-b", "--role-arn", roleARN, "--lambda-arn", echoARN}, arguments...))
+	return said{code, out.String(), failed.String()}
+}
+
+// selftest runs the command in a context, and gives its report.
+func (w *tested) selftest(ctx context.Context, arguments ...string) (selftest.Report, said) {
+	w.t.Helper()
+	s := w.play(ctx, append([]string{"-o", "json"}, arguments...)...)
 	var report selftest.Report
-	if err := json.Unmarshal(out.Bytes(), &report); err != nil && out.Len() > 0 {
+	if err := json.Unmarshal([]byte(s.out), &report); err != nil && s.out != "" {
 		w.t.Fatalf("%v: %s", err, s.out)
 	}
 	return report, s

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"regexp"
 	"slices"
 	"strconv"
@@ -56,6 +57,34 @@ func (p *program) scopes(ctx context.Context, names []string, s *session) ([]sco
 var duration = regexp.MustCompile(`^([1-9][0-9]{0,5})([mhdw])$`)
 
 var units = map[string]time.Duration{"m": time.Minute, "h": time.Hour, "d": 24 * time.Hour, "w": 7 * 24 * time.Hour}
+
+// span is a time back from now: as --expires takes it, or as Go does (1h30m).
+type span struct {
+	time.Duration
+
+	text string // as it was written
+}
+
+// Set is pflag.Value's.
+func (s *span) Set(text string) error {
+	back, err := time.ParseDuration(text)
+	if part := duration.FindStringSubmatch(text); part != nil {
+		var n int
+		n, err = strconv.Atoi(part[1])
+		back = time.Duration(n) * units[part[2]]
+	}
+	if err != nil {
+		return errors.New("write how far back, such as 90m or 7d")
+	}
+	*s = span{back, text}
+	return nil
+}
+
+// String is pflag.Value's.
+func (s *span) String() string { return s.text }
+
+// Type is pflag.Value's.
+func (*span) Type() string { return "duration" }
 
 // expiry is the attribute for --expires: a time from now on, or what the admin wrote.
 func expiry(text string, now time.Time) string {

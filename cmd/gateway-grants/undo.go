@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"sync"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -16,7 +15,7 @@ import (
 )
 
 func (p *program) undoCommand() *cobra.Command {
-	var since time.Duration
+	var since span
 	var dryRun, yes bool
 	cmd := &cobra.Command{
 		Use:   "undo --since DURATION",
@@ -33,7 +32,7 @@ history shows them.`,
 		Example: `  gateway-grants undo --since 10m --dry-run
   gateway-grants undo --since 10m`,
 		Args: checked(between(0, 0, "no argument"), func(cmd *cobra.Command, _ []string) error {
-			if since <= 0 {
+			if since.Duration <= 0 {
 				return usage(cmd, "undo needs to know how far back: write --since 10m, for example")
 			}
 			return nil
@@ -42,7 +41,7 @@ history shows them.`,
 			return p.undo(cmd.Context(), since, dryRun, yes)
 		},
 	}
-	cmd.Flags().DurationVar(&since, "since", 0, "how far back, such as 10m or 2h")
+	cmd.Flags().Var(&since, "since", "how far back, such as 10m or 2d")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "show what would be put back, and write nothing")
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "put back what is shown without asking")
 	cmd.MarkFlagsMutuallyExclusive("yes", "dry-run")
@@ -69,13 +68,13 @@ const (
 	isPutBack = "put back"
 )
 
-func (p *program) undo(ctx context.Context, since time.Duration, dryRun, yes bool) error {
+func (p *program) undo(ctx context.Context, since span, dryRun, yes bool) error {
 	s, err := p.session(ctx)
 	if err != nil {
 		return err
 	}
 	stored := p.open(s.config, p.settings.tables)
-	all, added, err := undoable(ctx, stored, p.now().Add(-since))
+	all, added, err := undoable(ctx, stored, p.now().Add(-since.Duration))
 	if err != nil {
 		return err
 	}
@@ -163,16 +162,19 @@ func putBack(ctx context.Context, table grantsTable, all []undone) {
 	writers.Wait()
 }
 
-func (p *program) showUndone(all []undone, added int, since time.Duration) {
+func (p *program) showUndone(all []undone, added int, since span) {
 	if len(all) == 0 {
-		fmt.Fprintf(p.out, "No row was removed or changed in the last %s.\n", since)
+		fmt.Fprintf(p.out, "Nothing to put back: the rows of %s ago are as they were.\n", since.text)
 	} else {
-		table := tabwriter.NewWriter(p.out, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(table, "GATEWAY\tGRANT\tCHANGE\tAT\tWAS\tIS\tRESULT")
-		for _, u := range all {
-			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", shortGateway(u.Gateway), u.Grant, u.Change, u.Since, u.Was, dash(u.Is), u.Result)
-		}
-		_ = table.Flush() // a terminal that went away ends the program anyway
+		printTable(p, all, []column[undone]{
+			{name: "GATEWAY", text: func(u undone) string { return shortGateway(u.Gateway) }},
+			{name: "GRANT", text: func(u undone) string { return u.Grant }},
+			{name: "CHANGE", text: func(u undone) string { return u.Change }},
+			{name: "AT", text: func(u undone) string { return u.Since }},
+			{name: "WAS", text: func(u undone) string { return u.Was }},
+			{name: "IS", text: func(u undone) string { return u.Is }},
+			{name: "RESULT", text: func(u undone) string { return u.Result }},
+		})
 	}
 	if added > 0 {
 		fmt.Fprintf(p.out, "%s added since stay.\n", counted(added, "row"))

@@ -93,7 +93,7 @@ func TestUndoPutsBackWhatWasRemovedOrChanged(t *testing.T) {
 	if len(after) != len(before)+1 {
 		t.Errorf("%d rows, want those of before and the new one", len(after))
 	}
-	if got := w.done("undo", "--since", "10m"); !strings.Contains(got.out, "No row was removed or changed in the last 10m0s.") {
+	if got := w.done("undo", "--since", "10m"); !strings.Contains(got.out, "Nothing to put back: the rows of 10m ago are as they were.") {
 		t.Errorf("undone again, it said\n%s", got.out)
 	}
 }

@@ -80,8 +80,9 @@ func worldWithin(t testing.TB, rates map[model.RateGroup]int, quirks ...model.Qu
 	t.Helper()
 	w := &world{
 		t: t, rates: rates, directory: iam.NewDirectory(time.Now), bus: &noticetest.Recorder{},
-		grants: memory.NewGrants(memory.Config{}), states: memory.NewStates(memory.Config{}), accounts: memory.NewAccounts(memory.Config{}),
+		states: memory.NewStates(memory.Config{}), accounts: memory.NewAccounts(memory.Config{}),
 	}
+	w.grants = memory.NewGrants(memory.Config{Now: w.now})
 	if rates != nil {
 		w.still = time.Now()
 	}
