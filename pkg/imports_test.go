@@ -66,7 +66,7 @@ var arrows = map[string][]string{
 }
 
 // pure packages decide: no AWS, no network, no context, no clock.
-var pure = []string{"pkg/policy", "pkg/grant", "pkg/grantfile", "pkg/directory", "pkg/event", "pkg/ledger", "pkg/plan", "pkg/foreign", "pkg/report", "pkg/doctor", "pkg/access"}
+var pure = []string{"pkg/policy", "pkg/version", "pkg/grant", "pkg/grantfile", "pkg/directory", "pkg/event", "pkg/ledger", "pkg/plan", "pkg/foreign", "pkg/report", "pkg/doctor", "pkg/access"}
 
 func goList(t *testing.T, arguments ...string) []string {
 	t.Helper()
