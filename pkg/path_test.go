@@ -23,7 +23,7 @@ var (
 
 const mostSteps = 6
 
-func TestOneChangeCrossesFewPackages(t *testing.T) {
+func TestPathOfOneChange(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds the product with coverage: run by make test, not with -short")
 	}
