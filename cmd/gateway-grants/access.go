@@ -93,8 +93,8 @@ func (p *program) access(ctx context.Context, name string, flags accessFlags, d 
 	}
 	gateways := d.gateways(s.config)
 	run := &accessing{
-		asking:     asking{program: p, session: s, callerProfile: flags.callerProfile},
-		deployment: d, reconciler: p.reconciler(s.config, gateways, d), gateways: gateways,
+		callerReader: callerReader{program: p, session: s, callerProfile: flags.callerProfile},
+		deployment:   d, reconciler: p.reconciler(s.config, gateways, d), gateways: gateways,
 		directory: p.open(s.config, p.settings.tables).directory,
 	}
 	if flags.principal == "" {
@@ -117,7 +117,7 @@ func (p *program) access(ctx context.Context, name string, flags accessFlags, d 
 
 // accessing is one run of the command.
 type accessing struct {
-	asking
+	callerReader
 
 	deployment deployment
 	reconciler *reconcile.Reconciler
@@ -242,7 +242,7 @@ func (r *accessing) each(ctx context.Context, concerned []grant.Gateway, show fu
 
 func (r *accessing) end() error {
 	if r.failed {
-		return errSaid
+		return errPrinted
 	}
 	return nil
 }

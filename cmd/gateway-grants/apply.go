@@ -158,7 +158,7 @@ func (p *program) sayApplied(ctx context.Context, steps []grantfile.Step, result
 		return ctx.Err()
 	case len(result.Unwritten) > 0:
 		fmt.Fprintf(p.err, "%d of %s written. Repeat the command to see what is left.\n", result.Written, counted(len(steps), "row"))
-		return errSaid
+		return errPrinted
 	case !p.settings.structured():
 		fmt.Fprintf(p.out, "\n%s %s (%s).\n", paint.green("Applied:"), counted(result.Written, "row"), grantfile.Summary(steps))
 		fmt.Fprintln(p.out, paint.faint("It takes effect once it is in the policies: gateway-grants list shows that."))

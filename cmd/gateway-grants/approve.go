@@ -121,7 +121,7 @@ func (p *program) decide(ctx context.Context, s *session, stored opened, shown a
 			if err := p.printValue(shown); err != nil {
 				return err
 			}
-			return errSaid
+			return errPrinted
 		}
 		return refuse("nothing was approved: answer y, or repeat the command with --yes")
 	}

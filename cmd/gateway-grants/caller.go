@@ -99,15 +99,15 @@ func (a asked) caller() access.Caller {
 	}
 }
 
-// asking finds out what can be known of a caller, and notes what cannot.
-type asking struct {
+// callerReader reads what can be known of a caller, and notes what cannot.
+type callerReader struct {
 	*program
 	session       *session
 	callerProfile string
 }
 
 // resolve reads the caller's own side where the admin may.
-func (r *asking) resolve(ctx context.Context, a asked) (caller access.Caller, notes []string, err error) {
+func (r *callerReader) resolve(ctx context.Context, a asked) (caller access.Caller, notes []string, err error) {
 	caller = a.caller()
 	if a.kind == policy.RootUser {
 		return caller, []string{"of account " + a.account + " any role is meant, whose identity policies and permissions boundary allow the call"}, nil
@@ -151,7 +151,7 @@ func read(ctx context.Context, reader identities, a asked) (iam.Principal, error
 }
 
 // guessed notes what a session's ARN leaves out.
-func (r *asking) guessed(a asked) []string {
+func (r *callerReader) guessed(a asked) []string {
 	if !a.isSession {
 		return nil
 	}
@@ -160,7 +160,7 @@ func (r *asking) guessed(a asked) []string {
 
 // readerOf reads IAM of the caller's account, with the session where it is of that
 // account, or else with --caller-profile; nil, and why, where there is neither.
-func (r *asking) readerOf(ctx context.Context, account string) (identities, string, error) {
+func (r *callerReader) readerOf(ctx context.Context, account string) (identities, string, error) {
 	if r.callerProfile == "" {
 		who, err := r.session.identity(ctx)
 		if err == nil && who.Account == account {

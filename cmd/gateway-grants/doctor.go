@@ -263,7 +263,7 @@ func (p *program) sayExamined(results []doctor.Result) error {
 		p.sayChecks(results)
 	}
 	if !found.Healthy {
-		return errSaid
+		return errPrinted
 	}
 	return nil
 }

@@ -217,7 +217,7 @@ func (r *detaching) end() error {
 		return err
 	}
 	if r.dryRun && len(r.texts) > 0 {
-		return errSaid
+		return errPrinted
 	}
 	return nil
 }

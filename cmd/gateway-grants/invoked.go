@@ -29,7 +29,7 @@ func (p *program) sayInvoked(i invocation) error {
 		p.sayAnswer(i)
 	}
 	if i.Refused != nil || i.Result != nil && i.Result.IsError {
-		return errSaid
+		return errPrinted
 	}
 	return nil
 }

@@ -175,7 +175,7 @@ func (r *planning) end(ctx context.Context) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case r.failed:
-		return errSaid
+		return errPrinted
 	case r.changes && r.detailed:
 		return errChanges
 	}

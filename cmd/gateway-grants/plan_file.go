@@ -19,7 +19,7 @@ func (p *program) planFile(ctx context.Context, flags fileFlags, out string, d d
 	}
 	switch {
 	case made.failed():
-		return errSaid
+		return errPrinted
 	case out != "":
 		if err := run.save(made, out); err != nil {
 			return err

@@ -82,7 +82,7 @@ func (p *program) sayPreflight(results []doctor.Result) error {
 		p.sayChecks(results)
 	}
 	if doctor.Blocked(results) {
-		return errSaid
+		return errPrinted
 	}
 	return nil
 }

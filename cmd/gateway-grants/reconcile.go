@@ -142,7 +142,7 @@ func (r *reconciling) end() error {
 		}
 	}
 	if r.unsettled {
-		return errSaid
+		return errPrinted
 	}
 	return nil
 }

@@ -70,7 +70,7 @@ func (p *program) report(ctx context.Context, names []string, out string, d depl
 	}
 	unread := slices.ContainsFunc(made.Gateways, func(g report.Gateway) bool { return g.Unread != "" })
 	if err == nil && unread {
-		return errSaid // the report has it, and stderr
+		return errPrinted // the report has it, and stderr
 	}
 	return err
 }

@@ -57,7 +57,7 @@ func (p *program) run(ctx context.Context, args []string) int {
 	switch {
 	case err == nil:
 		return exitDone
-	case errors.Is(err, errSaid):
+	case errors.Is(err, errPrinted):
 		return exitError
 	case errors.Is(err, errChanges):
 		return exitChanges
@@ -68,8 +68,8 @@ func (p *program) run(ctx context.Context, args []string) int {
 
 func (p *program) now() time.Time { return p.clock.Now() }
 
-// errSaid ends a run whose answer, no, has been printed already.
-var errSaid = errors.New("said already")
+// errPrinted ends a run whose answer, no, has been printed already.
+var errPrinted = errors.New("printed already")
 
 // refusal is bad input, or a request that cannot be met as things are. Its text
 // ends in what to do; nothing was changed.

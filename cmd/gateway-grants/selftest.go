@@ -172,7 +172,7 @@ func (p *program) saySelftest(report selftest.Report) error {
 		fmt.Fprint(p.out, report)
 	}
 	if !report.Passed() {
-		return errSaid
+		return errPrinted
 	}
 	return nil
 }

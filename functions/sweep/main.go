@@ -1,5 +1,5 @@
 // Sweep runs on schedules and asks for gateways to be reconciled: those that are
-// due, or those whose turn it is. It also takes a request for every gateway apart.
+// due, or those in its slot. It also takes a request for every gateway apart.
 package main
 
 import (

@@ -57,13 +57,13 @@ func Examine(f Facts) []Result {
 		} else {
 			c.judge(f, &results[i])
 		}
-		results[i].settle()
+		results[i].conclude()
 	}
 	return results
 }
 
-// settle gives the check the worst status that it has a reason for.
-func (r *Result) settle() {
+// conclude gives the check the worst status that it has a reason for.
+func (r *Result) conclude() {
 	switch {
 	case len(r.Findings) > 0:
 		r.Status = Found

@@ -47,7 +47,7 @@ func Preflight(b Before) []Result {
 	for i, c := range checks {
 		results[i] = Result{Check: c.name}
 		c.judge(b, &results[i])
-		results[i].settle()
+		results[i].conclude()
 	}
 	return results
 }

@@ -98,7 +98,7 @@ func parse(attributes Attributes) (*Grant, *Error) {
 	}
 	follow, followSet := r.follow()
 	if r.fault == nil {
-		r.fault = g.settle(follow, followSet)
+		r.fault = g.validate(follow, followSet)
 	}
 	if r.fault == nil && gateway != (Gateway{}) {
 		r.fault = g.liveWith(gateway)
@@ -124,9 +124,9 @@ func (g *Grant) liveWith(gateway Gateway) *Error {
 	return nil
 }
 
-// settle checks what the attributes mean together and fills what follows from
+// validate checks what the attributes mean together and fills what follows from
 // them.
-func (g *Grant) settle(follow Follow, followSet bool) *Error {
+func (g *Grant) validate(follow Follow, followSet bool) *Error {
 	if g.Role != "" && g.Principal.kind != KindAccount && !g.Principal.IsSelector() {
 		return &Error{Code: CodeInvalidRole, Op: "read role", Hint: "role narrows an account, an OU, the organization or a tag; the principal already names a role or user"}
 	}

@@ -87,14 +87,14 @@ func Parse(name string, text []byte) (File, error) {
 		return File{}, p.fail(root.Line, "no grants: write %s: and the list of rows below it, or %s: [] for none", keyGrants, keyGrants)
 	}
 	file.Rows = grants
-	if err := file.settle(); err != nil {
+	if err := file.validate(); err != nil {
 		return File{}, err
 	}
 	return file, nil
 }
 
-// settle gives rows the file's source and holds them against each other.
-func (f *File) settle() error {
+// validate gives rows the source of the file, and checks each and that no two have one key.
+func (f *File) validate() error {
 	first := make(map[grant.Key]int)
 	for i := range f.Rows {
 		row := &f.Rows[i]

@@ -102,8 +102,8 @@ func gauges(all map[string]plan.Attention) map[string]int {
 // not known otherwise.
 const removalRings = time.Hour
 
-// publish writes the gauges of the gateways.
-func (s *Sweep) publish(ctx context.Context) error {
+// publishGauges writes the gauges of the gateways.
+func (s *Sweep) publishGauges(ctx context.Context) error {
 	all, err := s.States.Attention(ctx)
 	if err != nil {
 		return fmt.Errorf("read what needs attention: %w", err)

@@ -83,7 +83,7 @@ func (s *Sweep) scheduled(ctx context.Context, schedule event.Schedule) error {
 	run := &sweepRun{Sweep: s, cause: "sweep: " + schedule.Sweep, at: now}
 	switch schedule.Sweep {
 	case event.SweepDue:
-		return run.end(ctx, errors.Join(run.due(ctx, now), s.publish(ctx)))
+		return run.end(ctx, errors.Join(run.due(ctx, now), s.publishGauges(ctx)))
 	case event.SweepGateways:
 		slot := schedule.At
 		if slot.IsZero() {

@@ -32,13 +32,13 @@ func (r *sweepRun) all(ctx context.Context, owners []string) {
 
 // slot asks for the managed gateways whose slot it is at that time, and for those
 // that are no longer managed and may still hold statements of ours. It fails where an
-// owner that has joined cannot be listed, now or when it was last its turn.
+// owner that has joined cannot be listed, now or in its last slot.
 func (r *sweepRun) slot(ctx context.Context, at time.Time) error {
 	owners, unlisted := r.Gateways.Owners(ctx)
 	recorded, unread := r.recorded(ctx)
 	width := r.width(len(owners))
-	turn := slices.DeleteFunc(slices.Clone(owners), func(owner string) bool { return !r.on(owner, width, at) })
-	outcomes := r.walk(ctx, turn, func(gateway grant.Gateway) bool { return r.inSlot(gateway, width, at) }, r.mayStillLetIn(ctx))
+	slotted := slices.DeleteFunc(slices.Clone(owners), func(owner string) bool { return !r.on(owner, width, at) })
+	outcomes := r.walk(ctx, slotted, func(gateway grant.Gateway) bool { return r.inSlot(gateway, width, at) }, r.mayStillLetIn(ctx))
 	if unread == nil {
 		r.record(ctx, recorded, outcomes)
 	}
@@ -140,7 +140,7 @@ func (r *sweepRun) width(owners int) int {
 	return min(max(round*ownersAMinute/max(owners, 1), 1), round)
 }
 
-// on reports whether it is the owner's turn: its minutes follow the one that its id gives.
+// on reports whether the owner has a slot now: its minutes follow the one that its id gives.
 func (r *sweepRun) on(owner string, width int, at time.Time) bool {
 	return r.minute(owner, at) < width
 }

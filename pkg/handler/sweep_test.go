@@ -92,7 +92,7 @@ func TestUntaggedGatewayWithAccessIsSwept(t *testing.T) {
 
 func TestUnreachableOwnerHoldsUpNoOther(t *testing.T) {
 	for input, fails := range map[string]bool{
-		`{"sweep":"gateways"}`: true, // the turn is tried again
+		`{"sweep":"gateways"}`: true, // the slot is tried again
 		`{"source":"gateway-grants","detail-type":"Reconcile Requested","detail":{"gateway":"*","cause":"grant a added"}}`: false,
 	} {
 		w := newWorld(t)

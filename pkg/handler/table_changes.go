@@ -61,17 +61,17 @@ const (
 // https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html
 func (t *TableChanges) Handle(ctx context.Context, payload json.RawMessage) (events.DynamoDBEventResponse, error) {
 	b := newBatch(ctx, t)
-	b.read(ctx, payload)
+	b.parse(ctx, payload)
 	b.recordRows(ctx)
 	// Rows for one gateway go first: no urgent change waits for the look-up of the
 	// gateways that a wide one concerns.
 	direct := b.pending(change.direct)
-	b.settle(ctx, direct, min(b.atOnce, len(direct)))
+	b.dispatch(ctx, direct, min(b.atOnce, len(direct)))
 	b.resolve(ctx)
 	b.requestEvery(ctx)
 	b.requestOwners(ctx)
 	wide := b.pending(change.wide)
-	b.settle(ctx, wide, allOrNone(len(wide), b.atOnce))
+	b.dispatch(ctx, wide, allOrNone(len(wide), b.atOnce))
 
 	response := b.response(b.rowsRecorded(ctx))
 	b.counts.add(CountUnrecorded, len(response.BatchItemFailures))
@@ -111,8 +111,8 @@ func newBatch(ctx context.Context, t *TableChanges) *batch {
 	return b
 }
 
-// read takes the records in, and drops those that are malformed.
-func (b *batch) read(ctx context.Context, payload json.RawMessage) {
+// parse takes the records in, and drops those that are malformed.
+func (b *batch) parse(ctx context.Context, payload json.RawMessage) {
 	records, err := event.Records(payload)
 	if err != nil {
 		b.Log.ErrorContext(ctx, "payload dropped", "error", event.OneLine(err.Error()), "payload", event.OneLine(string(payload)))
@@ -173,9 +173,9 @@ func allOrNone(n, most int) int {
 	return n
 }
 
-// settle reconciles so many of the gateways on the spot and asks for the others
+// dispatch reconciles so many of the gateways on the spot and asks for the others
 // to be, as well as for those for which time ran out.
-func (b *batch) settle(ctx context.Context, tasks []task, onTheSpot int) {
+func (b *batch) dispatch(ctx context.Context, tasks []task, onTheSpot int) {
 	b.atOnce -= onTheSpot
 	late := b.reconcile(ctx, tasks[:onTheSpot])
 	b.request(ctx, slices.Concat(late, tasks[onTheSpot:]))

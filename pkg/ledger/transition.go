@@ -56,7 +56,7 @@ func (b BeginWrite) Apply(recorded State) (State, error) {
 		}
 	}
 	l := recorded.Gateway
-	l.PendingHash, l.PendingRevisions = b.Hash, pending(l.PendingRevisions, b.Superseded, b.Revisions)
+	l.PendingHash, l.PendingRevisions = b.Hash, pendingRevisions(l.PendingRevisions, b.Superseded, b.Revisions)
 	l.InFlightUntil, l.Due = later(b.Until, l.InFlightUntil.Add(1)), earlier(l.Due, b.Until)
 	l.Selected, l.InFlight = union(l.Selected, b.Selected), union(l.InFlight, b.InFlight)
 	l.HadDirectory = l.HadDirectory || b.HadDirectory
@@ -108,7 +108,7 @@ func (s Settled) Apply(recorded State) (State, error) {
 		next.overwrite(s.At)
 	}
 	if s.Untouched {
-		next.AppliedHash, next.PendingHash, next.PendingRevisions = was.AppliedHash, was.PendingHash, pending(was.PendingRevisions, s.Superseded, nil)
+		next.AppliedHash, next.PendingHash, next.PendingRevisions = was.AppliedHash, was.PendingHash, pendingRevisions(was.PendingRevisions, s.Superseded, nil)
 	}
 	if s.Failure != nil {
 		next.LastError, next.LastMessage = s.Failure.Code, s.Failure.Hint
@@ -119,7 +119,7 @@ func (s Settled) Apply(recorded State) (State, error) {
 	}
 	if was.InFlightUntil.After(s.At) { // a write, perhaps another run's, may be in flight
 		next.Due, next.InFlightUntil = earlier(next.Due, was.InFlightUntil), was.InFlightUntil
-		next.PendingHash, next.PendingRevisions = was.PendingHash, pending(was.PendingRevisions, s.Superseded, nil)
+		next.PendingHash, next.PendingRevisions = was.PendingHash, pendingRevisions(was.PendingRevisions, s.Superseded, nil)
 	} else if s.Wrote { // so long ago that the mark of it has ended
 		next.Due = earlier(next.Due, s.At.Add(LookAgainAfter))
 	}
@@ -171,7 +171,7 @@ func (f Failed) Apply(recorded State) (State, error) {
 			statuses = make(map[grant.Key]grant.Status)
 		}
 		maps.Copy(statuses, f.Statuses)
-		l.PendingRevisions = pending(l.PendingRevisions, f.Superseded, nil)
+		l.PendingRevisions = pendingRevisions(l.PendingRevisions, f.Superseded, nil)
 		next = next.stating(statuses, recorded.Grants)
 	}
 	return next, nil
@@ -239,9 +239,9 @@ func with(refused, more map[string]Refusal) map[string]Refusal {
 	return all
 }
 
-// pending is a copy of the revisions without the superseded ones, as far as they are the
+// pendingRevisions is a copy of the revisions without the superseded ones, as far as they are the
 // same still, and with more; nil for none.
-func pending(revisions, superseded, more map[grant.Key]string) map[grant.Key]string {
+func pendingRevisions(revisions, superseded, more map[grant.Key]string) map[grant.Key]string {
 	left := make(map[grant.Key]string, len(revisions)+len(more))
 	for row, revision := range revisions {
 		if superseded[row] != revision {

@@ -39,7 +39,7 @@ type entry struct {
 func decompile(statements []policy.Statement, gateway, partition string) observation {
 	r := observation{accesses: make(map[Access]bool), principals: make(map[string]bool), shared: make(Layout)}
 	for _, s := range statements {
-		own, ok := r.statement(s, gateway, partition)
+		own, ok := r.readStatement(s, gateway, partition)
 		if !ok {
 			r.strange = append(r.strange, s)
 			continue
@@ -67,7 +67,7 @@ func onlyAWS(who *policy.Principals) bool {
 		len(who.Service)+len(who.Federated)+len(who.CanonicalUser)+len(who.Other) == 0
 }
 
-func (r *observation) statement(s policy.Statement, gateway, partition string) (ownStatement, bool) {
+func (r *observation) readStatement(s policy.Statement, gateway, partition string) (ownStatement, bool) {
 	if !formed(s, gateway) {
 		return ownStatement{}, false
 	}

@@ -21,7 +21,7 @@ func (p solver) chooseEncoding(wanted map[Access]int64, owned observation) Encod
 	c, best := p.compiler, layoutOf(wanted)
 	for _, c.Short = range forms {
 		for _, c.Layout = range []Layout{best, owned.shared} {
-			if p.holds(c, wanted, owned) {
+			if p.fitsStanding(c, wanted, owned) {
 				return c.Encoding
 			}
 		}
@@ -60,9 +60,9 @@ func (c compiler) aloneIn(s ownStatement) string {
 	return ""
 }
 
-// holds reports whether there is room for the standing part of what is wanted, as the
+// fitsStanding reports whether there is room for the standing part of what is wanted, as the
 // compiler writes it.
-func (p solver) holds(c compiler, wanted map[Access]int64, owned observation) bool {
+func (p solver) fitsStanding(c compiler, wanted map[Access]int64, owned observation) bool {
 	f := p.newFitter(c)
 	for a := range owned.accesses {
 		if _, still := wanted[a.lasting()]; still && !f.admit(a.lasting(), true) {

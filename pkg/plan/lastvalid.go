@@ -58,9 +58,9 @@ func Superseded(rows []grant.Row, recorded ledger.Ledger) map[grant.Key]string {
 	return pending
 }
 
-// written is a row with a fault whose grant is that of the revision by which a write
+// claimInFlight is a row with a fault whose grant is that of the revision by which a write
 // gave access whose end was not recorded.
-func written(row grant.Row, recorded ledger.Ledger, now time.Time) (claim, bool) {
+func claimInFlight(row grant.Row, recorded ledger.Ledger, now time.Time) (claim, bool) {
 	revision := recorded.PendingRevisions[row.Key]
 	if row.Fault == nil || revision == "" {
 		return claim{}, false
@@ -144,7 +144,7 @@ func Consults(rows []grant.Row, recorded ledger.State, now time.Time) (selectors
 		}
 	}
 	for _, row := range notUnderstood(rows, recorded.Newer) {
-		if last, kept := written(row, recorded.Gateway, now); kept {
+		if last, kept := claimInFlight(row, recorded.Gateway, now); kept {
 			consult(last.row.Grant)
 		}
 		switch last, kept := standIn(row, recorded.Grants[row.Key], now); {

@@ -64,7 +64,7 @@ func (r *resolver) live() []claim {
 	var all []claim
 	newer := r.world.Gateway.Recorded.Newer != (ledger.Newer{})
 	for _, row := range r.world.Rows {
-		last, kept := written(row, r.world.Gateway.Recorded.Gateway, r.world.Now)
+		last, kept := claimInFlight(row, r.world.Gateway.Recorded.Gateway, r.world.Now)
 		if kept && (r.unrecorded || newer) {
 			all = append(all, last)
 		}

@@ -58,7 +58,7 @@ func (r *run) isolate(ctx context.Context) (verdict, error) {
 		run: r, plan: r.result.Plan, document: document, failures: r.world.Gateway.Recorded.Gateway.Failures,
 		seen: []*policy.Document{document}, because: make(map[string]error),
 	}
-	defer i.keep()
+	defer i.learn()
 	goesOn, failure := i.search(ctx)
 	if goesOn || grant.CodeOf(failure) == CodeIsolating {
 		if goesOn, err := i.confirmRejected(ctx); !goesOn {
@@ -80,7 +80,7 @@ func (i *isolation) search(ctx context.Context) (goesOn bool, err error) {
 		return false, err
 	case rejection == nil:
 		i.good = i.plan.Standing
-		return i.split(ctx, i.plan.Additions)
+		return i.halve(ctx, i.plan.Additions)
 	default:
 		return i.bisectExisting(ctx, rejection)
 	}
@@ -101,14 +101,14 @@ func (i *isolation) add(ctx context.Context, group []string) (goesOn bool, err e
 	case len(group) == 1:
 		return i.markSuspect(ctx, group[0], rejection)
 	default:
-		return i.split(ctx, group)
+		return i.halve(ctx, group)
 	}
 }
 
-// split adds the halves of a group that AWS rejects as a whole. If none in the first is
+// halve adds the halves of a group that AWS rejects as a whole. If none in the first is
 // bad, the second need not be tried as a whole either. A single principal is tried in
 // any case: what was wrong with the whole may have passed.
-func (i *isolation) split(ctx context.Context, group []string) (goesOn bool, err error) {
+func (i *isolation) halve(ctx context.Context, group []string) (goesOn bool, err error) {
 	if len(group) < 2 {
 		return i.add(ctx, group)
 	}
@@ -117,7 +117,7 @@ func (i *isolation) split(ctx context.Context, group []string) (goesOn bool, err
 		return false, err
 	}
 	if i.found() == known {
-		return i.split(ctx, group[half:])
+		return i.halve(ctx, group[half:])
 	}
 	return i.add(ctx, group[half:])
 }
@@ -169,7 +169,7 @@ func (i *isolation) bisectExisting(ctx context.Context, rejection error) (goesOn
 		return false, err
 	} else if tried && again == nil {
 		i.good = standing
-		return i.split(ctx, i.plan.Additions)
+		return i.halve(ctx, i.plan.Additions)
 	}
 	if i.plan.Revokes() {
 		i.interrupted = standing
@@ -196,7 +196,7 @@ func (i *isolation) bisectExisting(ctx context.Context, rejection error) (goesOn
 
 // splitThenAdd finds the bad ones among standing principals, and then adds what is new.
 func (i *isolation) splitThenAdd(ctx context.Context, standing []string) (goesOn bool, err error) {
-	if goesOn, err := i.split(ctx, standing); !goesOn {
+	if goesOn, err := i.halve(ctx, standing); !goesOn {
 		return false, err
 	}
 	return i.add(ctx, i.plan.Additions)
@@ -317,10 +317,10 @@ func (i *isolation) takes(part *policy.Document) {
 	i.bad, i.suspects = append(i.bad, i.suspects...), nil
 }
 
-// keep adds what was found to what the run has learned, so that the next pass leaves
+// learn adds what was found to what the run has learned, so that the next pass leaves
 // the bad principals out. One that was let in by identity before is held, not tried
 // again: the role may have been created again by another owner.
-func (i *isolation) keep() {
+func (i *isolation) learn() {
 	r := i.run
 	for _, principal := range i.bad {
 		known := r.world.Gateway.Recorded.Gateway.Refused[principal]

@@ -26,7 +26,7 @@ const transactionItems = 100
 // and its memberships change in one transaction, or in several steps if their number
 // exceeds what one transaction takes.
 func (a *Accounts) Update(ctx context.Context, id string, decide func(was *directory.Account) (is *directory.Account, change bool)) (changed bool, err error) {
-	err = a.settle(ctx, "write account "+id, func() (done bool, err error) {
+	err = a.retry(ctx, "write account "+id, func() (done bool, err error) {
 		item, stored, found, err := a.read(ctx, id)
 		if err != nil {
 			return true, err
@@ -110,9 +110,9 @@ func (a *Accounts) Remove(ctx context.Context, id string, readAt time.Time) (rem
 	})
 }
 
-// settle decides and writes until it is done, again where another writer was
+// retry decides and writes until it is done, again where another writer was
 // there first.
-func (a *Accounts) settle(ctx context.Context, op string, try func() (done bool, err error)) error {
+func (a *Accounts) retry(ctx context.Context, op string, try func() (done bool, err error)) error {
 	for attempt := range attempts {
 		done, err := try()
 		switch {
