@@ -38,6 +38,8 @@ accounts whose gateways are managed. Both lists are items of the accounts table,
 no function and no editor of grants may write. The accounts that the parameters
 TrustedAccounts and OwnerAccounts name count, too; the account of the deployment is always an
 owner. A change takes effect within a minute.`,
+		Example: `  gateway-grants account list
+  gateway-grants account add --trusted 777788889999`,
 		Args: onlySubcommands,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}

@@ -34,8 +34,8 @@ func (p *program) applyCommand() *cobra.Command {
 		Long: `Make the grants table what a file says, or carry out a saved plan.
 
 With --file: what the table lacks is added, and what differs is changed. With --prune
-the rows whose source is that of the file, and that the file lacks, are removed. Rows
-of another source stay. The changes are shown first, as rows and as principals gained
+the rows whose source is that of the file, and that the file lacks, are removed: write
+source: NAME above its grants: to say which that is. Rows of another source stay. The changes are shown first, as rows and as principals gained
 and lost on each gateway, and --yes or an answer confirms them. list --output yaml
 prints the table as such a file.
 

@@ -15,8 +15,10 @@ func (p *program) gatewayCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "gateway",
 		Short: "Set up a gateway, take over its policy, hand it back, or take it down",
-		Args:  onlySubcommands,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Example: `  gateway-grants gateway import tools-abcdefghij
+  gateway-grants gateway detach tools-abcdefghij --dry-run`,
+		Args: onlySubcommands,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(p.gatewayCreateCommand(), p.gatewayImportCommand(), p.gatewayDetachCommand(), p.gatewayDeleteCommand())
 	return cmd

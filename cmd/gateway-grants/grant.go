@@ -42,7 +42,7 @@ GATEWAY and PRINCIPAL.`,
   gateway-grants grant tools-abcdefghij 444455556666 --role AgentRole --expires 30d
   gateway-grants grant 444455556666 555566667777 --gateway tools --gateway search --wait
   gateway-grants grant '*' ou-abcd-11112222 --exclude 777788889999 --reason "all product teams"
-  gateway-grants grant arn:aws:iam::444455556666:role/AgentRole --follow name --source-vpce vpce-0123456789abcdef0`,
+  gateway-grants grant arn:aws:iam::444455556666:role/NightlyRole --follow name --source-vpce vpce-0123456789abcdef0`,
 		Args: checked(between(1, maxTargets, "an optional GATEWAY and PRINCIPALs"), func(cmd *cobra.Command, args []string) error {
 			if err := flags.wait.check(cmd); err != nil {
 				return err

@@ -51,7 +51,7 @@ AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL and the shared configuration files.
 Exit codes: 0 done, 1 for any error; 2 for changes with plan --detailed-exitcode.`,
 		Example: `  gateway-grants gateway create --name tools --role-arn arn:aws:iam::111122223333:role/GatewayRole \
     --lambda-arn arn:aws:lambda:us-east-1:111122223333:function:echo
-  gateway-grants grant 444455556666 --expires 2027-01-31
+  gateway-grants grant 444455556666 --expires 30d
   gateway-grants --profile account-b invoke`,
 		SilenceErrors: true,
 		SilenceUsage:  true,

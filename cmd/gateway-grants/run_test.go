@@ -102,7 +102,7 @@ func TestACommandLineThatIsNoneIsRefusedInOneLine(t *testing.T) {
 
 func TestEveryCommandExplainsItselfWithExamples(t *testing.T) {
 	newWorld(t)
-	for _, command := range []string{"", "gateway create", "gateway delete", "grant", "revoke", "list", "reconcile", "invoke", "caller-policy"} {
+	for _, command := range append(commands((&program{}).rootCommand()), "", "gateway", "account") {
 		got := shell(t, append(strings.Fields(command), "--help")...)
 		if got.code != exitDone || !strings.Contains(got.out, "\nExamples:\n  gateway-grants ") {
 			t.Errorf("%s: exit %d\n%s", command, got.code, got.out)

@@ -14,7 +14,9 @@ func (p *program) versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version of this program",
-		Args:  between(0, 0, "nothing"),
+		Example: `  gateway-grants version
+  gateway-grants version --output json`,
+		Args: between(0, 0, "nothing"),
 		RunE: func(*cobra.Command, []string) error {
 			built := thisBuild()
 			if p.settings.structured() {

@@ -272,6 +272,7 @@ func (w *world) with(open openTables, args ...string) said {
 		notices:      func(aws.Config, string) reconcile.Notices { return w.bus },
 		identities:   w.identities,
 		organization: func(aws.Config) members { return w.organization },
+		beyond:       onAWS(),
 	}
 	code := p.run(w.t.Context(), args)
 	return said{code, out.String(), err.String()}
