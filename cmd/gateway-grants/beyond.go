@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -14,6 +13,7 @@ import (
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/aws-sdk-go-v2/service/organizations"
 
+	"github.com/gateway-grants/gateway-grants/pkg/policy"
 	"github.com/gateway-grants/gateway-grants/pkg/selftest"
 )
 
@@ -70,15 +70,14 @@ func beyondOf(hub, caller aws.Config) selftest.Beyond {
 }
 
 // roleOf is the role or user that the caller is, as a policy names it. A session does
-// not tell the path of its role, which IAM tells to those who may ask.
+// not show the path of its role, which IAM shows to those who may ask.
 func roleOf(ctx context.Context, caller aws.Config, who identity) string {
-	session, isRole := strings.CutPrefix(who.ARN, "arn:"+who.Partition+":sts::"+who.Account+":assumed-role/")
+	session, isRole := policy.ParseSessionARN(who.ARN)
 	if !isRole {
 		return who.ARN
 	}
-	name, _, _ := strings.Cut(session, "/")
-	if answer, err := iam.NewFromConfig(caller).GetRole(ctx, &iam.GetRoleInput{RoleName: &name}); err == nil {
+	if answer, err := iam.NewFromConfig(caller).GetRole(ctx, &iam.GetRoleInput{RoleName: &session.Role}); err == nil {
 		return aws.ToString(answer.Role.Arn)
 	}
-	return "arn:" + who.Partition + ":iam::" + who.Account + ":role/" + name
+	return policy.IAMARN{Partition: session.Partition, Account: session.Account, Resource: "role/" + session.Role}.String()
 }

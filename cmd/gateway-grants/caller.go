@@ -67,12 +67,11 @@ func parseAsked(text, partition string) (asked, error) {
 }
 
 func parseSession(text string) (asked, error) {
-	part := strings.SplitN(text, ":", 6)
-	names := strings.Split(part[len(part)-1], "/")
-	if len(part) != 6 || !policy.IsAccountID(part[4]) || len(names) != 3 || names[0] != "assumed-role" || names[1] == "" || names[2] == "" {
+	session, ok := policy.ParseSessionARN(text)
+	if !ok || !policy.IsAccountID(session.Account) || session.Role == "" || session.Name == "" || strings.Contains(session.Name, "/") {
 		return asked{}, refuse("%q is not the ARN of a role's session: write arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION, as aws sts get-caller-identity prints it", text)
 	}
-	a := asked{partition: part[1], account: part[4], kind: policy.RoleSession, name: names[1], session: names[2], isSession: true}
+	a := asked{partition: session.Partition, account: session.Account, kind: policy.RoleSession, name: session.Role, session: session.Name, isSession: true}
 	if strings.HasPrefix(a.name, "AWSReservedSSO_") {
 		a.path = ssoPath
 	}

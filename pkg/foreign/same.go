@@ -126,12 +126,11 @@ func (p *probing) named(written string, accounts map[string]bool) {
 		p.add(pinned)
 		return
 	}
-	if session, isSession := strings.CutPrefix(written, "arn:"+p.gateway.Partition()+":sts::"); isSession {
-		account, rest, _ := strings.Cut(session, ":assumed-role/")
-		role, name, _ := strings.Cut(rest, "/")
-		p.add(policy.Role(p.arn(account, "role/"+role), name))
-		p.add(policy.Role(p.arn(account, "role/"+role), name+"x"))
-		p.member(account, accounts)
+	if session, isSession := policy.ParseSessionARN(written); isSession {
+		role := p.arn(session.Account, "role/"+session.Role)
+		p.add(policy.Role(role, session.Name))
+		p.add(policy.Role(role, session.Name+"x"))
+		p.member(session.Account, accounts)
 		return
 	}
 	if !ok {

@@ -184,13 +184,12 @@ func namesOne(principals *policy.Principals, who policy.IAMARN) bool {
 		if other, ok := policy.ParseIAMARN(named); ok {
 			return other.Account == who.Account && !other.IsRoot() && (who.IsRoot() || glob(who.Resource, other.Resource))
 		}
-		session, ok := strings.CutPrefix(named, "arn:"+who.Partition+":sts::"+who.Account+":assumed-role/")
-		if !ok {
+		session, ok := policy.ParseSessionARN(named)
+		if !ok || session.Partition != who.Partition || session.Account != who.Account {
 			return false
 		}
-		role, _, _ := strings.Cut(session, "/")
 		pattern := who.Resource[strings.LastIndexByte(who.Resource, '/')+1:]
-		return who.IsRoot() || strings.HasPrefix(who.Resource, "role/") && glob(pattern, role)
+		return who.IsRoot() || strings.HasPrefix(who.Resource, "role/") && glob(pattern, session.Role)
 	})
 }
 

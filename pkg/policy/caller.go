@@ -52,7 +52,7 @@ func Role(arn, session string) Caller {
 		return caller
 	}
 	partition := strings.SplitN(arn, ":", 3)[1]
-	caller.SessionARN = "arn:" + partition + ":sts::" + caller.Account + ":assumed-role/" + lastName(arn) + "/" + session
+	caller.SessionARN = SessionARN{partition, caller.Account, lastName(arn), session}.String()
 	return caller
 }
 

@@ -74,3 +74,28 @@ var uniqueID = regexp.MustCompile(`^A[A-Z0-9]{3}[A-Z0-9]{12,124}$`)
 // IsUniqueID reports whether a principal is written as AWS shows a role or user that
 // was deleted.
 func IsUniqueID(principal string) bool { return uniqueID.MatchString(principal) }
+
+// SessionARN is the ARN of a session of a role: arn:PARTITION:sts::ACCOUNT:assumed-role/ROLE/NAME.
+// It has no path of the role.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-arns
+type SessionARN struct{ Partition, Account, Role, Name string }
+
+// ParseSessionARN takes the ARN of a session apart, and reports whether the text is one.
+// It does not judge the parts; Name is "" where the text ends after the role.
+func ParseSessionARN(text string) (SessionARN, bool) {
+	rest, isARN := strings.CutPrefix(text, "arn:")
+	partition, rest, _ := strings.Cut(rest, ":")
+	rest, isSTS := strings.CutPrefix(rest, "sts::")
+	account, rest, _ := strings.Cut(rest, ":")
+	session, isSession := strings.CutPrefix(rest, "assumed-role/")
+	if !isARN || !isSTS || !isSession {
+		return SessionARN{}, false
+	}
+	role, name, _ := strings.Cut(session, "/")
+	return SessionARN{Partition: partition, Account: account, Role: role, Name: name}, true
+}
+
+// String is the ARN as it is written.
+func (s SessionARN) String() string {
+	return "arn:" + s.Partition + ":sts::" + s.Account + ":assumed-role/" + s.Role + "/" + s.Name
+}

@@ -34,3 +34,26 @@ func TestParseAWSPrincipal(t *testing.T) {
 		}
 	}
 }
+
+func TestParseSessionARN(t *testing.T) {
+	for _, test := range []struct {
+		reason, text string
+		want         policy.SessionARN
+		ok           bool
+	}{
+		{"a session", "arn:aws:sts::444455556666:assumed-role/Agent/s", policy.SessionARN{Partition: "aws", Account: "444455556666", Role: "Agent", Name: "s"}, true},
+		{"of China", "arn:aws-cn:sts::444455556666:assumed-role/Agent/me@example.com", policy.SessionARN{Partition: "aws-cn", Account: "444455556666", Role: "Agent", Name: "me@example.com"}, true},
+		{"no name", "arn:aws:sts::444455556666:assumed-role/Agent", policy.SessionARN{Partition: "aws", Account: "444455556666", Role: "Agent"}, true},
+		{"a federated user", "arn:aws:sts::444455556666:federated-user/ann", policy.SessionARN{}, false},
+		{"a role", "arn:aws:iam::444455556666:role/Agent", policy.SessionARN{}, false},
+		{"no account", "arn:aws:sts", policy.SessionARN{}, false},
+	} {
+		got, ok := policy.ParseSessionARN(test.text)
+		if got != test.want || ok != test.ok {
+			t.Errorf("%s: %+v, %t", test.reason, got, ok)
+		}
+		if again, _ := policy.ParseSessionARN(got.String()); ok && again != got {
+			t.Errorf("%s: once printed it is %+v", test.reason, again)
+		}
+	}
+}
