@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/gateway-grants/gateway-grants/pkg/directory"
+	"github.com/gateway-grants/gateway-grants/pkg/grant"
 )
 
 const (
@@ -19,6 +20,7 @@ const (
 type organization struct {
 	synced   bool
 	accounts map[string]directory.Account
+	claimed  map[*grant.Grant]claimed // what was computed of grants
 }
 
 var members = []string{accountA, accountB, accountC, joiner}

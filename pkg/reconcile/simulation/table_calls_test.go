@@ -90,13 +90,12 @@ func (n *run) Update(_ context.Context, gateway grant.Gateway, loaded ledger.Sta
 	if err != nil {
 		return ledger.State{}, err
 	}
-	if changes, err := store.Compare(gateway, loaded, next); changes.Own == nil || err != nil {
-		return loaded, err
-	}
 	name := "Record"
 	begin, begins := asked.(ledger.BeginWrite)
 	if begins {
-		name = "BeginWrite"
+		name = "BeginWrite" // which always changes the state
+	} else if changes, err := store.Compare(gateway, loaded, next); changes.Own == nil || err != nil {
+		return loaded, err
 	}
 	err = n.record(name, func() error {
 		before := n.w.state(n.gateway)

@@ -108,6 +108,25 @@ func ownedOnly(document *policy.Document) *policy.Document {
 // claims lists the principals that a grant means, as ARNs, or the reason that it means
 // none.
 func (o *organization) claims(g *grant.Grant, trusted []string) (arns []string, reason grant.Code) {
+	known, ok := o.claimed[g]
+	if !ok {
+		known.arns, known.reason = o.claimsOf(g, trusted)
+		if o.claimed == nil {
+			o.claimed = map[*grant.Grant]claimed{}
+		}
+		o.claimed[g] = known
+	}
+	return slices.Clone(known.arns), known.reason
+}
+
+// claimed is an answer of claims. An organization and a grant never change, and each world
+// trusts the same accounts.
+type claimed struct {
+	arns   []string
+	reason grant.Code
+}
+
+func (o *organization) claimsOf(g *grant.Grant, trusted []string) (arns []string, reason grant.Code) {
 	if !g.Principal.IsSelector() {
 		account := g.Subject().Account()
 		if o.synced && account != owner && !slices.Contains(trusted, account) && !o.isMember(account) {
