@@ -183,7 +183,7 @@ func confirmed(in io.Reader, out io.Writer, question string) bool {
 	fmt.Fprint(out, question)
 	answer, err := bufio.NewReader(in).ReadString('\n')
 	if err != nil {
-		fmt.Fprintln(out) // what is said next has a line of its own
+		fmt.Fprintln(out) // what is printed next has a line of its own
 		return false
 	}
 	answer = strings.ToLower(strings.TrimSpace(answer))

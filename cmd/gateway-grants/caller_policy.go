@@ -52,7 +52,7 @@ func (p *program) callerPolicy(ctx context.Context, name string) error {
 	}{"2012-10-17", []statement{{"Allow", "bedrock-agentcore:InvokeGateway", where.gateway.ARN()}}})
 }
 
-// whoami opens a session only if somebody asks.
+// whoami opens a session only where it is called.
 func (p *program) whoami(ctx context.Context) (string, identity, error) {
 	s, err := p.session(ctx)
 	if err != nil {

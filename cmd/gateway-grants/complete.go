@@ -26,7 +26,7 @@ func (p *program) completeNames(cmd *cobra.Command, ids bool) {
 }
 
 func (p *program) namesFrom(ctx context.Context, cmd *cobra.Command, begun string, ids bool) []string {
-	p.err = io.Discard // a shell shows what is said there on the line that is written
+	p.err = io.Discard // a shell would show stderr on the line that the user types
 	if p.findStack(ctx, cmd) != nil || p.readTables(cmd) != nil {
 		return nil
 	}

@@ -27,8 +27,8 @@ func subject(g *grant.Grant) string {
 // maxID is how many characters the id of a row may have.
 const maxID = 256
 
-// idFor is the id of a row that was given none: whom it lets in, so that an
-// admin who grants it again, however it is written, finds the same row.
+// idFor is the id of a row that was given none: its principal, so that an admin who
+// grants it again, however it is written, finds the same row.
 func idFor(g *grant.Grant) string {
 	id := subject(g)
 	if utf8.RuneCountInString(id) <= maxID {
@@ -40,7 +40,7 @@ func idFor(g *grant.Grant) string {
 	return string(kept) + digest
 }
 
-// describe says whom a row lets in and how far, in a few words.
+// describe is a row in a few words: its principal, and how far it lets that in.
 func describe(row grant.Row) string {
 	if row.Grant == nil {
 		return "an invalid row"

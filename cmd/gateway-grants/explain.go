@@ -42,7 +42,7 @@ func (p *program) explain(err error) string {
 	return err.Error()
 }
 
-// explainCoded leaves out the SDK's account of the call, but not what AWS said.
+// explainCoded leaves out the SDK's account of the call, but not the answer of AWS.
 func explainCoded(failure *grant.Error) string {
 	text := fmt.Sprintf("%s: %s (%s", failure.Op, failure.Hint, failure.Code)
 	if api, ok := errors.AsType[smithy.APIError](failure); ok && api.ErrorMessage() != "" {

@@ -43,8 +43,8 @@ func readGatewayConfig(file string) (*gatewayConfig, error) {
 
 func (c *gatewayConfig) gateway() (grant.Gateway, error) { return grant.ParseGateway(c.GatewayARN) }
 
-// write puts the file in place at once: whoever reads it finds the old one or
-// the new one, and a failure leaves the old one.
+// write puts the file in place at once: a reader finds the old one or the new one,
+// and a failure leaves the old one.
 func (c *gatewayConfig) write(file string) error {
 	text, err := json.MarshalIndent(c, "", "  ")
 	if err != nil {

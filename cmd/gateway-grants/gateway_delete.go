@@ -26,7 +26,7 @@ with targets that the file does not name is refused unless --all-targets is give
 		Args: between(0, 0, "flags only"),
 		RunE: func(cmd *cobra.Command, _ []string) error { return p.deleteGateway(cmd.Context(), allTargets) },
 	}
-	cmd.Flags().BoolVar(&allTargets, "all-targets", false, "delete every target of the gateway, whoever made it")
+	cmd.Flags().BoolVar(&allTargets, "all-targets", false, "delete every target of the gateway, also those of others")
 	p.configFlag(cmd)
 	return cmd
 }
@@ -90,13 +90,13 @@ func (p *program) delete(steps []deletion, waiting *progress) error {
 		if err != nil {
 			return err
 		}
-		said, list := "Deleted", &done.Deleted
+		word, list := "Deleted", &done.Deleted
 		if !existed {
-			said, list = "Already gone:", &done.Gone
+			word, list = "Already gone:", &done.Gone
 		}
 		*list = append(*list, step.what)
 		if !p.settings.structured() {
-			fmt.Fprintln(p.out, said, step.what)
+			fmt.Fprintln(p.out, word, step.what)
 		}
 	}
 	if p.settings.structured() {

@@ -82,7 +82,7 @@ func rowItself(row grant.Row) listedRow {
 	return listed
 }
 
-// whom says whom the row lets in, as an admin wrote it.
+// principalText is the principal of the row, as an admin wrote it, and its role.
 func (l listedRow) principalText() string {
 	words := []string{l.Principal}
 	if l.Role != "" {
@@ -98,7 +98,7 @@ func (l listedRow) principalText() string {
 }
 
 // statuses are what the state table says about the gateways asked for. Rows are
-// worth showing without it, so its failure is kept and told once.
+// worth showing without it, so its failure is kept and reported once.
 type statuses struct {
 	load   func(context.Context, grant.Gateway) (ledger.State, error)
 	of     map[string]ledger.State

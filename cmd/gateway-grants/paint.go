@@ -11,7 +11,7 @@ import (
 // paint colours text for one writer.
 type paint struct{ on bool }
 
-// paint colours only what goes to a terminal, unless told not to
+// paint colours only what goes to a terminal, unless the user asks for no color
 // (https://no-color.org).
 func (p *program) paint(to io.Writer) paint {
 	return paint{on: isTerminal(to) && !p.settings.noColor && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"}

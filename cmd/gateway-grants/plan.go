@@ -16,7 +16,7 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
 )
 
-// errChanges ends a plan that has something to do, which has been said already.
+// errChanges ends a plan that has something to do, which has been printed already.
 var errChanges = errors.New("a reconcile would change something")
 
 func (p *program) planCommand() *cobra.Command {
@@ -142,7 +142,7 @@ type planning struct {
 func (r *planning) one(ctx context.Context, gateway grant.Gateway) {
 	decided, err := r.reconciler.Plan(ctx, gateway)
 	if err != nil {
-		if ctx.Err() == nil { // an interruption is said once, at the end
+		if ctx.Err() == nil { // an interruption is reported once, at the end
 			r.sayFailed(gateway, err)
 			r.failed = true
 		}

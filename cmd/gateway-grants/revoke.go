@@ -168,8 +168,8 @@ func noneMeant(rows []grant.Row, where scope, what, role string) error {
 	return refuse("no grant on %s has the id or principal %s: gateway-grants list shows those there are", where, what)
 }
 
-// alsoEverywhere are the grants for every gateway that keep letting in whom the
-// revoked ones did.
+// alsoEverywhere are the grants for every gateway that still let in principals of the
+// revoked ones.
 func alsoEverywhere(rows []grant.Row, where scope, revoked []grant.Row) []grant.Row {
 	if where.every {
 		return nil

@@ -14,7 +14,7 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/handler"
 )
 
-// session is how a command acts in AWS: as whom, and where.
+// session is the identity with which a command acts in AWS, and the Region.
 type session struct {
 	config  aws.Config
 	profile string // as the user would name it
@@ -34,8 +34,8 @@ func (p *program) session(ctx context.Context) (*session, error) {
 		return p.opened, nil
 	}
 	options := []func(*config.LoadOptions) error{
-		config.WithLogger(logging.Nop{}), // what goes wrong is said once, by the error of the call
-		// A put from here is the product's own when CloudTrail tells of it.
+		config.WithLogger(logging.Nop{}), // the error of the call reports a failure once
+		// CloudTrail shows a put from here as the product's own.
 		config.WithAppID(handler.AppID),
 	}
 	if p.settings.profile != "" {

@@ -85,17 +85,17 @@ func TestWriteFailureCodes(t *testing.T) {
 
 func TestUnsentWriteIsNotInDoubt(t *testing.T) {
 	gateway := theGateway(t)
-	nobody := serve(t, nil)
-	nobody.Close()
+	refusing := serve(t, nil)
+	refusing.Close()
 	failed := errors.New("no credentials here")
 
 	tests := []struct {
 		reason string
 		config func() aws.Config
 	}{
-		{"no server listens", func() aws.Config { return configFor(nobody.URL) }},
+		{"no server listens", func() aws.Config { return configFor(refusing.URL) }},
 		{"there are no credentials", func() aws.Config {
-			config := configFor(nobody.URL)
+			config := configFor(refusing.URL)
 			config.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 				return aws.Credentials{}, failed
 			})
