@@ -161,7 +161,7 @@ func serve(ctx context.Context, listener net.Listener, events *eventsListener, o
 	defer running.Wait()
 	defer stop()
 	defer server.Close()  // clients that are still there need no answer
-	defer s.runner.Stop() // before: what functions have said last is still to be sent
+	defer s.runner.Stop() // before: the last output of functions is still to be sent
 
 	if options.then != "" {
 		if err := runThen(ctx, options.then, on.home.config(), options.progress); err != nil {

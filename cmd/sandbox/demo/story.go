@@ -107,7 +107,7 @@ func (t *story) deletePolicyByHand(ctx context.Context) error {
 	return err
 }
 
-// partnerStatement is somebody else's: this product must leave every byte of it.
+// partnerStatement is a foreign statement: the product must leave every byte of it.
 func (t *story) partnerStatement() string {
 	return `{"Sid":"PartnersOwnBusiness","Effect":"Deny","Principal":"*","Action":["bedrock-agentcore:InvokeGateway"],"Resource":"` +
 		t.gatewayARN + `","Condition":{"IpAddress":{"aws:SourceIp":["203.0.113.0/24"]}}}`
@@ -273,8 +273,8 @@ func (t *story) listOrganization() error {
 	return t.stage.settle()
 }
 
-// settle waits until the product has done what was set in motion, prints what it
-// says of it, and reports whether it said so in a notice of the given type.
+// settle waits until the product has handled every event, prints what it reports, and
+// returns whether it published a notice of the given type.
 func (t *story) settle(wanted plan.NoticeType) (bool, error) {
 	if err := t.stage.settle(); err != nil {
 		return false, err

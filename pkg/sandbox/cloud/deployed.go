@@ -9,7 +9,7 @@ import (
 	"net/url"
 )
 
-// Deployed is what clients have deployed that somebody has to run. Moto keeps it
+// Deployed is what clients have deployed and the stand-in has to run. Moto keeps it
 // and runs none of it.
 type Deployed struct {
 	Functions []DeployedFunction `json:"functions"`

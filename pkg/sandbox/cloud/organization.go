@@ -21,8 +21,8 @@ var errNotForMembers = errors.New("You don't have permissions to access this res
 
 // actsIn is the account that moto is to serve a call to Organizations in. Moto
 // keeps an organization in its management account and shows every other account
-// an empty one, where AWS shows it to delegated administrators, and to those whom
-// the organization's delegation policy names, and refuses the rest.
+// an empty one, where AWS shows it to delegated administrators, and to the accounts
+// that the organization's delegation policy names, and refuses the rest.
 // https://docs.aws.amazon.com/organizations/latest/userguide/orgs_integrate_delegated_admin.html
 func (i *Identities) actsIn(ctx context.Context, caller iam.Caller, target string) (string, error) {
 	_, operation, _ := strings.Cut(target, ".")

@@ -128,7 +128,7 @@ func (p *process) lastLine() string {
 	text := bytes.TrimSpace(p.output())
 	line := text[bytes.LastIndexByte(text, '\n')+1:]
 	if len(line) == 0 {
-		return "it said nothing"
+		return "it printed nothing"
 	}
 	return string(line)
 }

@@ -123,7 +123,7 @@ func advertisedHost(r *http.Request, gateway model.Gateway) string {
 }
 
 // checkDomain: "The gateway rejects a request that selects a domain that isn't
-// configured." With which answer is not said.
+// configured." The answer is not documented.
 func checkDomain(r *http.Request, gateway model.Gateway) error {
 	selected := r.Header.Get(domainHeader)
 	if selected == "" {

@@ -102,7 +102,7 @@ func (r Role) grants() (grants []*grant, tooWide []Finding) {
 				continue
 			}
 			if statement.NotAction != nil || statement.NotResource != nil {
-				tooWide = append(tooWide, Finding{r.Name, name, "what it does not name", "", "it cannot be said what of it is never used"})
+				tooWide = append(tooWide, Finding{r.Name, name, "what it does not name", "", "which part of it is never used is unknown"})
 				continue
 			}
 			for _, action := range statement.Action {

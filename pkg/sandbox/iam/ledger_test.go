@@ -108,7 +108,7 @@ func TestWhatIsMissingAndWhatIsSpareIsFound(t *testing.T) {
 		"an exclusion": {
 			"so does this", `{"Version":"2012-10-17","Statement":{"Sid":"Work","Effect":"Allow","NotAction":"iam:*","Resource":"` + jobs + `"}}`,
 			nil, nil,
-			[]string{"WorkerRole: statement Work allows what it does not name: it cannot be said what of it is never used"},
+			[]string{"WorkerRole: statement Work allows what it does not name: which part of it is never used is unknown"},
 		},
 		"a deny": {"nothing is allowed by it", `{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"*","Resource":"*"}}`, nil, nil, nil},
 		"an exception": {

@@ -162,8 +162,8 @@ func (a *API) accept(w http.ResponseWriter, r *http.Request, function Function, 
 	if len(payload) > MaxAsyncRequest {
 		return tooLargeRequest(MaxAsyncRequest)
 	}
-	// Lambda hands the client context to synchronous calls only; what comes of the
-	// call is told by the function's log.
+	// Lambda hands the client context to synchronous calls only; the function's log
+	// shows the result of the call.
 	if queued, ok := function.(Queued); ok {
 		queued.Queue(payload)
 	} else {

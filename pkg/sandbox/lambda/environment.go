@@ -34,7 +34,7 @@ type environment struct {
 
 	mu        sync.Mutex
 	current   *invocation // the call that the process works on
-	initError []byte      // what it said went wrong before its first call
+	initError []byte      // what it reported before its first call
 }
 
 func startEnvironment(bootstrap Bootstrap, session Session) (*environment, error) {
@@ -174,11 +174,11 @@ func (e *environment) crash(inv *invocation) Result {
 // initFailure is the answer of a process that ended before its first call.
 func (e *environment) initFailure(inv *invocation) Result {
 	e.mu.Lock()
-	said := e.initError
+	failure := e.initError
 	e.mu.Unlock()
 	result := e.crash(inv)
-	if said != nil {
-		result.Payload = said
+	if failure != nil {
+		result.Payload = failure
 	}
 	result.Log = e.log.flush()
 	return result

@@ -78,9 +78,9 @@ func (e *environment) failure(w http.ResponseWriter, r *http.Request) {
 }
 
 func (e *environment) initFailed(w http.ResponseWriter, r *http.Request) {
-	said := readError(r)
+	failure := readError(r)
 	e.mu.Lock()
-	e.initError = said
+	e.initError = failure
 	e.mu.Unlock()
 	accept(w)
 }

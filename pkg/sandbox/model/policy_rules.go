@@ -186,7 +186,7 @@ func (s *Service) allowedAction(action string) bool {
 
 // checkPrincipal: with AWS_IAM, users, roles, accounts and services, and "*"
 // only in Deny; with CUSTOM_JWT, "*" alone. For the types that enforce no
-// authorisation nothing is said of principals, and nothing is asked.
+// authorisation AWS documents no rule on principals, and there is none here.
 func (s *Service) checkPrincipal(authorizer AuthorizerType, statement policy.Statement) error {
 	who := statement.Principal
 	if len(who.AWS) > 1 && s.opts.Quirks.Has(PrincipalListsRefused) {

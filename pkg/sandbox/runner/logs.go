@@ -202,12 +202,12 @@ func answered(operation string, response *http.Response) error {
 	if response.StatusCode == http.StatusOK {
 		return nil
 	}
-	var said struct {
+	var answer struct {
 		Type    string `json:"__type"`
 		Message string `json:"message"`
 	}
-	if json.Unmarshal(text, &said) != nil || said.Type == "" {
-		said.Type, said.Message = response.Status, string(text)
+	if json.Unmarshal(text, &answer) != nil || answer.Type == "" {
+		answer.Type, answer.Message = response.Status, string(text)
 	}
-	return &logsError{operation, said.Type[strings.LastIndexByte(said.Type, '#')+1:], said.Message}
+	return &logsError{operation, answer.Type[strings.LastIndexByte(answer.Type, '#')+1:], answer.Message}
 }

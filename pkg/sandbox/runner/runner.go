@@ -24,7 +24,7 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/lambda"
 )
 
-// readEvery is how often what is deployed is read although no event told of a
+// readEvery is how often the runner reads what is deployed although no event reports a
 // change.
 const readEvery = 3 * time.Second
 
@@ -77,7 +77,7 @@ type Runner struct {
 
 	mappings  map[string]*mapping  // by UUID
 	schedules map[string]*schedule // by ARN
-	refused   map[string]string    // what cannot be run, and why: each is said once
+	refused   map[string]string    // what cannot be run, and why: each is logged once
 
 	mu        sync.RWMutex
 	functions map[string]*function               // by ARN

@@ -31,7 +31,7 @@ func payloadHash(r *http.Request, body []byte, unsignedAllowed bool) string {
 }
 
 // resign gives the signature that the holder of the key would have made of the
-// headers that are said to be signed.
+// headers that the request names as signed.
 func resign(r *http.Request, auth authorization, key iam.AccessKey, at time.Time, payload string) (string, error) {
 	rebuilt, err := rebuild(r, auth)
 	if err != nil {

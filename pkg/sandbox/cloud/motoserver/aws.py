@@ -1,7 +1,7 @@
 """Calls of AWS's services on this very server, as CloudFormation makes them.
 
 A resource's properties are mostly the parameters of the call that makes it. What differs
-is only how they are written, and is told by botocore's description of the call; a
+is only how they are written, which botocore's description of the call shows; a
 property that the call does not know is an error, never dropped.
 """
 

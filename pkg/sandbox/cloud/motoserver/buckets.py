@@ -22,8 +22,8 @@ def get_permission(bucket: FakeBucket, action: str, resource: str) -> Any:
     if bucket.policy is None:
         return PermissionResult.NEUTRAL
     document = json.loads(bucket.policy)
-    said = [s for s in document["Statement"] if s.get("Condition") != PLAIN_HTTP]
-    return IAMPolicy(json.dumps(document | {"Statement": said})).is_action_permitted(action, resource)
+    applied = [s for s in document["Statement"] if s.get("Condition") != PLAIN_HTTP]
+    return IAMPolicy(json.dumps(document | {"Statement": applied})).is_action_permitted(action, resource)
 
 
 class Bucket(Kind):

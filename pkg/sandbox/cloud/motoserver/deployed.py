@@ -1,9 +1,9 @@
-"""Tells what somebody has to run, in the words of Deployed in deployed.go:
+"""Shows what the stand-in has to run, in the form of Deployed in deployed.go:
 
     GET /_sandbox/deployed              functions, mappings and schedules of all accounts
     GET /_sandbox/code?function=ARN     the zip of a function
 
-And takes what only somebody else could decide about:
+And takes what moto does not send by itself:
 
     POST /_sandbox/event?bus=ARN        an event, for the rules of the bus to pick from
 """

@@ -35,7 +35,7 @@ class Failed(Exception):
 
 @dataclass
 class Resource:
-    """A resource that exists, and what its stack's template said about it then."""
+    """A resource that exists, and its description in its stack's template then."""
 
     logical_resource_id: str
     cf_resource_type: str

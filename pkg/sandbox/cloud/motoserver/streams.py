@@ -1,8 +1,8 @@
 """Streams of tables that go on when a transaction fails.
 
 Moto undoes a transaction by putting copies of tables, and with them of their streams, in
-the place of those there were. Whoever reads on where he was would read what nobody writes
-to any more.
+the place of those there were. A reader that goes on with its iterator would read a stream
+that gets no records any more.
 """
 
 from typing import Any
