@@ -174,7 +174,7 @@ func TestAFileThatIsNotValidChangesNothing(t *testing.T) {
 	}
 	for _, args := range [][]string{
 		{"apply"}, {"apply", "-f", "none.yaml"}, {"apply", "-f", "none.yaml", "tonight.plan"}, {"apply", "none.plan"}, {"apply", "none.plan", "--prune"},
-		{"plan", "--prune"}, {"plan", "--out", "x"}, {"plan", "-f", "none.yaml", arn},
+		{"plan", "--prune"}, {"plan", "--out", "x"}, {"plan", "-f", "none.yaml", arn}, {"apply", "-f", "/dev/zero", "--yes"}, {"apply", "-f", ".", "--yes"},
 	} {
 		if got := w.run(args...); got.code != exitError || strings.Count(got.err, "\n") != 1 {
 			t.Errorf("%v: %+v", args, got)

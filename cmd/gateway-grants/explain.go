@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	dynamodb "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/smithy-go"
@@ -75,6 +78,10 @@ func (p *program) explainRefusal(err error) string {
 		return "AWS does not accept the signature (" + api.ErrorMessage() + "): check the secret key, the region and this machine's clock"
 	case "AccessDenied", "AccessDeniedException":
 		return "AWS denies this: " + api.ErrorMessage() + ": ask for the permission, or choose another profile with --profile"
+	}
+	_, throttled := retry.DefaultThrottleErrorCodes[api.ErrorCode()]
+	if answer, ok := errors.AsType[*awshttp.ResponseError](err); throttled || ok && answer.HTTPStatusCode() >= http.StatusInternalServerError {
+		return fmt.Sprintf("AWS is busy or out of order (%s: %s): repeat the command in a minute", api.ErrorCode(), api.ErrorMessage())
 	}
 	return ""
 }

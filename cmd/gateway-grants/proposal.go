@@ -44,13 +44,19 @@ func (p proposal) failed() bool {
 // readFile reads a file of grants; "-" is the standard input.
 func (p *program) readFile(name string) (grantfile.File, error) {
 	if name == "-" {
-		text, err := io.ReadAll(p.in)
-		if err != nil {
-			return grantfile.File{}, refuse("cannot read the standard input: %v", err)
-		}
-		return grantfile.Parse("(standard input)", text)
+		return parseFile("(standard input)", p.in)
 	}
-	text, err := os.ReadFile(name) //nolint:gosec // the admin names the file
+	file, err := os.Open(name) //nolint:gosec // the admin names the file
+	if err != nil {
+		return grantfile.File{}, refuse("cannot read the grants: %v: name a file with --file", err)
+	}
+	defer file.Close()
+	return parseFile(name, file)
+}
+
+// parseFile reads no more than shows that a file is too large: /dev/zero does not end.
+func parseFile(name string, from io.Reader) (grantfile.File, error) {
+	text, err := io.ReadAll(io.LimitReader(from, grantfile.MaxSize+1))
 	if err != nil {
 		return grantfile.File{}, refuse("cannot read the grants: %v: name a file with --file", err)
 	}

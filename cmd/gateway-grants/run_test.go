@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/cobra"
 )
 
 // shell runs the real program, tables and bus in AWS.
@@ -39,6 +40,8 @@ func TestCommonFailuresHaveOneLine(t *testing.T) {
 		{"credentials that AWS does not know", nil, []string{"grant", gatewayARN, accountB, "--profile", "stranger"}, "AWS does not know these credentials: choose another profile with --profile"},
 		{"expired credentials", answering("AWS_ENDPOINT_URL_STS", http.StatusForbidden, `<ErrorResponse><Error><Code>ExpiredToken</Code><Message>The security token included in the request is expired</Message></Error></ErrorResponse>`), []string{"grant", gatewayARN, accountB}, "the AWS credentials have expired: log in again, or choose another profile with --profile"},
 		{"a denied call", answering("AWS_ENDPOINT_URL_DYNAMODB", http.StatusBadRequest, `{"__type":"com.amazon.coral.service#AccessDeniedException","Message":"User is not authorized to perform: dynamodb:Scan"}`), []string{"list"}, "AWS denies this: User is not authorized to perform: dynamodb:Scan: ask for the permission, or choose another profile with --profile"},
+		{"a service that is out of order", answering("AWS_ENDPOINT_URL_DYNAMODB", http.StatusInternalServerError, `{"__type":"com.amazonaws.dynamodb.v20120810#InternalServerError","message":"Internal server error"}`), []string{"list"}, "AWS is busy or out of order (InternalServerError: Internal server error): repeat the command in a minute"},
+		{"a service that is asked too often", answering("AWS_ENDPOINT_URL_DYNAMODB", http.StatusBadRequest, `{"__type":"com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException","message":"Throughput exceeded"}`), []string{"list"}, "AWS is busy or out of order (ProvisionedThroughputExceededException: Throughput exceeded): repeat the command in a minute"},
 		{"a missing table", answering("AWS_ENDPOINT_URL_DYNAMODB", http.StatusBadRequest, `{"__type":"com.amazonaws.dynamodb.v20120810#ResourceNotFoundException","message":"Requested resource not found"}`), []string{"list", "--grants-table", "typo"}, "in table typo: there is no such table in region us-east-1 of this account: deploy first, or name the right --profile, --region, --stack or table"},
 		{"nobody at the endpoint", pointing("AWS_ENDPOINT_URL", deserted), []string{"list"}, "check the network and AWS_ENDPOINT_URL (http://127.0.0.1:"},
 		{"no such host", pointing("AWS_ENDPOINT_URL", "http://no-such-host.invalid"), []string{"list"}, "there is no host no-such-host.invalid: check the region and AWS_ENDPOINT_URL (http://no-such-host.invalid)"},
@@ -55,6 +58,51 @@ func TestCommonFailuresHaveOneLine(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Every command ends with 1 where AWS cannot be reached, whatever it was about to do, and
+// its last line says why. What needs no AWS ends with 0.
+func TestEveryCommandEndsWithOneWhereAWSIsOutOfReach(t *testing.T) {
+	newWorld(t)
+	gone := httptest.NewServer(http.NotFoundHandler())
+	gone.Close()
+	t.Setenv("AWS_ENDPOINT_URL", gone.URL)
+	t.Setenv("AWS_MAX_ATTEMPTS", "1")
+	config := gatewayConfig{
+		GatewayID: "tools-abcdefghij", GatewayARN: gatewayARN, GatewayURL: gone.URL + "/mcp", AccountID: accountA, Region: region,
+	}
+	if err := config.write("gateway_config.json"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile("grants.yaml", []byte("grants: []"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	withoutAWS := map[string]bool{"version": true, "caller-policy": true} // a gateway's ARN is enough
+	var walk func(cmd *cobra.Command)
+	walk = func(cmd *cobra.Command) {
+		for _, child := range cmd.Commands() {
+			walk(child)
+		}
+		if cmd.HasSubCommands() {
+			return
+		}
+		example := examplesOf(cmd)[0]
+		if cmd.Name() == "apply" {
+			example = "apply --file grants.yaml"
+		}
+		line, _, _ := strings.Cut(example, " > ")
+		got := shell(t, strings.Fields(line)...)
+		want := exitError
+		if withoutAWS[cmd.Name()] {
+			want = exitDone
+		}
+		lines := strings.Split(strings.TrimSuffix(got.err, "\n"), "\n")
+		silent := cmd.Name() == "doctor" // its checks say it
+		if got.code != want || want == exitError && !silent && !strings.HasPrefix(lines[len(lines)-1], "gateway-grants: ") {
+			t.Errorf("%s: exit %d, want %d\n%s%s", example, got.code, want, got.out, got.err)
+		}
+	}
+	walk((&program{}).rootCommand())
 }
 
 // answering has a service of AWS's answer everything in one way.

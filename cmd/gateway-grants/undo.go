@@ -211,7 +211,7 @@ func (p *program) sayUndone(all []undone, agreed bool) error {
 func leftAlone(all []undone, done int) error {
 	if left := len(all) - done; left > 0 {
 		i := slices.IndexFunc(all, func(u undone) bool { return u.blocked })
-		return refuse("%s not put back, such as grant %s on %s: %s", counted(left, "row"), all[i].Grant, all[i].Gateway, all[i].Result)
+		return refuse("%s not put back, such as grant %s on %s (%s): gateway-grants history shows what changed", counted(left, "row"), all[i].Grant, all[i].Gateway, all[i].Result)
 	}
 	return nil
 }

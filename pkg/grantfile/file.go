@@ -45,8 +45,8 @@ const (
 	keySource = "source"
 	keyGrants = "grants"
 
-	// maxSize bounds what is read, in bytes: 10,000 rows take about 3 MB.
-	maxSize = 32 << 20
+	// MaxSize bounds what is read, in bytes: 10,000 rows take about 3 MB.
+	MaxSize = 32 << 20
 	// maxRow is what an item of DynamoDB may hold, in bytes.
 	// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
 	maxRow = 400_000

@@ -36,8 +36,8 @@ func (p parser) malformed(err error) error {
 
 // document is the root of the file's only document.
 func (p parser) document(text []byte) (*yaml.Node, error) {
-	if len(text) > maxSize {
-		return nil, p.fail(0, "the file has %d bytes, and %d are the most: split it", len(text), maxSize)
+	if len(text) > MaxSize {
+		return nil, p.fail(0, "the file has more than %d bytes: split it", MaxSize)
 	}
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	var document, next yaml.Node

@@ -96,7 +96,7 @@ func TestWhatIsNotInTheFormIsRejectedWithItsLine(t *testing.T) {
 		{"broken YAML behind the document", "grants: []\n---\n{\n", "this is no YAML: "},
 		{"a control character", "grants: []\n# \x01\n", "grants.yaml: this is no YAML: control characters are not allowed"},
 		{"bytes that are no text", "grants: \xff\n", "this is no YAML: "},
-		{"a file that is too large", "# " + strings.Repeat("x", 32<<20) + "\n", "grants.yaml: the file has 33554435 bytes, and 33554432 are the most"},
+		{"a file that is too large", "# " + strings.Repeat("x", 32<<20) + "\n", "grants.yaml: the file has more than 33554432 bytes: split it"},
 		{"a row that is too large", head + "  reason: " + strings.Repeat("x", 400_000) + "\n", "grants.yaml:2: the row is too large"},
 	} {
 		file, err := grantfile.Parse("grants.yaml", []byte(test.text))
