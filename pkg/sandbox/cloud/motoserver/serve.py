@@ -24,6 +24,7 @@ import logpolicies
 import queries
 import rules
 import streams
+import transactions
 from moto import server
 from moto.organizations import utils
 
@@ -40,6 +41,7 @@ logpolicies.install()
 queries.install()
 rules.install()
 streams.install()
+transactions.install()
 
 one_at_a_time = Lock()
 run = server.run_simple
