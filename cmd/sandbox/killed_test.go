@@ -165,7 +165,7 @@ func (d *disturbance) whileKilling(work func()) {
 				return
 			case <-tick.C:
 			}
-			if processes := d.sandbox.processes(d.t, ""); len(processes) > 0 && syscall.Kill(processes[d.fate.IntN(len(processes))], syscall.SIGKILL) == nil {
+			if processes := d.sandbox.processes(d.t); len(processes) > 0 && syscall.Kill(processes[d.fate.IntN(len(processes))], syscall.SIGKILL) == nil {
 				killed.Add(1)
 			}
 		}
@@ -185,9 +185,9 @@ func (d *disturbance) whileKilling(work func()) {
 	d.t.Logf("%d processes killed in %s", killed.Load(), time.Since(started).Round(time.Second))
 }
 
-// processes are those of functions but the one named, by id. They are children of the
+// processes are those of functions but the ones named, by id. They are children of the
 // sandbox itself.
-func (s *sandbox) processes(t *testing.T, but string) []int {
+func (s *sandbox) processes(t *testing.T, but ...string) []int {
 	t.Helper()
 	programs, err := filepath.Glob("/proc/[0-9]*/exe")
 	if err != nil {
@@ -200,7 +200,8 @@ func (s *sandbox) processes(t *testing.T, but string) []int {
 		_, state, _ := strings.Cut(string(stat), ") ") // after the name: state, parent, …
 		if fields := strings.Fields(state); filepath.Base(program) == "bootstrap" && len(fields) > 1 && fields[1] == strconv.Itoa(s.command.Process.Pid) {
 			variables, _ := os.ReadFile(filepath.Join(filepath.Dir(link), "environ"))
-			if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(link))); err == nil && !spared(variables, but) {
+			// One that has ended, or has only just begun, has no variables to tell it by.
+			if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(link))); err == nil && len(variables) > 0 && !spared(variables, but) {
 				found = append(found, pid)
 			}
 		}
@@ -208,8 +209,10 @@ func (s *sandbox) processes(t *testing.T, but string) []int {
 	return found
 }
 
-func spared(variables []byte, function string) bool {
-	return slices.Contains(strings.Split(string(variables), "\x00"), "AWS_LAMBDA_FUNCTION_NAME="+function)
+func spared(variables []byte, functions []string) bool {
+	return slices.ContainsFunc(functions, func(function string) bool {
+		return slices.Contains(strings.Split(string(variables), "\x00"), "AWS_LAMBDA_FUNCTION_NAME="+function)
+	})
 }
 
 // settled waits until every gateway admits the accounts that its rows name, and no other.

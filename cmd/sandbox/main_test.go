@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -247,10 +248,45 @@ func ownSandbox(t *testing.T, arguments ...string) *sandbox {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.endsWith(t)
+	return s
+}
+
+// endsWith has the stand-in end with the test. If that has failed, its log has the last of
+// what went wrong in the stand-in and its functions.
+func (s *sandbox) endsWith(t *testing.T) {
+	t.Helper()
 	t.Cleanup(func() {
+		if t.Failed() {
+			s.showTroubles(t)
+		}
 		if err := s.end(os.Interrupt); err != nil {
 			t.Error(err)
 		}
 	})
-	return s
+}
+
+func (s *sandbox) showTroubles(t *testing.T) {
+	t.Helper()
+	const last = 30
+	trouble := regexp.MustCompile(`level=(WARN|ERROR)|"level":"(WARN|ERROR)"`)
+	logs, err := filepath.Glob(filepath.Join(s.directory, "logs", "*.log"))
+	if err != nil {
+		t.Error(err)
+	}
+	for _, log := range logs {
+		text, err := os.ReadFile(log)
+		if err != nil {
+			t.Error(err)
+		}
+		var lines []string
+		for line := range strings.Lines(string(text)) {
+			if trouble.MatchString(line) {
+				lines = append(lines, strings.TrimSpace(line[:min(len(line), 600)]))
+			}
+		}
+		if len(lines) > 0 {
+			t.Logf("%s\n%s", filepath.Base(log), strings.Join(lines[max(0, len(lines)-last):], "\n"))
+		}
+	}
 }
