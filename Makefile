@@ -11,7 +11,7 @@ MODULE    := github.com/gateway-grants/gateway-grants
 ARGS      ?=
 VERSION   ?= $(shell git describe --tags --always --dirty)
 FUZZTIME  ?= 10m
-# The long plays are the tests of the files with this build tag.
+# The long plays are the tests of the files with this build tag. They mostly wait, so that some play at once.
 PLAYS      = $(shell grep -l '^//go:build e2e' cmd/*/*_test.go infra/*_test.go | xargs grep -ho '^func Test[A-Za-z0-9]*' | cut -c 6- | paste -sd '|')
 
 .PHONY: help demo check test interop e2e lint bench simulate fuzz build local sandbox standin lines validate package deploy destroy logs vulncheck reproducible clean
@@ -31,7 +31,7 @@ test: .venv/ready .venv-sam/ready .ci/node_modules/ready .ci/qemu/ready build/ch
 	@.ci/test $(ARGS)
 
 e2e: .venv/ready .venv-sam/ready $(LOCAL) ## play the long plays on the template, deployed to the local cloud
-	@$(TOOL) gotestsum --format standard-verbose --packages './cmd/sandbox ./infra' -- -tags e2e -timeout 60m -run '^($(PLAYS))$$'
+	@$(TOOL) gotestsum --format standard-verbose --packages './cmd/sandbox ./infra' -- -tags e2e -timeout 60m -parallel 5 -run '^($(PLAYS))$$'
 
 interop: .venv/ready .venv-agents/ready .venv-mcp/ready .ci/node_modules/ready build/moto/ready local ## run clients and suites that we did not write, and write docs/interop.md
 	@go test -tags interop -count=1 -timeout 30m $(if $(ARGS),-v -run 'TestClientsOfOthers/$(ARGS)') ./cmd/sandbox/interop $(if $(ARGS),,-args -write)

@@ -20,16 +20,22 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/cloud/cloudtest"
 )
 
-// deployPython makes a function of a Python source, as account A.
+// deployPython makes a function of a Python source, as account A, with a role that may
+// do nothing.
 func deployPython(t *testing.T, s *sandbox, name, source string) {
 	t.Helper()
-	config := sdkConfig(t, s, "account-a")
-	role, err := iam.NewFromConfig(config).CreateRole(t.Context(), &iam.CreateRoleInput{
+	role, err := iam.NewFromConfig(sdkConfig(t, s, "account-a")).CreateRole(t.Context(), &iam.CreateRoleInput{
 		RoleName: &name, AssumeRolePolicyDocument: aws.String(trusting(`{"Service":"lambda.amazonaws.com"}`)),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	deployPythonAs(t, s, aws.ToString(role.Role.Arn), name, source)
+}
+
+// deployPythonAs makes a function of a Python source that acts as a role of account A.
+func deployPythonAs(t *testing.T, s *sandbox, role, name, source string) {
+	t.Helper()
 	var code bytes.Buffer
 	archive := zip.NewWriter(&code)
 	file, err := archive.Create("app.py")
@@ -42,9 +48,9 @@ func deployPython(t *testing.T, s *sandbox, name, source string) {
 	if err := archive.Close(); err != nil {
 		t.Fatal(err)
 	}
-	_, err = lambda.NewFromConfig(config).CreateFunction(t.Context(), &lambda.CreateFunctionInput{
+	_, err = lambda.NewFromConfig(sdkConfig(t, s, "account-a")).CreateFunction(t.Context(), &lambda.CreateFunctionInput{
 		FunctionName: &name, Runtime: types.RuntimePython312, Handler: aws.String("app.handler"), Timeout: aws.Int32(600),
-		Role: role.Role.Arn, Code: &types.FunctionCode{ZipFile: code.Bytes()},
+		Role: &role, Code: &types.FunctionCode{ZipFile: code.Bytes()},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -16,6 +16,7 @@ import (
 // The stack as `make sandbox` deploys it, with all that is asked of it, one thing
 // after the other: the last looks back at every call that was made.
 func TestTheTemplateDeployedToTheLocalCloud(t *testing.T) {
+	t.Parallel()
 	s := deployToLocalCloud(t)
 	newAWSCLI(t, s, "management").deploy(t, "gateway-grants-organization-events", "organization-events.yaml",
 		"HubAccountId="+accountA, "HubBusArn="+s.output(t, "EventBusArn"))
@@ -65,11 +66,7 @@ func deployToLocalCloud(t *testing.T) *sandbox {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := s.end(os.Interrupt); err != nil {
-			t.Error(err)
-		}
-	})
+	s.endsWith(t)
 	return s
 }
 

@@ -24,6 +24,7 @@ import (
 // The real SAM CLI deploys the real template as people and pipelines have it done: with
 // Enter at every question, and without any question.
 func TestMakeDeployFromZero(t *testing.T) {
+	t.Parallel()
 	clone := clonedRepository(t)
 	s := ownSandbox(t, "--cloud")
 	t.Run("in a terminal with Enter at every question", func(t *testing.T) {

@@ -43,6 +43,7 @@ func commandsOf(t *testing.T, section string) []string {
 // From an empty account to the first call from another one, then an organization and one
 // owner: the README's commands as they stand there, but for what they say to fill in.
 func TestTheReadmesDeployment(t *testing.T) {
+	t.Parallel()
 	commands := commandsOf(t, "Deploy")
 	if len(commands) != 12 {
 		t.Fatalf("the README has %d commands to deploy with: %q", len(commands), commands)

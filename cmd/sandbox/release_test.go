@@ -17,6 +17,7 @@ import (
 // A release is deployed from a bucket by the commands of docs/operations.md, with the AWS
 // CLI and without Go, and works.
 func TestAReleaseIsDeployedFromABucketWithoutGo(t *testing.T) {
+	t.Parallel()
 	const version = "1.2.3"
 	clone, repository := clonedRepository(t), cloudtest.Repository(t)
 	if err := os.Mkdir(filepath.Join(clone, ".ci"), 0o700); err != nil {

@@ -25,38 +25,25 @@ var newer = map[string][2]string{
 	"pkg/store/ledger_item.go": {"Written: l.Version, Overflow:", "Weather: \"fine\", Written: l.Version, Overflow:"},
 }
 
-// The functions that reconcile are of this commit and of a newer one by turns, as while an
-// update replaces them, and after going back.
-func TestFunctionsOfANewerVersionAndOfThisOne(t *testing.T) {
+// earlier is a commit of this repository that knows the first form.
+const earlier = "37a3250e5ad2c161b72435d16191d9d326809335"
+
+// The functions that reconcile are of a newer version and of an older one by turns, as
+// while an update replaces them, and after going back.
+func TestFunctionsOfANewerVersionAndOfAnOlderOne(t *testing.T) {
+	t.Parallel()
 	s := ownSandbox(t)
-	older, err := builtFunctions()
+	this, err := builtFunctions()
 	if err != nil {
 		t.Fatal(err)
 	}
-	later := builtNewer(t)
-	d := skewed{t: t, s: s, cli: newAWSCLI(t, s, "admin"), gateway: managedGateway(t, s, "skew")}
-
-	d.deploy(later)
-	d.put("kept", accountB)
-	d.put("ended", management)
-	d.lets(accountB, management)
-	within(t, time.Minute, "the newer version records in its form", func() bool { return d.recorded("form") == "2" && d.recorded("product") == "9.0-test" })
-
-	d.deploy(older)
-	d.put("new", accountA)
-	d.put("kept", accountB, "form", "2")
-	within(t, 2*time.Minute, "the older version says why it adds nothing", func() bool { return d.recorded("lastError") == "NewerVersion" })
-	d.lets(accountB, management)
-	d.delete("ended")
-	d.lets(accountB)
-	if got := []string{d.recorded("form"), d.recorded("weather"), d.recorded("product")}; !slices.Equal(got, []string{"2", "fine", "9.0-test"}) {
-		t.Errorf("of what the newer version recorded the older one left %v", got)
-	}
-
-	d.deploy(later)
-	d.put("kept", accountB)
-	d.lets(accountA, accountB)
-	within(t, time.Minute, "the gateway is well", func() bool { return d.recorded("lastError") == "" })
+	later, cli := builtNewer(t), newAWSCLI(t, s, "admin")
+	t.Run("of an earlier commit", func(t *testing.T) {
+		skewed{t: t, s: s, cli: cli, gateway: managedGateway(t, s, "skew-earlier")}.takeTurns(later, builtEarlier(t, this))
+	})
+	t.Run("of this commit", func(t *testing.T) {
+		skewed{t: t, s: s, cli: cli, gateway: managedGateway(t, s, "skew-this")}.takeTurns(later, this)
+	})
 }
 
 // skewed is a gateway whose functions change.
@@ -65,6 +52,30 @@ type skewed struct {
 	s       *sandbox
 	cli     awsCLI
 	gateway string
+}
+
+func (d skewed) takeTurns(later, older string) {
+	d.deploy(later)
+	d.put("kept", accountB)
+	d.put("ended", management)
+	d.lets(accountB, management)
+	within(d.t, time.Minute, "the newer version records in its form", func() bool { return d.recorded("form") == "2" && d.recorded("product") == "9.0-test" })
+
+	d.deploy(older)
+	d.put("new", accountA)
+	d.put("kept", accountB, "form", "2")
+	within(d.t, 2*time.Minute, "the older version says why it adds nothing", func() bool { return d.recorded("lastError") == "NewerVersion" })
+	d.lets(accountB, management)
+	d.delete("ended")
+	d.lets(accountB)
+	if got := []string{d.recorded("form"), d.recorded("weather"), d.recorded("product")}; !slices.Equal(got, []string{"2", "fine", "9.0-test"}) {
+		d.t.Errorf("of what the newer version recorded the older one left %v", got)
+	}
+
+	d.deploy(later)
+	d.put("kept", accountB)
+	d.lets(accountA, accountB)
+	within(d.t, time.Minute, "the gateway is well", func() bool { return d.recorded("lastError") == "" })
 }
 
 func (d skewed) put(id, principal string, more ...string) {
@@ -98,7 +109,12 @@ func (d skewed) lets(accounts ...string) {
 // recorded is an attribute of the gateway's own item of the state table; "" for none.
 func (d skewed) recorded(attribute string) string {
 	d.t.Helper()
-	answer := must(d.t, d.cli, "dynamodb", "GetItem", map[string]any{"TableName": "gateway-grants-state", "ConsistentRead": true, "Key": map[string]any{
+	return d.recordedIn("gateway-grants-state", attribute)
+}
+
+func (d skewed) recordedIn(table, attribute string) string {
+	d.t.Helper()
+	answer := must(d.t, d.cli, "dynamodb", "GetItem", map[string]any{"TableName": table, "ConsistentRead": true, "Key": map[string]any{
 		"gateway": map[string]string{"S": d.gateway}, "item": map[string]string{"S": "gateway"},
 	}})
 	item, _ := answer["Item"].(map[string]any)
@@ -164,13 +180,34 @@ func builtNewer(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	build(t, repository, directory, "-overlay", file, "-ldflags", "-X github.com/gateway-grants/gateway-grants/pkg/version.stamped=9.0-test")
+	return directory
+}
+
+// builtEarlier builds the functions that reconcile from the earlier commit. A clone that
+// does not have it, such as a shallow one, gives those of this commit.
+func builtEarlier(t *testing.T, this string) string {
+	t.Helper()
+	repository, sources, directory := cloudtest.Repository(t), t.TempDir(), t.TempDir()
+	extract := exec.Command("sh", "-c", "git archive --output \"$1/archive.tar\" "+earlier+" && tar -xf \"$1/archive.tar\" -C \"$1\"", "sh", sources)
+	extract.Dir = repository
+	if output, err := extract.CombinedOutput(); err != nil {
+		t.Logf("this clone has no commit %s; the functions are of this commit instead: %v\n%s", earlier, err, output)
+		return this
+	}
+	build(t, sources, directory)
+	return directory
+}
+
+// build builds the functions that reconcile.
+func build(t *testing.T, repository, directory string, flags ...string) {
+	t.Helper()
 	for _, name := range []string{"table-changes", "gateway-events"} {
-		build := exec.Command("go", "build", "-overlay", file, "-tags", "lambda.norpc", "-o", filepath.Join(directory, name, "bootstrap"),
-			"-ldflags", "-X github.com/gateway-grants/gateway-grants/pkg/version.stamped=9.0-test", "./functions/"+name)
+		arguments := slices.Concat([]string{"build", "-buildvcs=false", "-tags", "lambda.norpc", "-o", filepath.Join(directory, name, "bootstrap")}, flags, []string{"./functions/" + name})
+		build := exec.Command("go", arguments...)
 		build.Dir, build.Env = repository, append(os.Environ(), "CGO_ENABLED=0")
 		if output, err := build.CombinedOutput(); err != nil {
 			t.Fatalf("%v\n%s", err, output)
 		}
 	}
-	return directory
 }
