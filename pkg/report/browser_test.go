@@ -204,6 +204,26 @@ func (b *browser) goTo(fragment string) {
 	b.until("document.querySelector('main section').getAttribute('aria-label') === " + fmt.Sprintf("%q", strings.Split(fragment, "?")[0]))
 }
 
+// computed is how long the page's thread has computed, in milliseconds, where that is
+// enabled. https://chromedevtools.github.io/devtools-protocol/tot/Performance/
+func (b *browser) computed() float64 {
+	b.t.Helper()
+	var answer struct {
+		Metrics []struct {
+			Name  string  `json:"name"`
+			Value float64 `json:"value"` // in seconds
+		} `json:"metrics"`
+	}
+	b.call("Performance.getMetrics", nil, &answer)
+	for _, m := range answer.Metrics {
+		if m.Name == "TaskDuration" {
+			return 1000 * m.Value
+		}
+	}
+	b.t.Fatalf("chromium does not measure: %v", answer.Metrics)
+	return 0
+}
+
 // press presses keys, by their names.
 func (b *browser) press(keys ...string) {
 	b.t.Helper()

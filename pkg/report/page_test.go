@@ -117,12 +117,14 @@ func first(lines string) string {
 func TestTheLargestReportLoadsInASecond(t *testing.T) {
 	b := newBrowser(t)
 	text := page(t, sample(500, 2000))
+	b.call("Performance.enable", map[string]any{"timeDomain": "threadTicks"}, nil)
 	b.open(text)
 	contains(t, "the first section", b.text("main"), "2,001 accounts × 500 gateways: 251,264 pairs with access")
 	loaded := eval[float64](b, "performance.getEntriesByType('navigation')[0].duration")
-	t.Logf("%.1f MB load in %.0f ms", float64(len(text))/1e6, loaded)
-	if limit := 5000.0; loaded > limit { // a second is the aim; the machine may be busy
-		t.Errorf("it took %.0f ms to load, of %.0f at most", loaded, limit)
+	computed := b.computed() // by its thread alone: the machine may be busy with something else
+	t.Logf("%.1f MB load in %.0f ms, %.0f ms of them computing", float64(len(text))/1e6, loaded, computed)
+	if limit := 1000.0; computed > limit {
+		t.Errorf("it computed %.0f ms to load, of %.0f at most", computed, limit)
 	}
 	if cells := eval[int](b, "document.querySelectorAll('.matrix .cell').length"); cells == 0 || cells > 3000 {
 		t.Errorf("%d cells are drawn", cells)
