@@ -14,8 +14,12 @@ function el(name, attributes, ...children) {
     else if (value === true) node.setAttribute(key, "");
     else if (value !== false && value !== undefined) node.setAttribute(key, value);
   }
-  node.append(...children.flat().filter(child => child !== undefined && child !== ""));
+  node.append(...children.flat().filter(child => child !== undefined && child !== "").flatMap(breakable));
   return node;
+}
+// An ARN breaks behind a colon or a slash, where a reader expects it.
+function breakable(child) {
+  return String(child).startsWith("arn:") ? child.split(/(?<=[:/])/).flatMap((part, i) => i ? [el("wbr"), part] : [part]) : [child];
 }
 
 const idOf = arn => arn.slice(arn.lastIndexOf("/") + 1);
@@ -320,7 +324,7 @@ sections.changes = (section, query) => { if (!query.get("sort")) query.set("sort
   rows: gateways.flatMap(g => g.changes.map(c => ({gateway: g, ...c}))), columns: [
     {name: "When", text: c => when(c.at), sort: c => Date.parse(c.at), class: "number"}, {name: "Gateway", text: c => c.gateway.id, show: c => [link(c.gateway)], class: "id"},
     {name: "Gained", text: c => (c.gained || []).join(" "), show: c => some(c.gained, "granted")}, {name: "Lost", text: c => (c.lost || []).join(" "), show: c => some(c.lost, "ended")},
-    {name: "Cause", text: c => c.cause}, {name: "By", text: c => c.by || ""}, {name: "Plan", text: c => c.planHash || ""}, {name: "Outcome", text: c => c.outcome}]}); };
+    {name: "Cause", text: c => c.cause}, {name: "By", text: c => c.by || ""}, {name: "Plan", text: c => c.planHash || "", class: "id"}, {name: "Outcome", text: c => c.outcome}]}); };
 const some = (list, kind) => (list || []).slice(0, 3).map(text => el("div", {class: kind}, text)).concat((list || []).length > 3 ? [el("div", {class: "faint"}, "and " + (list.length - 3) + " more")] : []);
 sections.approvals = (section, query) => table(section, "approvals", query, {
   title: "Waiting for approval", about: "Mass departures of accounts, roles that were created again, and takeovers of gateways. Nothing changes until an admin approves: gateway-grants approve ID.", none: "Nothing waits for an admin.",
