@@ -65,7 +65,7 @@ type span struct {
 	text string // as it was written
 }
 
-// Set is pflag.Value's.
+// Set parses a span, and fails on text that is none.
 func (s *span) Set(text string) error {
 	back, err := time.ParseDuration(text)
 	if part := duration.FindStringSubmatch(text); part != nil {
@@ -80,10 +80,10 @@ func (s *span) Set(text string) error {
 	return nil
 }
 
-// String is pflag.Value's.
+// String is the span as it was written; "" for none.
 func (s *span) String() string { return s.text }
 
-// Type is pflag.Value's.
+// Type is the word for the value in the usage.
 func (*span) Type() string { return "duration" }
 
 // expiry is the attribute for --expires: a time from now on, or what the admin wrote.

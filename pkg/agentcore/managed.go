@@ -44,11 +44,10 @@ func (g *Gateways) Managed(ctx context.Context) ([]grant.Gateway, error) {
 	return all, nil
 }
 
-// Walk hands on the wanted gateways of every owner and region as it finds them,
-// and whether each is managed, one at a time. Only for those that are wanted are
-// the tags read, which is what takes time. An owner or region that cannot be
-// listed keeps no other from being so: its error comes at the end, and until then
-// some of its gateways may have been handed on.
+// Walk calls found with each wanted gateway of every owner and region, and whether it
+// is managed, one at a time. It reads the tags of wanted gateways only, because that
+// takes the time. Where an owner or region cannot be listed, Walk goes on with the
+// others and returns the error at the end; found may have got some of its gateways.
 func (g *Gateways) Walk(ctx context.Context, wanted func(grant.Gateway) bool, found func(gateway grant.Gateway, managed bool)) error {
 	owners, err := g.Owners(ctx)
 	outcomes := g.WalkOwners(ctx, owners, wanted, found)

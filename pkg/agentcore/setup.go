@@ -56,7 +56,7 @@ const (
 	waitMost  = 5 * time.Minute
 )
 
-// GatewaySpec is a gateway to be.
+// GatewaySpec describes a gateway to create.
 type GatewaySpec struct {
 	Name        string
 	Description string

@@ -11,7 +11,7 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 )
 
-// TargetSpec is a Lambda target to be.
+// TargetSpec describes a Lambda target to create.
 type TargetSpec struct {
 	Name      string
 	LambdaARN string

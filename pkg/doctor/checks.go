@@ -52,7 +52,7 @@ const unversioned = "(devel)"
 // https://go.dev/ref/mod#pseudo-versions
 var ofCommit = regexp.MustCompile(`(?:^|-g?)([0-9a-f]{7,40})$`)
 
-// sameVersion tells whether two builds are of the same release or commit, whichever tool
+// sameVersion reports whether two builds are of the same release or commit, whichever tool
 // stamped them. What was changed since the commit cannot be compared.
 func sameVersion(a, b string) bool {
 	plain := func(v string) string {

@@ -133,7 +133,7 @@ func imported(t *testing.T, before *policy.Document) (int, error) {
 	return n, err
 }
 
-// Policies that people who do this job came upon.
+// Policies that people who do this job met.
 func TestOddPoliciesAreImportedAsFarAsGrantsGo(t *testing.T) {
 	for file, want := range map[string]int{
 		"deny-unquoted.json": 0, "deny-escaped.json": 0, "mixed-principals.json": 0, "containment.json": 0, "action-of-a-runtime.json": 0,

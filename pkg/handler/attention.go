@@ -40,8 +40,8 @@ func (w Watched) Reconcile(ctx context.Context, gateway grant.Gateway, cause rec
 	return result, nil
 }
 
-// attentionOf leaves out what are states and no faults: a gateway that the product
-// does not manage, and a deployment that is still being set up.
+// attentionOf is what needs attention after a reconcile. States are no faults: a gateway
+// that the product does not manage, and a deployment that is still being set up.
 func attentionOf(result reconcile.Result) plan.Attention {
 	wants := plan.Attention{LetsIn: letsInUnmanaged(result)}
 	if result.Failure != nil && result.Failure.Code != grant.CodeObserved {
@@ -71,8 +71,8 @@ func isState(code grant.Code) bool {
 	}
 }
 
-// isLeftOut reports whether a person has to mend what leaves a grant out. One that
-// waits for the directory, or selects no account yet, is right as it is.
+// isLeftOut reports whether an admin has to act on the reason that leaves a grant out. A
+// grant that waits for the directory, or selects no account yet, needs nothing.
 func isLeftOut(reason grant.Code) bool {
 	switch reason {
 	case grant.CodeQuarantined, grant.CodeRecreated, grant.CodePolicyFull, grant.CodePolicyRefused, grant.CodeProofFailed,
@@ -98,8 +98,8 @@ func gauges(all map[string]plan.Attention) map[string]int {
 	return values
 }
 
-// removalRings is for how long a mass removal is worth an alarm: that it was meant is
-// not known otherwise.
+// removalRings is for how long a mass removal raises the alarm. The product cannot know
+// whether an admin meant it.
 const removalRings = time.Hour
 
 // publishGauges writes the gauges of the gateways.

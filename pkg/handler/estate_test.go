@@ -188,7 +188,7 @@ func (e *estate) sweep() *handler.Sweep {
 	}
 }
 
-// Request is handler.Requests: requests are how sweeps work, so these are never lost.
+// Request queues requests. Even a deaf estate keeps them, because sweeps work by them.
 func (e *estate) Request(_ context.Context, requests []event.Request) error {
 	for _, request := range requests {
 		to := e.gatewayEvents(e.gateways(plenty)).Handle

@@ -38,8 +38,8 @@ type Gateways interface {
 // reconcileNow reconciles one gateway and logs how it ended.
 func reconcileNow(ctx context.Context, r Reconciler, log *slog.Logger, gateway grant.Gateway, cause reconcile.Cause) (result reconcile.Result, err error) {
 	defer func() {
-		// A bug that one gateway brings to light must not take the others of the
-		// batch, or a whole shard, down with it.
+		// A panic for one gateway must not fail the others of the batch, nor block the
+		// shard.
 		if p := recover(); p != nil {
 			err = fmt.Errorf("reconcile %s: panic: %v", gateway, p)
 			log.ErrorContext(ctx, "reconcile panicked", "gateway", gateway.ARN(), "panic", fmt.Sprint(p))

@@ -113,7 +113,7 @@ func (o *Organization) follow(ctx context.Context, changed event.AccountsChanged
 	return o.read(ctx, changed, done)
 }
 
-// fromManagement tells whether the management account sent an event, and drops one of
+// fromManagement reports whether the management account sent an event, and drops one of
 // another.
 func (o *Organization) fromManagement(ctx context.Context, sender, name, id string, done *counts) (bool, error) {
 	organization, err := o.Directory.Organization(ctx)
@@ -219,7 +219,7 @@ func (o *Organization) report(ctx context.Context, summary dirsync.Summary, done
 	}
 }
 
-// some are as many ids as a line or a notice bears.
+// some are as many ids as a log line or a notice has room for.
 func some(ids []string) []string {
 	const most = 100
 	return ids[:min(len(ids), most)]

@@ -18,7 +18,7 @@ func TestQueueMessagesAreHandledOneByOne(t *testing.T) {
 		fails           bool
 	}{
 		"a message":        {"its body is the event", `{"Records":[{"eventSource":"aws:sqs","messageId":"1","body":"{\"a\":1}"}]}`, []string{`{"a":1}`}, false},
-		"a batch":          {"one that fails keeps no other from its turn", `{"Records":[{"eventSource":"aws:sqs","body":"bad"},{"eventSource":"aws:sqs","body":"{}"}]}`, []string{`bad`, `{}`}, true},
+		"a batch":          {"one that fails blocks no other", `{"Records":[{"eventSource":"aws:sqs","body":"bad"},{"eventSource":"aws:sqs","body":"{}"}]}`, []string{`bad`, `{}`}, true},
 		"an event":         {"a call without the queue", `{"source":"gateway-grants"}`, []string{`{"source":"gateway-grants"}`}, false},
 		"another stream":   {"records of something else are not taken apart", `{"Records":[{"eventSource":"aws:dynamodb"}]}`, []string{`{"Records":[{"eventSource":"aws:dynamodb"}]}`}, false},
 		"no JSON":          {"the handler says what is wrong", `bad`, []string{`bad`}, true},

@@ -34,9 +34,9 @@ type States interface {
 	Load(ctx context.Context, gateway grant.Gateway) (ledger.State, error)
 }
 
-// Sweep asks for gateways to be reconciled that no event speaks of, and for each
-// of those that a request for every gateway means. All fields but Minutes are
-// required.
+// Sweep requests reconciles of gateways that are due or in their slot, without an event,
+// and of each gateway that a request for every gateway is for. All fields but Minutes
+// are required.
 type Sweep struct {
 	States   States
 	Gateways Gateways
@@ -95,8 +95,8 @@ func (s *Sweep) scheduled(ctx context.Context, schedule event.Schedule) error {
 	}
 }
 
-// every asks for all managed gateways. What cannot be found now is found in its
-// slot: an error would make Lambda ask for all of them again, twice.
+// every requests all managed gateways. A gateway that cannot be listed now is listed in
+// its slot: an error would make Lambda request all of them again, twice.
 func (s *Sweep) every(ctx context.Context, request event.Request) error {
 	run := &sweepRun{Sweep: s, cause: request.Cause, at: request.At}
 	if run.at.IsZero() {

@@ -54,10 +54,10 @@ const (
 	mostReserve   = 10 * time.Second
 )
 
-// Handle reconciles the gateways that a batch of changes concerns, or asks for
-// it. A record is reported as failed only if neither could be done, because the
-// stream then delivers it again and everything after it, too. Handle itself
-// never fails: a batch that cannot be read will not be readable later.
+// Handle reconciles the gateways that a batch of changes concerns, or publishes
+// requests for them. It reports a record as failed only if it could do neither, because
+// the stream then delivers it again with everything after it. Handle itself never
+// fails: a batch that cannot be read will not be readable later.
 // https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html
 func (t *TableChanges) Handle(ctx context.Context, payload json.RawMessage) (events.DynamoDBEventResponse, error) {
 	b := newBatch(ctx, t)
@@ -173,8 +173,8 @@ func allOrNone(n, most int) int {
 	return n
 }
 
-// dispatch reconciles so many of the gateways on the spot and asks for the others
-// to be, as well as for those for which time ran out.
+// dispatch reconciles so many of the gateways at once. For the others, and for those for
+// which time ran out, it publishes requests.
 func (b *batch) dispatch(ctx context.Context, tasks []task, onTheSpot int) {
 	b.atOnce -= onTheSpot
 	late := b.reconcile(ctx, tasks[:onTheSpot])

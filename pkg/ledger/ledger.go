@@ -26,8 +26,8 @@
 //	└───────┘ ───────────────────────────────► │ held     │  it, or no grant asks for it
 //	                                           └──────────┘ ────────────────────────► no record
 //
-// The reconcile loop (pkg/reconcile) makes all of these. Statuses are output: the loop decides by them only what the
-// last valid revision of a row gave that is Invalid now.
+// The reconcile loop (pkg/reconcile) makes all of these. Statuses are output: the loop
+// reads from them only what the last valid revision of a row gave that is Invalid now.
 package ledger
 
 import (

@@ -9,11 +9,11 @@ type Newer struct {
 	Product string // the version that recorded it; "" for unknown
 }
 
-// beneath is what an older version may record on top of a newer one's record: the
-// marks of its run, that there is a directory, and principals that it holds. All else stays as it is, so that
-// nothing is lost of what the older version does not know. A newer form keeps the
-// meaning of these marks.
-func (s State) beneath(next Ledger) State {
+// withMarks is the state with what an older version may record on top of a newer one:
+// the marks of its run, that there is a directory, and principals that it holds. All else
+// stays as it is, so that an older version loses nothing that it does not know. A newer
+// form keeps the meaning of these marks.
+func (s State) withMarks(next Ledger) State {
 	l := s.Gateway
 	l.InFlightUntil, l.Due = next.InFlightUntil, next.Due
 	l.LastError, l.LastMessage, l.Failures = next.LastError, next.LastMessage, next.Failures
@@ -38,5 +38,5 @@ func (s State) Record(by Transition) (State, error) {
 	if err != nil || s.Newer == (Newer{}) {
 		return next, err
 	}
-	return s.beneath(next.Gateway), nil
+	return s.withMarks(next.Gateway), nil
 }

@@ -239,8 +239,8 @@ func with(refused, more map[string]Refusal) map[string]Refusal {
 	return all
 }
 
-// pendingRevisions is a copy of the revisions without the superseded ones, as far as they are the
-// same still, and with more; nil for none.
+// pendingRevisions is a copy of the revisions without the superseded ones, as far as
+// they are still the same, and with more; nil for none.
 func pendingRevisions(revisions, superseded, more map[grant.Key]string) map[grant.Key]string {
 	left := make(map[grant.Key]string, len(revisions)+len(more))
 	for row, revision := range revisions {

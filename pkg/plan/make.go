@@ -176,8 +176,8 @@ func unrecorded(found string, recorded ledger.Ledger) bool {
 	return found == recorded.PendingHash && found != cmp.Or(recorded.AppliedHash, nothing)
 }
 
-// hash names what our statements mean: the same accesses have the same hash,
-// however they are written.
+// hash names what our statements mean: the same accesses have the same hash in every
+// encoding and order.
 func hash(accesses map[Access]bool, strange []policy.Statement) string {
 	if len(accesses)+len(strange) == 0 {
 		return nothing

@@ -27,7 +27,7 @@ const (
 	RowsRemoved        NoticeType = "Rows Removed"    // of the grants table, which concerns every gateway
 )
 
-// Notice is an event for people and their tools: something changed or wants
+// Notice is an event for people and their tools: something changed or needs
 // attention. It never drives the product itself.
 type Notice struct {
 	Type    NoticeType
@@ -234,7 +234,7 @@ func (p Plan) Since(first Plan) []Change {
 
 // Applied are the notices of writes that led from what the first plan observed to
 // what this one found settled; none where they came to nothing, as when a
-// principal was tried again in vain. Detail holds what the caller knows besides.
+// principal was tried again without success. Detail holds what the caller knows besides.
 func (p Plan) Applied(first Plan, detail AppliedDetail) []Notice {
 	net := p.Since(first)
 	detail.PlanHash = p.Hash

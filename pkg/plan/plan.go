@@ -8,9 +8,8 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/policy"
 )
 
-// Plan is what a reconcile would do to one gateway, and everything worth saying
-// about it: the CLI's plan, the recorded statuses and the notices are all
-// printings of it.
+// Plan is what a reconcile would do to one gateway. The output of the command plan, the
+// recorded statuses and the notices are all printed from it.
 type Plan struct {
 	Want    *policy.Document           // nil: no policy
 	Write   bool                       // Want differs in meaning from what was observed

@@ -88,7 +88,7 @@ func (c compiler) decide(owned *policy.Document, p probe) policy.Decision {
 }
 
 // probes are calls around an access: by a caller that it admits, from where it wants
-// it; then each with one thing amiss.
+// it; then each with one thing wrong.
 func probes(a Access) []probe {
 	within := a.Where.example()
 	member, now := caller(a.Who), max(a.Until-1, 0)

@@ -129,8 +129,8 @@ func (s *search) try(accesses []Access) (*policy.Document, error) {
 	return s.solver.document(accesses)
 }
 
-// byAccount parts the accesses by account, each in its order: only those of one
-// account bear upon the same callers.
+// byAccount parts the accesses by account, each in its order: accesses of different
+// accounts never concern the same callers.
 func byAccount(ordered []Access) [][]Access {
 	of := make(map[string]int)
 	var parts [][]Access
@@ -144,7 +144,7 @@ func byAccount(ordered []Access) [][]Access {
 	return parts
 }
 
-// inOrder sorts the accesses as they stand in the order, whatever became of their ends.
+// inOrder sorts the accesses as they stand in the order, their ends aside.
 func inOrder(ordered, accesses []Access) []Access {
 	place := make(map[Access]int, len(ordered))
 	for i, a := range ordered {

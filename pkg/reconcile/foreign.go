@@ -11,15 +11,16 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/policy"
 )
 
-// unchanged reports whether what is read is what was in force before or is now: AWS
-// may show a write late. What others say in it is the same then, byte for byte.
+// unchanged reports whether the policy that was read is the one that was in force before
+// or is now: AWS may show a write late. Its foreign statements are the same then, byte
+// for byte.
 func (i *isolation) unchanged(was, now *policy.Document) bool {
 	return policy.Equal(now, was) && slices.Equal(i.foreign(now), i.foreign(was))
 }
 
-// foreign are the statements of others in a document, byte for byte: one that says
-// the same in other words is to be kept as it is, too. AWS may show statements in
-// another order than they were put in.
+// foreign are the foreign statements of a document, byte for byte and sorted: AWS may
+// show statements in another order than they were put in. A statement that means the
+// same in other words is another one.
 func (i *isolation) foreign(document *policy.Document) []string {
 	if document == nil {
 		return nil
@@ -44,15 +45,15 @@ func (i *isolation) blockedByForeign(refusal error) error {
 	if len(which) == 0 {
 		likely, which = "", foreignNames(document, i.plan, func(policy.Statement) bool { return true })
 	}
-	return &grant.Error{Code: CodeBlockedByForeign, Op: "put the resource policy", Err: saidByAWS(refusal),
+	return &grant.Error{Code: CodeBlockedByForeign, Op: "put the resource policy", Err: answerOfAWS(refusal),
 		Hint: "AWS refuses every document with the statements of others in it, " + likely + strings.Join(which, ", ") +
-			"; " + i.wayOut() + ", nothing can be changed until then"}
+			"; " + i.remedy() + ", nothing can be changed until then"}
 }
 
-// wayOut says what ends the refusal. An installation takes out the unique ids in its
-// own statements by itself; two that both hold one keep each other from it, because
-// AWS takes no document with either.
-func (i *isolation) wayOut() string {
+// remedy says what ends the rejection. An installation removes the unique ids from its
+// own statements. Where two installations both have one, each blocks the other, because
+// AWS accepts no document with either.
+func (i *isolation) remedy() string {
 	sibling, ours := "", false
 	for _, s := range i.document.Statements {
 		held := s.Principal != nil && slices.ContainsFunc(s.Principal.AWS, policy.IsUniqueID)
@@ -74,8 +75,8 @@ func (i *isolation) wayOut() string {
 	}
 }
 
-// saidByAWS is what AWS answered, without what was made of it.
-func saidByAWS(refusal error) error {
+// answerOfAWS is the answer of AWS, without the error that wraps it.
+func answerOfAWS(refusal error) error {
 	if failure, ok := errors.AsType[*grant.Error](refusal); ok && failure.Err != nil {
 		return failure.Err
 	}
@@ -102,7 +103,7 @@ func names(who *policy.Principals) bool {
 	return who != nil && slices.ContainsFunc(who.AWS, func(principal string) bool { return principal != "*" })
 }
 
-// foreignNames names the statements of others of which that is true.
+// foreignNames names the foreign statements for which the condition is true.
 func foreignNames(document *policy.Document, p plan.Plan, is func(policy.Statement) bool) []string {
 	var names []string
 	if document == nil {

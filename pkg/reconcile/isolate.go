@@ -190,7 +190,7 @@ func (i *isolation) bisectExisting(ctx context.Context, rejection error) (goesOn
 	if i.mayBeForeign(standing) {
 		return false, i.blockedByForeign(rejection)
 	}
-	return false, &grant.Error{Code: grant.CodeOf(rejection), Op: "put the resource policy", Err: saidByAWS(rejection),
+	return false, &grant.Error{Code: grant.CodeOf(rejection), Op: "put the resource policy", Err: answerOfAWS(rejection),
 		Hint: "AWS rejects what stands in the policy already, and the principal at fault is not found yet; all access stays, additions wait"}
 }
 

@@ -18,7 +18,7 @@ const (
 	CodeWriteFailed    grant.Code = "WriteFailed"    // something could not be recorded
 )
 
-// NoSentinel is the failure of a read that did not come upon the sentinel row.
+// NoSentinel is the failure of a read that did not find the sentinel row.
 func NoSentinel(table string) error {
 	return &grant.Error{
 		Code: CodeNoSentinel,
@@ -27,7 +27,7 @@ func NoSentinel(table string) error {
 	}
 }
 
-// NoListSentinel is the failure of a read of a list that did not come upon its sentinel.
+// NoListSentinel is the failure of a read of a list that did not find its sentinel.
 func NoListSentinel(table string, list directory.Topic) error {
 	return &grant.Error{
 		Code: CodeNoListSentinel,

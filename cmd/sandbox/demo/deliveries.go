@@ -126,7 +126,7 @@ func (w watched) Invoke(ctx context.Context, payload, clientContext []byte) (lam
 	return result, err
 }
 
-// Request is handler.Requests.
+// Request puts requests to reconcile on the bus, and fails with the first that it cannot put.
 func (d *deliveries) Request(ctx context.Context, requests []event.Request) error {
 	for _, request := range requests {
 		if err := d.put(ctx, event.Source, event.ReconcileRequested, request.At, request); err != nil {
@@ -136,7 +136,7 @@ func (d *deliveries) Request(ctx context.Context, requests []event.Request) erro
 	return nil
 }
 
-// Publish is reconcile.Notices. Only the story reads them.
+// Publish keeps notices for the story, and never fails.
 func (d *deliveries) Publish(_ context.Context, notices []plan.Notice) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()

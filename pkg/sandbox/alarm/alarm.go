@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// State is an alarm's.
+// State is the state of an alarm, in CloudWatch's words.
 type State string
 
 // The states of an alarm. One begins without data.

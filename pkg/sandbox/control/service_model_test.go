@@ -78,7 +78,7 @@ var notServed = []string{
 	"SynchronizeGatewayTargets",
 }
 
-// served tells whether an operation of the service model is one that the stand-in has
+// served reports whether an operation of the service model is one that the stand-in has
 // to have.
 func served(operation string) bool {
 	return onGateways.MatchString(operation) && !slices.Contains(notServed, operation)

@@ -213,7 +213,7 @@ func (s *Service) checkPrincipal(authorizer AuthorizerType, statement policy.Sta
 	return nil
 }
 
-// mayAllowEveryone tells whether a statement may allow "*".
+// mayAllowEveryone reports whether a statement may allow "*".
 func (s *Service) mayAllowEveryone(statement policy.Statement) bool {
 	quirks := s.opts.Quirks
 	return quirks.Has(WildcardAllowAccepted) ||
@@ -232,7 +232,7 @@ func namesOthers(who *policy.Principals) bool {
 	return len(who.AWS) > 1 || len(who.Service)+len(who.Federated)+len(who.CanonicalUser)+len(who.Other) > 0
 }
 
-// hasCondition tells whether a statement has a condition on one of the keys,
+// hasCondition reports whether a statement has a condition on one of the keys,
 // whose names have no case.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition.html
 func hasCondition(statement policy.Statement, keys ...string) bool {
@@ -248,7 +248,7 @@ func hasCondition(statement policy.Statement, keys ...string) bool {
 	return false
 }
 
-// listsResource tells whether a statement's Resource is written as a list.
+// listsResource reports whether a statement's Resource is written as a list.
 // policy.Document does not keep a list of one and its element apart.
 func listsResource(text []byte) bool {
 	type statement struct {

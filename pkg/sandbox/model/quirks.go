@@ -14,7 +14,7 @@ type Quirk string
 // Quirks are the other answers that a service gives.
 type Quirks []Quirk
 
-// Has tells whether the answer to q is the other one.
+// Has reports whether the answer to q is the other one.
 func (qs Quirks) Has(q Quirk) bool { return slices.Contains(qs, q) }
 
 // Reading and deleting a policy that is not there.

@@ -44,7 +44,7 @@ func (s *Service) remember(token clientToken, request any, created string) {
 	}
 }
 
-// exists tells whether there is a gateway, or a target "gateway/target".
+// exists reports whether there is a gateway, or a target "gateway/target".
 func (s *Service) exists(id string) bool {
 	gatewayID, targetID, isTarget := strings.Cut(id, "/")
 	g, ok := s.gateways[gatewayID]
