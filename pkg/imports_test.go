@@ -46,7 +46,7 @@ var arrows = map[string][]string{
 	"pkg/organizations":   {"pkg/dirsync", "pkg/directory", "pkg/grant"},
 	"pkg/bus":             {"pkg/event", "pkg/reconcile", "pkg/handler", "pkg/plan", "pkg/grant"},
 	"pkg/mcpclient":       {},
-	"pkg/inspect":         {"pkg/doctor", "pkg/agentcore", "pkg/grant"},
+	"pkg/inspect":         {"pkg/doctor", "pkg/agentcore", "pkg/event", "pkg/directory", "pkg/grant"},
 	"pkg/selftest":        {"pkg/agentcore", "pkg/grant"},
 	"pkg/iam":             {"pkg/policy"},
 

@@ -26,14 +26,17 @@ import (
 
 func (p *program) doctorCommand() *cobra.Command {
 	var before preflight
+	var probes probing
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Look for what does not work as deployed, and say what mends it",
 		Long: `Look for what does not work as deployed, and say what mends it.
 
 Reads the stack and everything that it is made of, with your own rights, and
-changes nothing. With --preflight it reads what a deployment will meet, and exits with
-1 only if the deployment would fail. A check that you may not make says so, and does not count as
+changes nothing. Where other accounts and Regions forward their events, it sends
+probes there and waits until they arrive, which is recorded for a day. With
+--preflight it reads what a deployment will meet, and exits with 1 only if the
+deployment would fail. A check that you may not make says so, and does not count as
 healthy. Exits with 0 if every check was made and found nothing, and with 1
 otherwise.`,
 		Example: `  gateway-grants doctor
@@ -43,20 +46,21 @@ otherwise.`,
 			if set := cmd.Flags(); !before.only && (set.Changed("name") || set.Changed("reconcile-concurrency") || set.Changed("regions")) {
 				return usage(cmd, "--name, --reconcile-concurrency and --regions are about a deployment to be: they go with --preflight")
 			}
-			return nil
+			return probes.check(cmd, before.only)
 		}),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if before.only {
 				return p.preflight(cmd.Context(), before)
 			}
-			return p.doctor(cmd.Context())
+			return p.doctor(cmd.Context(), probes)
 		},
 	}
 	before.flags(cmd)
+	probes.flags(cmd)
 	return cmd
 }
 
-func (p *program) doctor(ctx context.Context) error {
+func (p *program) doctor(ctx context.Context, probes probing) error {
 	s, err := p.session(ctx)
 	if err != nil {
 		return err
@@ -75,6 +79,7 @@ func (p *program) doctor(ctx context.Context) error {
 	if facts.Stack.Err == "" && !facts.Stack.Value.Missing {
 		look.recorded(ctx, &facts)
 		look.owners(ctx, &facts)
+		facts.Forwarders = look.forwarders(ctx, facts, who.Partition, probes)
 	}
 	if err := ctx.Err(); err != nil {
 		return err // an interrupted examination found nothing

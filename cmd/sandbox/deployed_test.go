@@ -19,7 +19,7 @@ func TestTheTemplateDeployedToTheLocalCloud(t *testing.T) {
 	t.Parallel()
 	s := deployToLocalCloud(t)
 	newAWSCLI(t, s, "management").deploy(t, "gateway-grants-organization-events", "organization-events.yaml",
-		"HubAccountId="+accountA, "HubBusArn="+s.output(t, "EventBusArn"))
+		"HubAccountId="+accountA, "HubBusArn="+s.output(t, "EventBusArn"), "HubAdminRoles="+adminRole)
 	t.Run("undisturbed", func(t *testing.T) {
 		for name, plays := range map[string]func(*testing.T, *sandbox){
 			"plays the whole story through the AWS CLI": playStory,
@@ -35,6 +35,11 @@ func TestTheTemplateDeployedToTheLocalCloud(t *testing.T) {
 	})
 	t.Run("loses nothing while its functions are killed", func(t *testing.T) { whileFunctionsAreKilled(t, s) })
 	t.Run("answers what piled up while its functions were killed", func(t *testing.T) { answersWhatPiledUp(t, s) })
+	t.Run("sees whether other accounts forward their events", func(t *testing.T) {
+		if found := (patient{s, builtProgram(t)}).forwarders(t, "2m"); len(found) > 0 {
+			t.Errorf("found %v", found)
+		}
+	})
 	t.Run("looks whom a gateway lets in that lost its tag", func(t *testing.T) { looksAtWhatLostItsTag(t, s) })
 	t.Run("is allowed what it needs and nothing else", func(t *testing.T) {
 		for _, finding := range leastPrivilege(t, s, stackName, unused) {
@@ -42,6 +47,9 @@ func TestTheTemplateDeployedToTheLocalCloud(t *testing.T) {
 		}
 	})
 }
+
+// adminRole is that of the profile admin.
+const adminRole = "arn:aws:iam::" + accountA + ":role/GrantsAdminRole"
 
 const ownerID = "what-only-the-owner-and-the-hub-know" // an external id
 
@@ -60,7 +68,7 @@ func deployToLocalCloud(t *testing.T) *sandbox {
 	}
 	// The owner's role comes first: sweeps, which begin at once, look into its account.
 	const owner = "../../.venv/bin/aws --profile account-b cloudformation deploy --stack-name " + stackSet + " --template-file ../../infra/owner-account.yaml" +
-		" --capabilities CAPABILITY_NAMED_IAM --parameter-overrides HubAccountId=" + accountA + " ExternalId=" + ownerID +
+		" --capabilities CAPABILITY_NAMED_IAM --parameter-overrides HubAccountId=" + accountA + " ExternalId=" + ownerID + " HubAdminRoles=" + adminRole +
 		" HubBusArn=arn:aws:events:" + region + ":" + accountA + ":event-bus/gateway-grants"
 	s, err := launch(cloudtest.Python(t), t.TempDir(), "--cloud", "--then", owner+" && PARAMETERS='"+parameters+"' ../../infra/stack local")
 	if err != nil {

@@ -89,9 +89,10 @@ func (e examined) unread(check string) []string {
 	return nil
 }
 
-// shell runs a command line as an admin of account A, in the repository. Version 1 of the
+// shell runs a command line as an admin of account A, in the repository, and returns what
+// it printed. Version 1 of the
 // AWS CLI takes the endpoint of SQS from nowhere but its command line, and of several the last.
-func (p patient) shell(t *testing.T, line string) {
+func (p patient) shell(t *testing.T, line string) (output string) {
 	t.Helper()
 	repository, tools := cloudtest.Repository(t), t.TempDir()
 	aws := fmt.Sprintf("#!/bin/sh\nexec %s \"$@\" --endpoint-url %s\n", filepath.Join(filepath.Dir(cloudtest.Python(t)), "aws"), p.s.endpoint)
@@ -101,9 +102,11 @@ func (p patient) shell(t *testing.T, line string) {
 	command := exec.Command("sh", "-e", "-c", line)
 	command.Dir = repository
 	command.Env = append(p.s.environment("account-a"), "TMPDIR="+t.TempDir(), "PATH="+tools+":"+filepath.Dir(p.program)+":"+os.Getenv("PATH"))
-	if output, err := command.CombinedOutput(); err != nil {
-		t.Fatalf("%s: %v\n%s", line, err, output)
+	said, err := command.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s: %v\n%s", line, err, said)
 	}
+	return string(said)
 }
 
 // mendFirstDeployment runs what the doctor's findings on a deployment that has just been
@@ -197,6 +200,7 @@ func TestTheDoctorFindsWhatIsPlantedAndItsCommandsMendIt(t *testing.T) {
 		{check: "tables", want: "gateway-grants cannot be restored to a point in time", plant: "aws dynamodb update-continuous-backups --table-name gateway-grants --point-in-time-recovery-specification PointInTimeRecoveryEnabled=false"},
 		{check: "trail", want: "no trail logs management events", plant: `aws cloudtrail put-event-selectors --trail-name management-events --event-selectors '[{"ReadWriteType": "ReadOnly", "IncludeManagementEvents": true}]'`},
 		{check: "alarms", want: "the actions of", plant: `aws cloudwatch disable-alarm-actions --alarm-names "$(aws cloudwatch describe-alarms --query 'MetricAlarms[0].AlarmName' --output text)"`},
+		{check: "sentinel", want: "lacks the item that proves the list of trusted accounts", plant: `aws dynamodb delete-item --table-name gateway-grants-accounts --key '{"pk": {"S": "TRUSTED"}, "sk": {"S": "#meta"}}'`},
 		{check: "queues", want: "gateway-grants-lost-notices holds 1 notices", plant: `aws sqs send-message --queue-url "$(aws sqs get-queue-url --queue-name gateway-grants-lost-notices --query QueueUrl --output text)" --message-body '{}'`,
 			mend: `aws sqs purge-queue --queue-url "$(aws sqs get-queue-url --queue-name gateway-grants-lost-notices --query QueueUrl --output text)"`},
 	})

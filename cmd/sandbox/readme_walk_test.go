@@ -108,7 +108,7 @@ func checkWalked(t *testing.T, walk func(string) (string, error), command string
 			t.Log(said)
 			return false
 		}
-		for _, check := range []string{"stack", "tables", "sentinel", "mappings", "rules", "schedules", "queues", "owners", "gateways", "approvals"} {
+		for _, check := range []string{"stack", "tables", "sentinel", "mappings", "rules", "schedules", "queues", "owners", "forwarders", "gateways", "approvals"} {
 			if !regexp.MustCompile(`(?m)^` + check + ` +ok`).MatchString(said) {
 				t.Log(said)
 				return false

@@ -99,6 +99,14 @@ func sentinel(f Facts, r *Result) {
 				"table %s lacks the row that proves it: no policy changes until it is there", f.Name)
 		}
 	})
+	for _, list := range f.Lists {
+		look(r, list.Proved, func(proved bool) {
+			if !proved {
+				r.found("aws dynamodb put-item --table-name "+list.Table+" --item file://infra/"+list.Item,
+					"table %s lacks the item that proves the list of %s: the list cannot be read, and what depends on it stays as it is", list.Table, list.What)
+			}
+		})
+	}
 }
 
 func mappings(f Facts, r *Result) {

@@ -47,7 +47,7 @@ func Examine(f Facts) []Result {
 	}{
 		{"stack", stack}, {"version", deployedVersion}, {"tables", tables}, {"sentinel", sentinel}, {"mappings", mappings},
 		{"rules", rules}, {"schedules", schedules}, {"queues", queues}, {"heartbeat", heartbeat}, {"trail", trail}, {"owners", owners},
-		{"organization", organization}, {"gateways", gateways}, {"approvals", approvals}, {"alarms", alarms},
+		{"organization", organization}, {"forwarders", forwarders}, {"gateways", gateways}, {"approvals", approvals}, {"alarms", alarms},
 	}
 	results := make([]Result, len(checks))
 	for i, c := range checks {

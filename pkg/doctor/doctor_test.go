@@ -39,6 +39,11 @@ func healthy() doctor.Facts {
 		Alarms:    read([]doctor.Alarm{{Name: "heartbeat"}}),
 		Trails:    read([]doctor.Trail{{Name: "off"}, {Name: "organization", Logging: true, Management: true}}),
 		Owners:    []doctor.Owner{{Account: "444455556666", Assumed: read(true)}},
+		Lists:     []doctor.List{{What: "trusted accounts", Table: "gateway-grants-accounts", Item: "trusted-sentinel.json", Proved: read(true)}},
+		Forwarders: read([]doctor.Forwarder{{
+			Account: "444455556666", Region: "eu-west-1", Rule: "gateway-grants-owner-events", Events: "calls on gateways", Template: "infra/owner-account.yaml",
+			Sent: read(true), Arrived: true,
+		}}),
 		Attention: read([]doctor.Gateway{{ARN: gateway}}), Approvals: read([]string(nil)),
 	}
 }
@@ -88,6 +93,8 @@ func TestEachFaultIsFoundWithWhatMendsIt(t *testing.T) {
 		"no recovery":          {"tables", "point in time", "update-continuous-backups", table(func(s *doctor.TableState) { s.Recovery = false })},
 		"no stream":            {"tables", "no stream", "--stream-specification", table(func(s *doctor.TableState) { s.Streaming = false })},
 		"no sentinel":          {"sentinel", "no policy changes", "infra/sentinel.json", func(f *doctor.Facts) { f.Sentinel = read(false) }},
+		"an unproved list":     {"sentinel", "list of trusted accounts", "--table-name gateway-grants-accounts --item file://infra/trusted-sentinel.json", func(f *doctor.Facts) { f.Lists[0].Proved = read(false) }},
+		"a lost probe":         {"forwarders", "calls on gateways of account 444455556666, eu-west-1, do not arrive", "enable-rule --region eu-west-1 --name gateway-grants-owner-events", func(f *doctor.Facts) { f.Forwarders.Value[0].Arrived = false }},
 		"a mapping off":        {"mappings", "takes nothing from gateway-grants (Disabled)", "--uuid 1 --enabled", func(f *doctor.Facts) { f.Mappings.Value[0].State = "Disabled" }},
 		"a mapping that fails": {"mappings", "PROBLEM: Function call failed", "logs tail", func(f *doctor.Facts) { f.Mappings.Value[0].Problem = "PROBLEM: Function call failed" }},
 		"a rule off":           {"rules", "requested is off", "enable-rule --name requested --event-bus-name gateway-grants", func(f *doctor.Facts) { f.Rules.Value[0].Enabled = false }},
@@ -143,6 +150,7 @@ func TestWhatCannotBeReadIsNotHealthy(t *testing.T) {
 		"organization": func(f *doctor.Facts) { f.Organization.Err = why },
 		"gateways":     func(f *doctor.Facts) { f.Attention.Err = why },
 		"approvals":    func(f *doctor.Facts) { f.Approvals.Err = why },
+		"forwarders":   func(f *doctor.Facts) { f.Forwarders.Err = why },
 		"alarms":       func(f *doctor.Facts) { f.Alarms.Err = why },
 	}
 	for check, plant := range cases {
@@ -171,9 +179,9 @@ func TestWhatADeploymentDoesNotHaveIsSkipped(t *testing.T) {
 	f := healthy()
 	delete(f.Stack.Value.Parameters, "ManagementAccountId")
 	f.Schedules.Value[1].Enabled = false // that of the organization
-	f.Owners, f.Synced = nil, read(time.Time{})
+	f.Owners, f.Synced, f.Forwarders = nil, read(time.Time{}), read([]doctor.Forwarder(nil))
 	delete(f.Stack.Value.Outputs, "Version")
-	for check, want := range map[string]doctor.Status{"version": doctor.Skipped, "organization": doctor.Skipped, "owners": doctor.Skipped, "schedules": doctor.OK} {
+	for check, want := range map[string]doctor.Status{"version": doctor.Skipped, "organization": doctor.Skipped, "owners": doctor.Skipped, "forwarders": doctor.Skipped, "schedules": doctor.OK} {
 		if r := result(t, f, check); r.Status != want {
 			t.Errorf("check %s is %s, want %s", check, r.Status, want)
 		}
@@ -218,5 +226,24 @@ func TestAnOwnerThatHasNotJoinedIsNotedAndNoFinding(t *testing.T) {
 		if r.Check == "owners" && (r.Status != doctor.OK || !strings.Contains(r.Note, "1 NotJoined, such as 777788889999")) {
 			t.Errorf("%+v", r)
 		}
+	}
+}
+
+// What could not be sent was not tried, and where only some may send that is no fault.
+func TestAProbeThatWasNotSentIsNoFinding(t *testing.T) {
+	const why = "AWS denies this"
+	f := healthy()
+	f.Forwarders.Value[0].Sent, f.Forwarders.Value[0].Arrived = doctor.Reading[bool]{Err: why}, false
+	if r := result(t, f, "forwarders"); r.Status != doctor.Unread || !slices.Equal(r.Unread, []string{"calls on gateways of account 444455556666, eu-west-1: " + why}) {
+		t.Errorf("%+v", r)
+	}
+	f = healthy()
+	f.Forwarders.Value = append(f.Forwarders.Value, doctor.Forwarder{Account: "999900001111", NotTried: why})
+	if r := result(t, f, "forwarders"); r.Status != doctor.OK || r.Note != why {
+		t.Errorf("one of two: %+v", r)
+	}
+	f.Forwarders.Value = f.Forwarders.Value[1:]
+	if r := result(t, f, "forwarders"); r.Status != doctor.Skipped || r.Note != why {
+		t.Errorf("the only one: %+v", r)
 	}
 }

@@ -24,6 +24,7 @@ type Facts struct {
 	Stack    Reading[Stack]
 	Tables   []Table
 	Sentinel Reading[bool]      // the row that proves the grants table is there
+	Lists    []List             // of accounts, each proved by an item
 	Synced   Reading[time.Time] // when a listing of the organization last ended; zero for never
 
 	Mappings  Reading[[]Mapping]
@@ -35,10 +36,11 @@ type Facts struct {
 	Trails    Reading[[]Trail]
 
 	Owners       []Owner
-	Organization Reading[bool]      // the caller may read it, as the functions may
-	StackSets    *Reading[bool]     // StackSets have trusted access to the organization; nil where the caller may not ask
-	Attention    Reading[[]Gateway] // gateways that need attention
-	Approvals    Reading[[]string]  // what waits for an approval, in words
+	Forwarders   Reading[[]Forwarder] // rules of other accounts and Regions
+	Organization Reading[bool]        // the caller may read it, as the functions may
+	StackSets    *Reading[bool]       // StackSets have trusted access to the organization; nil where the caller may not ask
+	Attention    Reading[[]Gateway]   // gateways that need attention
+	Approvals    Reading[[]string]    // what waits for an approval, in words
 }
 
 // Stack is the deployed stack.
@@ -64,6 +66,14 @@ type TableState struct {
 	Protected bool // from deletion
 	Recovery  bool // to a point in time
 	Streaming bool
+}
+
+// List is a list of accounts.
+type List struct {
+	What   string // the accounts on it, in words
+	Table  string
+	Item   string // the file of the item that proves it
+	Proved Reading[bool]
 }
 
 // Mapping hands records of a stream, or messages of a queue, to a function.
@@ -118,6 +128,17 @@ type Owner struct {
 	Assumed Reading[bool] // its role was assumed, and its gateways were listed
 	// NotJoined says that sweeps have never listed its gateways: a state, and no fault.
 	NotJoined bool
+}
+
+// Forwarder is a rule of another account or Region, that a probe was sent through.
+type Forwarder struct {
+	Account, Region string
+	Rule            string
+	Events          string // that it forwards, in words
+	Template        string // of the stack that it belongs to
+	Sent            Reading[bool]
+	NotTried        string // why no probe was sent, where only some may do so; "" where one was
+	Arrived         bool
 }
 
 // Gateway is one that needs attention.

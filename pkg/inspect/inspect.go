@@ -1,5 +1,5 @@
 // Package inspect reads what package doctor judges: the parts of a deployment as AWS
-// describes them, with the rights of the caller. It changes nothing.
+// describes them, with the rights of the caller. It changes nothing, and sends probes.
 package inspect
 
 import (
@@ -37,6 +37,7 @@ func (r *Reader) Deployment(ctx context.Context, stack, account string) doctor.F
 	f.Name = f.Stack.Value.Parameters["Name"]
 	f.Tables = r.tables(ctx, f.Stack.Value.Outputs)
 	f.Sentinel = read(r, "read the sentinel row", func() (bool, error) { return r.sentinel(ctx, f.Name) })
+	f.Lists = r.lists(ctx, f.Stack.Value.Outputs["AccountsTableName"])
 	f.Mappings = read(r, "read event source mappings", func() ([]doctor.Mapping, error) { return r.mappings(ctx) })
 	f.Rules = read(r, "read rules", func() ([]doctor.Rule, error) { return r.rules(ctx) })
 	f.Schedules = read(r, "read schedules", func() ([]doctor.Schedule, error) { return r.schedules(ctx) })

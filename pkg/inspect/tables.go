@@ -7,6 +7,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"github.com/gateway-grants/gateway-grants/pkg/directory"
 	"github.com/gateway-grants/gateway-grants/pkg/doctor"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 )
@@ -44,13 +45,27 @@ func (r *Reader) table(ctx context.Context, name string) (doctor.TableState, err
 }
 
 func (r *Reader) sentinel(ctx context.Context, table string) (bool, error) {
-	answer, err := dynamodb.NewFromConfig(r.Config).GetItem(ctx, &dynamodb.GetItemInput{
-		TableName: &table, ConsistentRead: aws.Bool(true),
-		Key: map[string]types.AttributeValue{
-			grant.AttrGateway: &types.AttributeValueMemberS{Value: grant.EveryGateway},
-			grant.AttrGrant:   &types.AttributeValueMemberS{Value: grant.SentinelID},
-		},
-	})
+	return r.holds(ctx, table, map[string]string{grant.AttrGateway: grant.EveryGateway, grant.AttrGrant: grant.SentinelID})
+}
+
+// lists looks for the items that prove the lists of accounts.
+func (r *Reader) lists(ctx context.Context, table string) []doctor.List {
+	lists := []doctor.List{{What: "trusted accounts", Table: table, Item: "trusted-sentinel.json"}, {What: "owner accounts", Table: table, Item: "owner-sentinel.json"}}
+	for i, topic := range []directory.Topic{directory.TopicTrusted, directory.TopicOwner} {
+		lists[i].Proved = read(r, "read the item that proves the list of "+lists[i].What, func() (bool, error) {
+			return r.holds(ctx, table, map[string]string{"pk": string(topic), "sk": directory.ListSentinelID})
+		})
+	}
+	return lists
+}
+
+// holds tells whether a table has the item with this key.
+func (r *Reader) holds(ctx context.Context, table string, key map[string]string) (bool, error) {
+	input := &dynamodb.GetItemInput{TableName: &table, ConsistentRead: aws.Bool(true), Key: map[string]types.AttributeValue{}}
+	for name, value := range key {
+		input.Key[name] = &types.AttributeValueMemberS{Value: value}
+	}
+	answer, err := dynamodb.NewFromConfig(r.Config).GetItem(ctx, input)
 	if hasCode(err, "ResourceNotFoundException") {
 		return false, nil
 	}

@@ -1,0 +1,70 @@
+package inspect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go"
+
+	"github.com/gateway-grants/gateway-grants/pkg/event"
+)
+
+// ErrNotAssumed says that the caller may not act in the account where a probe is sent.
+var ErrNotAssumed = errors.New("the role that sends probes cannot be assumed")
+
+// DefaultBus is the bus of an account and Region that AWS's own events are on, and the
+// role that may put probes there.
+type DefaultBus struct {
+	Region     string
+	Role       string // ARN; "" for the caller's own rights
+	ExternalID string // that the role asks for; "" for none
+}
+
+// Send puts probes on a bus. It fails with ErrNotAssumed where it cannot act there.
+func (r *Reader) Send(ctx context.Context, to DefaultBus, probes ...event.Outgoing) error {
+	config := r.Config.Copy()
+	config.Region = to.Region
+	if to.Role != "" {
+		config.Credentials = aws.NewCredentialsCache(stscreds.NewAssumeRoleProvider(sts.NewFromConfig(r.Config), to.Role, func(o *stscreds.AssumeRoleOptions) {
+			o.RoleSessionName = "gateway-grants-doctor"
+			if to.ExternalID != "" {
+				o.ExternalID = &to.ExternalID
+			}
+		}))
+	}
+	entries := make([]types.PutEventsRequestEntry, len(probes))
+	for i, probe := range probes {
+		entries[i] = types.PutEventsRequestEntry{Source: &probe.Source, DetailType: &probe.DetailType, Detail: &probe.Detail}
+	}
+	answer, err := eventbridge.NewFromConfig(config).PutEvents(ctx, &eventbridge.PutEventsInput{Entries: entries})
+	if isDenied(err) {
+		return fmt.Errorf("%w: %w", ErrNotAssumed, err)
+	}
+	if err != nil {
+		return fmt.Errorf("send a probe: %w", err)
+	}
+	for _, entry := range answer.Entries {
+		if entry.ErrorCode != nil {
+			return fmt.Errorf("send a probe: %s: %s", *entry.ErrorCode, aws.ToString(entry.ErrorMessage))
+		}
+	}
+	return nil
+}
+
+// isDenied tells whether the role could not be assumed: STS answers alike where there is
+// no such role and where it does not let the caller in.
+// https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
+func isDenied(err error) bool {
+	for operation, is := errors.AsType[*smithy.OperationError](err); is; operation, is = errors.AsType[*smithy.OperationError](operation.Err) {
+		if operation.OperationName == "AssumeRole" {
+			return hasCode(err, "AccessDenied")
+		}
+	}
+	return false
+}
