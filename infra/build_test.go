@@ -8,7 +8,7 @@ import (
 
 // Lambda's base image has no libc of ours to link with.
 // https://docs.aws.amazon.com/lambda/latest/dg/golang-package.html
-func TestWhatIsBuiltForLambdaIsStaticAndForItsProcessor(t *testing.T) {
+func TestLambdaBuildsAreStaticARM64(t *testing.T) {
 	for architecture, want := range map[string]struct {
 		directory string
 		machine   elf.Machine

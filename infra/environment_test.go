@@ -45,7 +45,7 @@ func callsOn(body ast.Node, name string) []string {
 	return called
 }
 
-func TestAFunctionIsGivenTheVariablesThatItReadsAndNoOthers(t *testing.T) {
+func TestFunctionsHaveTheVariablesTheyRead(t *testing.T) {
 	for id, function := range read(t, "../template.yaml").of("AWS::Serverless::Function") {
 		name := strings.TrimPrefix(function.Properties["FunctionName"].(string), "${Name}-")
 		file, err := parser.ParseFile(token.NewFileSet(), "../functions/"+name+"/main.go", nil, 0)

@@ -108,7 +108,7 @@ func payloads(t *testing.T) map[string]map[string]any {
 	return all
 }
 
-func TestEveryPayloadReachesTheFunctionThatItIsMeantFor(t *testing.T) {
+func TestPayloadsReachTheirFunctions(t *testing.T) {
 	all := rules(t, read(t, "../template.yaml"))
 	events := payloads(t)
 	// The same call in an owner's account, which forwards it.
@@ -233,7 +233,7 @@ func TestEverySweepHasItsSchedule(t *testing.T) {
 }
 
 // https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
-func TestTheQueueBoundsHowManyGatewaysAreReconciledTogether(t *testing.T) {
+func TestQueueBoundsConcurrency(t *testing.T) {
 	s := read(t, "../template.yaml")
 	queue, function := s.Resources["Requests"].Properties, s.Resources["GatewayEventsFunction"].Properties
 	mapping := at(function["Events"], "Requests", "Properties")

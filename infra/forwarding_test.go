@@ -80,7 +80,7 @@ func TestManagementAccountForwardsOnlyAccountEvents(t *testing.T) {
 	}
 }
 
-func TestAnOwnerForwardsWhatTouchedAGatewayAndNothingElse(t *testing.T) {
+func TestOwnerForwardsOnlyGatewayEvents(t *testing.T) {
 	const rule = "GatewaysTouched"
 	want := map[string]string{
 		"cloudtrail-create-gateway": rule, "cloudtrail-update-gateway": rule, "cloudtrail-delete-gateway": rule,
@@ -143,7 +143,7 @@ func TestNoNameOfAnOwnersStackDependsOnTheStacks(t *testing.T) {
 	}
 }
 
-func TestNoNameOfTheOrganizationsStackDependsOnTheStacks(t *testing.T) {
+func TestOrganizationStackHasFixedNames(t *testing.T) {
 	s := read(t, "organization-events.yaml")
 	const prefix = "${NamePrefix}-"
 	trust := s.Resources["ForwardRole"].Properties["AssumeRolePolicyDocument"].(map[string]any)["Statement"].([]any)[0]

@@ -76,7 +76,7 @@ func judged(role iam.Role, calls []policy.Call) []iam.Finding {
 
 // A run that uses everything is asked of each role in turn, whole, with one action
 // taken from it, and with one given to it.
-func TestEveryPermissionIsMissedAndEverySpareOneFound(t *testing.T) {
+func TestMissingAndSparePermissionsAreFound(t *testing.T) {
 	all := map[string][]statement{}
 	for _, s := range statements(t, read(t, "../template.yaml")) {
 		all[s.role] = append(all[s.role], s)

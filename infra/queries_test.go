@@ -12,7 +12,7 @@ import (
 var messageFilter = regexp.MustCompile(`filter msg (?:=|like) "([^"]+)"`)
 
 // A saved query finds nothing once the message that it looks for was reworded.
-func TestSavedQueriesLookForMessagesThatTheFunctionsLog(t *testing.T) {
+func TestSavedQueriesMatchLogMessages(t *testing.T) {
 	template, err := os.ReadFile("../template.yaml")
 	if err != nil {
 		t.Fatal(err)

@@ -127,7 +127,7 @@ func TestOnlyTwoRolesWritePolicies(t *testing.T) {
 	}
 }
 
-func TestOnlyOneRoleCallsOrganizationsAndWritesTheDirectory(t *testing.T) {
+func TestOnlyOneRoleWritesTheDirectory(t *testing.T) {
 	for _, statement := range statements(t, read(t, "../template.yaml")) {
 		writes := slices.ContainsFunc(statement.resources, func(r string) bool { return r == "${AccountsTable.Arn}" }) &&
 			(statement.allows("dynamodb:PutItem") || statement.allows("dynamodb:UpdateItem") || statement.allows("dynamodb:DeleteItem") || statement.allows("dynamodb:BatchWriteItem"))
@@ -186,7 +186,7 @@ func TestFunctionsEditNoListOfAccounts(t *testing.T) {
 	}
 }
 
-func TestAGatewayMayCallTheEchoFunctionAndNothingElse(t *testing.T) {
+func TestGatewayRoleInvokesOnlyEcho(t *testing.T) {
 	s := read(t, "../template.yaml")
 	trust, _ := at(s.Resources["GatewayServiceRole"].Properties, "AssumeRolePolicyDocument", "Statement").([]any)
 	if len(trust) != 1 || at(trust[0], "Principal", "Service") != "bedrock-agentcore.amazonaws.com" ||
@@ -205,7 +205,7 @@ func TestAGatewayMayCallTheEchoFunctionAndNothingElse(t *testing.T) {
 // A role may publish under the product's name alone, however many events one call has: the
 // key has a value for each.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-single-vs-multi-valued-context-keys.html
-func TestEveryEventOfABatchIsPublishedUnderTheProductsName(t *testing.T) {
+func TestPublishedEventsHaveTheProductsSource(t *testing.T) {
 	publishers := 0
 	for _, statement := range statements(t, read(t, "../template.yaml")) {
 		if !statement.allows("events:PutEvents") {

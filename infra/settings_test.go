@@ -9,7 +9,7 @@ import (
 
 // The command line reads its settings from the stack, as the functions are given
 // them: both have to mean the same.
-func TestStackGivesCommandLineAndFunctionsTheSameSettings(t *testing.T) {
+func TestStackSettingsOfCommandLineAndFunctions(t *testing.T) {
 	template := read(t, "../template.yaml")
 	variables, _ := at(template.Resources["TableChangesFunction"].Properties, "Environment", "Variables").(map[string]any)
 	for _, s := range settings.Shared() {

@@ -190,7 +190,7 @@ func TestEveryStackWorksInEveryPartition(t *testing.T) {
 	}
 }
 
-func TestEveryFunctionIsDeployedFromItsOwnDirectory(t *testing.T) {
+func TestFunctionsAreDeployedFromTheirDirectories(t *testing.T) {
 	functions := read(t, "../template.yaml").of("AWS::Serverless::Function")
 	makefile, err := os.ReadFile("../Makefile")
 	if err != nil {
@@ -225,7 +225,7 @@ func TestEveryFunctionIsDeployedFromItsOwnDirectory(t *testing.T) {
 	}
 }
 
-func TestTheReadmesCostsAreThoseThatTheScriptComputes(t *testing.T) {
+func TestCostsOfReadmeMatchScript(t *testing.T) {
 	const interpreter = "../.venv/bin/python"
 	if _, err := os.Stat(interpreter); err != nil {
 		t.Skipf("%v: run `make .venv/ready`", err)

@@ -80,7 +80,7 @@ func TestTheTablesOutliveMistakesAndTheStack(t *testing.T) {
 	}
 }
 
-func TestMakeDeployPutsTheSentinelsThatTheCodeLooksFor(t *testing.T) {
+func TestMakeDeployPutsSentinels(t *testing.T) {
 	script, err := os.ReadFile("stack")
 	if err != nil {
 		t.Fatal(err)

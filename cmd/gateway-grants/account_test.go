@@ -25,7 +25,7 @@ func (w *world) listed(list directory.Topic) []string {
 	return ids
 }
 
-func TestAccountsAreAddedAndRemovedTogetherOrNotAtAll(t *testing.T) {
+func TestAccountsAreChangedTogether(t *testing.T) {
 	w := newWorld(t)
 	for _, step := range []struct {
 		reason string
@@ -85,7 +85,7 @@ func TestAccountListShowsSources(t *testing.T) {
 	}
 }
 
-func TestAThousandAccountsAreAddedAndRemovedByOneCommand(t *testing.T) {
+func TestAccountAddAndRemoveThousand(t *testing.T) {
 	w := newWorld(t)
 	var ids []string
 	for n := range 1000 {

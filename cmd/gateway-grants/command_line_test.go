@@ -10,7 +10,7 @@ import (
 
 // What the command line alone shows to be wrong is refused before the Region, the
 // credentials or the stack are looked for: of these, there is none here.
-func TestAWrongCommandLineIsRefusedBeforeAnythingIsAsked(t *testing.T) {
+func TestWrongCommandLineIsRefusedFirst(t *testing.T) {
 	w := newWorld(t)
 	for _, name := range []string{"AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION"} {
 		t.Setenv(name, "")

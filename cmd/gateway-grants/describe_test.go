@@ -34,7 +34,7 @@ func TestAGatewayIsDescribed(t *testing.T) {
 	}
 }
 
-func TestAGrantIsDescribedOnEachGatewayThatItIsFor(t *testing.T) {
+func TestDescribeGrantOnEachGateway(t *testing.T) {
 	w, first, second := withTwo(t)
 	w.done("grant", second, accountB, "--role", "AgentRole")
 	w.run("reconcile", "*")

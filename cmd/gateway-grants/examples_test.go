@@ -89,7 +89,7 @@ func plainItem(t *testing.T, value any) any {
 	return nil
 }
 
-func TestTheExamplesOfPipelinesUseTheCommandLineAsItIs(t *testing.T) {
+func TestPipelineExamplesUseValidCommands(t *testing.T) {
 	for _, name := range []string{"examples/github-actions.yaml", "examples/github-roles.yaml"} {
 		var document map[string]any
 		if err := yaml.Unmarshal([]byte(example(t, name)), &document); err != nil {

@@ -92,7 +92,7 @@ func BenchmarkFleet(b *testing.B) {
 	}
 }
 
-func TestLongWorkShowsHowFarItIsAndKeepsToTheRates(t *testing.T) {
+func TestProgressAndRatesOfLongCommands(t *testing.T) {
 	w := fleet(t, 40)
 	got := w.timed("report", "-o", "json")
 	var made struct {

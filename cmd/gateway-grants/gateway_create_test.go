@@ -89,7 +89,7 @@ func TestWhatIsThereAlreadyIsCompleted(t *testing.T) {
 	}
 }
 
-func TestAGatewayThatCannotBecomeWhatIsAskedForIsRefused(t *testing.T) {
+func TestGatewayCreateRefusesMismatch(t *testing.T) {
 	jwt := model.GatewaySettings{
 		Name: "cross-account-test", AuthorizerType: model.CustomJWT, ProtocolType: "MCP", RoleARN: roleARN,
 		AuthorizerConfiguration: &model.AuthorizerSettings{CustomJWT: &model.JWTSettings{

@@ -89,7 +89,7 @@ func TestAHalfDeletedGatewayIsDeletedToTheEnd(t *testing.T) {
 	}
 }
 
-func TestADeletionThatWouldTakeTooMuchOrNothingIsRefused(t *testing.T) {
+func TestDeleteRefusesTooMuchOrNothing(t *testing.T) {
 	tests := []struct {
 		reason string
 		before func(w *world)

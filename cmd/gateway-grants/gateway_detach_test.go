@@ -22,7 +22,7 @@ func (w *world) withForeign(arn string) (foreign string) {
 	return foreign
 }
 
-func TestDetachingLeavesNoAccessOfOursAndEverythingOfOthers(t *testing.T) {
+func TestDetachRemovesOnlyOwnedStatements(t *testing.T) {
 	w := newWorld(t)
 	first := w.created()
 	w.done("gateway", "create", "--name", "second", "--role-arn", roleARN, "--lambda-arn", echoARN, "--config", "second.json")
@@ -64,7 +64,7 @@ func TestDetachingLeavesNoAccessOfOursAndEverythingOfOthers(t *testing.T) {
 	}
 }
 
-func TestWhatWasDetachedIsNotPutBackUntilItIsDeployedAgain(t *testing.T) {
+func TestDetachLastsUntilNextDeployment(t *testing.T) {
 	w := newWorld(t)
 	config := w.created()
 	w.done("grant", accountB)
@@ -97,7 +97,7 @@ func TestAnotherInstallationIsNotDetached(t *testing.T) {
 	}
 }
 
-func TestOneGatewayThatCannotBeDetachedKeepsNoOtherWaiting(t *testing.T) {
+func TestFailedDetachBlocksNoOther(t *testing.T) {
 	w := newWorld(t)
 	first := w.created()
 	w.done("gateway", "create", "--name", "second", "--role-arn", roleARN, "--lambda-arn", echoARN, "--config", "second.json")

@@ -184,7 +184,7 @@ func TestAnImportEndsRightWhenAFunctionIsFaster(t *testing.T) {
 
 // What is put is held against the policy in force at that moment, not against the one
 // that was shown.
-func TestAnImportPutsNothingThatWouldChangeAccessByNow(t *testing.T) {
+func TestImportIsStaleAfterPolicyChange(t *testing.T) {
 	w := newWorld(t)
 	arn := w.created().GatewayARN
 	w.foreignPolicy(arn, theirRole)

@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestARefusalIsShownWithItsStatusItsBodyAndBothSides(t *testing.T) {
+func TestInvokeShowsRefusal(t *testing.T) {
 	w := newWorld(t)
 	config := w.created()
 	got := w.run("invoke", "--profile", "account-b")

@@ -181,7 +181,7 @@ func TestATableThatCannotProveItselfIsNotEmpty(t *testing.T) {
 	}
 }
 
-func TestGrantsAreListedEvenIfTheirStatusesCannotBeRead(t *testing.T) {
+func TestListWithoutStatuses(t *testing.T) {
 	w := listed(t)
 	got := w.with(func(aws.Config, settings.Tables) opened {
 		return opened{grants: w.grants, states: failingStates{}, directory: w.accounts}

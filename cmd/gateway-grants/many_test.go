@@ -36,7 +36,7 @@ func (w *world) keysOf(names map[string]string) []string {
 	return keys
 }
 
-func TestManyPrincipalsAreGrantedOnManyGatewaysOrNoneIs(t *testing.T) {
+func TestGrantManyIsAllOrNothing(t *testing.T) {
 	all := []string{"1#444455556666", "1#555566667777", "2#444455556666", "2#555566667777"}
 	tests := []struct {
 		reason string
@@ -190,7 +190,7 @@ func (g *tornGrants) Swap(ctx context.Context, key grant.Key, shown string, attr
 	return err
 }
 
-func TestWhatWasWrittenBeforeAnInterruptionIsPrinted(t *testing.T) {
+func TestInterruptedRunPrintsWhatItWrote(t *testing.T) {
 	w := newWorld(t)
 	ctx, interrupt := context.WithCancel(t.Context())
 	var out, errs bytes.Buffer

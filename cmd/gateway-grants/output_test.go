@@ -177,7 +177,7 @@ func TestYAMLIsInItsOwnStyle(t *testing.T) {
 	}
 }
 
-func TestRowsArePrintedAsCSVWithAColumnForEachField(t *testing.T) {
+func TestRowsAsCSV(t *testing.T) {
 	w := listed(t)
 	w.done("grant", gatewayARN, "444455556666", "--reason", "=HYPERLINK(\"x\")", "--source-ip", "10.0.0.0/8")
 	rows, err := csv.NewReader(strings.NewReader(w.done("list", "-o", "csv").out)).ReadAll()

@@ -30,7 +30,7 @@ func (o pages) Members(_ context.Context, token string) (dirsync.Page, error) {
 	return dirsync.Page{Members: []dirsync.Member{{ID: o.accounts[at]}}, Next: token + "."}, nil
 }
 
-func TestPlanShowsWhoWouldBeDroppedOnceTheOrganizationIsOn(t *testing.T) {
+func TestPlanOrganizationShowsDropped(t *testing.T) {
 	w := newWorld(t)
 	w.organization = pages{accounts: []string{accountA, accountB}}
 	w.done("grant", gatewayARN, accountB)
@@ -75,7 +75,7 @@ func TestPlanShowsWhoWouldBeDroppedOnceTheOrganizationIsOn(t *testing.T) {
 	}
 }
 
-func TestAnOrganizationThatIsNotListedWhollyIsNoPlan(t *testing.T) {
+func TestIncompleteListingIsNoPlan(t *testing.T) {
 	w := newWorld(t)
 	w.done("grant", gatewayARN, accountB)
 	for reason, organization := range map[string]pages{

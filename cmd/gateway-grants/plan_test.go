@@ -138,7 +138,7 @@ func (w *world) failing(failing map[string]error, args ...string) said {
 	}, args...)
 }
 
-func TestAGatewayWithoutAPlanKeepsNoOtherFromItsOwn(t *testing.T) {
+func TestFailedPlanBlocksNoOther(t *testing.T) {
 	w, first, second := withTwo(t)
 	denied := &smithy.GenericAPIError{Code: "AccessDeniedException", Message: "not authorized to perform: dynamodb:Query"}
 	const explained = ": AWS denies this: not authorized to perform: dynamodb:Query: ask for the permission, or choose another profile with --profile\n"
@@ -267,7 +267,7 @@ func TestPlanOfUnwritableGatewayHasReason(t *testing.T) {
 	}
 }
 
-func TestARoleThatWasCreatedAgainIsLetInOnceApproved(t *testing.T) {
+func TestApproveRecreatedRole(t *testing.T) {
 	w := newWorld(t)
 	config := w.created()
 	const agent = "arn:aws:iam::444455556666:role/AgentRole"

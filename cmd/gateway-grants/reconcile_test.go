@@ -148,7 +148,7 @@ func TestEveryManagedGatewayIsReconciled(t *testing.T) {
 	}
 }
 
-func TestAGatewayThatCannotBeReconciledKeepsNoOtherFromIt(t *testing.T) {
+func TestFailedGatewayBlocksNoOther(t *testing.T) {
 	w, first, second := withTwo(t)
 	w.done("grant", "*", accountB)
 	denied := &smithy.GenericAPIError{Code: "AccessDeniedException", Message: "not authorized to perform: dynamodb:Query"}

@@ -30,7 +30,7 @@ func reported(t *testing.T) (w *world, first, second string) {
 	return w, first, second
 }
 
-func TestAReportHasWhoReachesWhatAndWhyOthersDoNot(t *testing.T) {
+func TestReport(t *testing.T) {
 	w, first, second := reported(t)
 	var made report.Report
 	text := w.done("report", "-o", "json").out

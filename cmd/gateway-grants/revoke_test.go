@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestARevocationTakesWhatIsMeantAndNothingElse(t *testing.T) {
+func TestRevokeRemovesOnlyNamedGrants(t *testing.T) {
 	tests := []struct {
 		reason string
 		args   []string
@@ -80,7 +80,7 @@ func TestARevocationTakesWhatIsMeantAndNothingElse(t *testing.T) {
 	}
 }
 
-func TestARevocationOfAnAccountNamesItsRolesGrants(t *testing.T) {
+func TestRevokeOfAccountNamesGrantsOfItsRoles(t *testing.T) {
 	w := newWorld(t)
 	w.done("grant", gatewayARN, "444455556666", "--role", "AgentRole")
 	got := w.run("revoke", gatewayARN, "444455556666")

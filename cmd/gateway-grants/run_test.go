@@ -62,7 +62,7 @@ func TestCommonFailuresHaveOneLine(t *testing.T) {
 
 // Every command ends with 1 where AWS cannot be reached, whatever it was about to do, and
 // its last line says why. What needs no AWS ends with 0.
-func TestEveryCommandEndsWithOneWhereAWSIsOutOfReach(t *testing.T) {
+func TestUnreachableAWSEndsWithOne(t *testing.T) {
 	newWorld(t)
 	gone := httptest.NewServer(http.NotFoundHandler())
 	gone.Close()

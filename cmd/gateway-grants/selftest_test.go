@@ -257,7 +257,7 @@ func TestAnInterruptedSelftestLeavesNothing(t *testing.T) {
 	}
 }
 
-func TestWhatASelftestCannotRemoveIsNamedAndCleanedLater(t *testing.T) {
+func TestSelftestCleansLeftoversLater(t *testing.T) {
 	w := newTested(t)
 	w.asked = func(r *http.Request) bool {
 		return r.Method == http.MethodDelete && strings.HasPrefix(r.URL.Path, "/gateways/")

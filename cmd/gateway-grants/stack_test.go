@@ -187,7 +187,7 @@ func TestACommandKnowsTheDeploymentByItsStack(t *testing.T) {
 func second(_ *testing.T, w *world) { w.stacks.add("team-b", nil) }
 func denied(_ *testing.T, w *world) { w.stacks.denied = true }
 
-func TestAStackIsNotAskedForWhereNothingIsWantedOfIt(t *testing.T) {
+func TestUnneededStackIsNotRead(t *testing.T) {
 	w := newWorld(t)
 	w.created()
 	w.done("version")

@@ -8,7 +8,7 @@ import (
 )
 
 // The seed's story, by the command line alone.
-func TestARowOpensAGatewayToAnotherAccountAndItsEndClosesIt(t *testing.T) {
+func TestRowOpensGatewayUntilItEnds(t *testing.T) {
 	w := newWorld(t)
 	config := w.created()
 

@@ -74,7 +74,7 @@ func (w *world) waitingOn(arn string, wants plan.Attention) string {
 }
 
 // Where a gateway cannot be read, what else waits is shown.
-func TestATakeoverThatCannotBeReadHidesNothingElse(t *testing.T) {
+func TestUnreadableTakeoverHidesNothingElse(t *testing.T) {
 	w := withHeld(t)
 	gone, err := grant.ParseGateway("arn:aws:bedrock-agentcore:us-east-1:999988887777:gateway/gone-abcdefghij")
 	w.must(err)

@@ -124,7 +124,7 @@ func decoded(t *testing.T, text string) any {
 	return value
 }
 
-func TestEveryClientGetsTheDocumentedErrorForABadPolicy(t *testing.T) {
+func TestBadPolicyErrorsOfEveryClient(t *testing.T) {
 	s := standInFor(t)
 	for name, c := range clients(t, s) {
 		t.Run(name, func(t *testing.T) {

@@ -181,7 +181,7 @@ func (p patient) suffers(t *testing.T, faults []fault) {
 }
 
 // Each fault is planted, found, mended by the command that the finding names, and gone.
-func TestTheDoctorFindsWhatIsPlantedAndItsCommandsMendIt(t *testing.T) {
+func TestDoctorFindsAndMendsPlantedFaults(t *testing.T) {
 	p := newPatient(t)
 	p.mendFirstDeployment(t)
 	p.suffers(t, []fault{

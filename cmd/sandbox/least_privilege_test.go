@@ -57,7 +57,7 @@ func leastPrivilege(t *testing.T, s *sandbox, stack string, exceptions []iam.Exc
 // its reason. One that is used after all has to go from here.
 var unused []iam.Exception
 
-func TestEveryExceptionIsOfAStatementOfTheTemplate(t *testing.T) {
+func TestExceptionsAreOfStatements(t *testing.T) {
 	template, err := os.ReadFile(filepath.Join(cloudtest.Repository(t), "template.yaml"))
 	if err != nil {
 		t.Fatal(err)
@@ -73,7 +73,7 @@ func TestEveryExceptionIsOfAStatementOfTheTemplate(t *testing.T) {
 	}
 }
 
-func TestWhatAStackAllowsItsRolesIsComparedWithWhatTheyDo(t *testing.T) {
+func TestLeastPrivilegeOfStack(t *testing.T) {
 	s := standInFor(t)
 	admin := newAWSCLI(t, s, "account-a")
 	const template = `{"Resources": {"ListerRole": {"Type": "AWS::IAM::Role", "Properties": {

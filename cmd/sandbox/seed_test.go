@@ -78,7 +78,7 @@ func calling(profile, account string) string {
 
 const listed = "SUCCESS! tools/list returned:\n - " + echoTool + ": Echo back a message for testing\n"
 
-func TestTheFlowOfTheSeedPrintsWhatItsArticleShows(t *testing.T) { playSeed(t, standInFor(t)) }
+func TestSeedPrintsWhatTheArticleShows(t *testing.T) { playSeed(t, standInFor(t)) }
 
 // playSeed makes, calls and deletes a gateway whose tool is a Python function.
 func playSeed(t *testing.T, s *sandbox) {

@@ -36,7 +36,7 @@ func row(gateway, grant, principal string) map[string]any {
 	return item
 }
 
-func TestARowInTheTableOpensTheGatewayToAnotherAccount(t *testing.T) {
+func TestRowOpensGatewayToAnotherAccount(t *testing.T) {
 	s := standInFor(t)
 	admin := newAWSCLI(t, s, "admin")
 	g := serveGateway(t, s, newGoSDK(t, s, "account-a"), "story")

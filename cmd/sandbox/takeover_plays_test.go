@@ -20,7 +20,7 @@ import (
 // What administrators do to whole deployments neither revokes nor fights: a trial stack,
 // a renamed one, one that was destroyed and deployed again, tables that were restored.
 // Each play goes on where the one before it ended.
-func TestADeploymentThatKnowsNoRecordTakesNothingAway(t *testing.T) {
+func TestDeploymentWithoutRecordsRevokesNothing(t *testing.T) {
 	t.Parallel()
 	p := administering(t, ownSandbox(t), "taken-over")
 	admins := p.cli // have rights on tables that are named gateway-grants alone

@@ -38,7 +38,7 @@ func TestASandboxFailsWithWhatIsToRunThen(t *testing.T) {
 	}
 }
 
-func TestASandboxThatIsInterruptedEndsWhatItRunsThen(t *testing.T) {
+func TestInterruptedSandboxEndsItsProcesses(t *testing.T) {
 	python := cloudtest.Python(t)
 	file := filepath.Join(t.TempDir(), "pid")
 	functions, err := builtFunctions()

@@ -165,7 +165,7 @@ func TestAnAnswerNamesTheSideAndWhatDecides(t *testing.T) {
 	}
 }
 
-func TestCallersAreListedWithWhatLetsThemInAndWhatDoesNot(t *testing.T) {
+func TestCallersOfGateway(t *testing.T) {
 	const everyone = `{"Sid":"Open","Effect":"Allow","Principal":"*","Action":"*","Resource":"` + gatewayARN + `","Condition":{"StringEquals":{"aws:PrincipalOrgID":"o-exampleorgid"}}}`
 	const another = `{"Sid":"Runtime","Effect":"Allow","Principal":{"AWS":"999900001111"},"Action":"bedrock-agentcore:InvokeAgentRuntime","Resource":"` + gatewayARN + `"}`
 	const banned = `{"Sid":"Banned","Effect":"Deny","Principal":{"AWS":"555566667777"},"Action":"bedrock-agentcore:*","Resource":"` + gatewayARN + `"}`

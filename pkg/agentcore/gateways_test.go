@@ -182,7 +182,7 @@ func fleet(n, size int, managed func(int) bool) map[string]answer {
 	return answers
 }
 
-func TestManagedGatewaysAreListedCompletelyAndWithinTheRate(t *testing.T) {
+func TestManagedListsAllWithinRate(t *testing.T) {
 	service := serve(t, fleet(25, 7, func(i int) bool { return i%2 == 0 }))
 	gateways, clock := gatewaysAt(service)
 

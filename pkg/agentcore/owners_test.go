@@ -103,7 +103,7 @@ var owners = Deployment{
 	Role: "gateway-grants/Owner", ExternalID: "a-secret-of-two",
 }
 
-func TestOtherAccountsGatewaysAreReachedByTheRoleInThem(t *testing.T) {
+func TestGatewaysOfOtherAccountsByRole(t *testing.T) {
 	for _, partition := range []string{"aws", "aws-cn", "aws-us-gov"} {
 		t.Run(partition, func(t *testing.T) {
 			e := newEstate(t, partition)
@@ -161,7 +161,7 @@ func TestUnreachableOwnerBlocksNoOther(t *testing.T) {
 	}
 }
 
-func TestOwnersOfTheListAreReachedLikeThoseOfTheParameter(t *testing.T) {
+func TestOwnersOfListAndParameter(t *testing.T) {
 	e := newEstate(t, "aws")
 	listed, unread := []string{"777788889999", "444455556666"}, error(nil)
 	d := owners

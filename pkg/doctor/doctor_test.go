@@ -167,7 +167,7 @@ func TestWhatCannotBeReadIsNotHealthy(t *testing.T) {
 	}
 }
 
-func TestWithoutItsStackNothingOfADeploymentIsHealthy(t *testing.T) {
+func TestMissingStackIsUnhealthy(t *testing.T) {
 	for _, r := range doctor.Examine(doctor.Facts{Stack: doctor.Reading[doctor.Stack]{Err: "AWS denies this"}}) {
 		if r.Status != doctor.Unread {
 			t.Errorf("check %s is %s", r.Check, r.Status)
@@ -219,7 +219,7 @@ func TestVersionsAreComparedByReleaseOrCommit(t *testing.T) {
 	}
 }
 
-func TestAnOwnerThatHasNotJoinedIsNotedAndNoFinding(t *testing.T) {
+func TestOwnerThatHasNotJoinedIsNoFinding(t *testing.T) {
 	f := healthy()
 	f.Owners = append(f.Owners, doctor.Owner{Account: "777788889999", NotJoined: true})
 	for _, r := range doctor.Examine(f) {

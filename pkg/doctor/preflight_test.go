@@ -18,7 +18,7 @@ func ready() doctor.Before {
 	}
 }
 
-func TestPreflightFindsWhatADeploymentWouldFailFor(t *testing.T) {
+func TestPreflightFindsCausesOfFailure(t *testing.T) {
 	if results := doctor.Preflight(ready()); doctor.Blocked(results) || !doctor.Healthy(results) {
 		t.Errorf("an account that is ready: %+v", results)
 	}

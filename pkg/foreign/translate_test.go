@@ -87,7 +87,7 @@ func TestAnAllowForOtherAccountsBecomesGrants(t *testing.T) {
 
 // What is imported lets in just the callers that the statement let in, as the product
 // itself writes it.
-func TestTheGrantsLetInTheSameCallersAsTheStatements(t *testing.T) {
+func TestTranslatedGrantsLetInTheSameCallers(t *testing.T) {
 	deny := `{"Effect":"Deny","Principal":"*","Action":"bedrock-agentcore:*","Resource":"*","Condition":{"IpAddress":{"aws:SourceIp":"203.0.113.128/25"}}}`
 	for _, test := range expressible {
 		before := document(t, test.statement, deny)

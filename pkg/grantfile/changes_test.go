@@ -27,7 +27,7 @@ func steps(t *testing.T, file grantfile.File, table []grant.Attributes, prune bo
 	return parts
 }
 
-func TestAFileChangesWhatDiffersAndPrunesWhatIsItsOwn(t *testing.T) {
+func TestApplyChangesAndPrunes(t *testing.T) {
 	table := []grant.Attributes{
 		{"gateway": tools, "grant": "gone", "principal": "444455556666", "source": "git"},
 		{"gateway": tools, "grant": "invalid", "principal": "444455556666", "condition": "x"},

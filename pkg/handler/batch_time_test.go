@@ -11,7 +11,7 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 )
 
-func TestGatewaysOfABatchAreReconciledAtTheSameTime(t *testing.T) {
+func TestGatewaysOfBatchAreReconciledAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.reconciler.before = func(context.Context, grant.Gateway) { time.Sleep(time.Second) }

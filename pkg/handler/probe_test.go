@@ -57,7 +57,7 @@ func TestAProbeIsRecordedIfAnOwnerSentIt(t *testing.T) {
 	}
 }
 
-func TestAProbeOfAccountsIsRecordedIfTheManagementAccountSentIt(t *testing.T) {
+func TestProbeOfManagementAccountIsRecorded(t *testing.T) {
 	for name, c := range map[string]struct {
 		sender, source string
 		recorded       bool

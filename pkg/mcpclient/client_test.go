@@ -251,7 +251,7 @@ func TestWithoutCredentialsNothingIsSent(t *testing.T) {
 	}
 }
 
-func TestTheRegionComesFromAWSsHostUnlessItIsGiven(t *testing.T) {
+func TestRegionComesFromHostUnlessGiven(t *testing.T) {
 	var authorization atomic.Value
 	seen := &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
 		authorization.Store(r.Header.Get("Authorization"))

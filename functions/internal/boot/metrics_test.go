@@ -153,7 +153,7 @@ func readLines(t *testing.T, text []byte) []line {
 	return all
 }
 
-func TestTheDocumentedMetricsAreThoseThatAreEmitted(t *testing.T) {
+func TestDocumentedMetricsAreEmitted(t *testing.T) {
 	documented := map[string]string{}
 	text, err := os.ReadFile("../../../docs/metrics.md")
 	if err != nil {

@@ -42,7 +42,7 @@ func reference[T any](t *testing.T, kind, service string) map[string]T {
 	return read
 }
 
-func TestWhatIsAskedForIsInTheServiceAuthorizationReference(t *testing.T) {
+func TestActionsAreInServiceAuthorizationReference(t *testing.T) {
 	for name, c := range known() {
 		t.Run(name, func(t *testing.T) {
 			for _, asked := range c.want {
@@ -109,7 +109,7 @@ func isOf(pattern, arn string) bool {
 	return regexp.MustCompile("^" + expression + "$").MatchString(arn)
 }
 
-func TestAConditionKeyOfTheServiceItselfHasToBeKnown(t *testing.T) {
+func TestUnknownConditionKeyIsRefused(t *testing.T) {
 	for key, want := range map[string]bool{
 		"aws:PrincipalArn": true, "events:source": true, "dynamodb:LeadingKeys": true, "dynamodb:Attributes": false,
 		"DYNAMODB:select": true, "sqs:anything": true,

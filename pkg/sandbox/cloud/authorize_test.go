@@ -271,7 +271,7 @@ func TestAConditionThatIsNotKnownIsNotDecidedBy(t *testing.T) {
 }
 
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
-func TestARoleMayBeKeptToItemsByTheirPartitionKeys(t *testing.T) {
+func TestLeadingKeysCondition(t *testing.T) {
 	w := authorizing(t)
 	admin := dynamodb.NewFromConfig(w.moto.Config(accountA, region))
 	_, err := admin.CreateTable(t.Context(), &dynamodb.CreateTableInput{

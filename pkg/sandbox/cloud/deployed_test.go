@@ -179,7 +179,7 @@ func streamedTable(t *testing.T, config aws.Config) string {
 }
 
 // Moto would run the function in Docker on every write, and fail the write.
-func TestMotoItselfRunsNoFunctionWhenATableIsWritten(t *testing.T) {
+func TestMotoRunsNoFunctionItself(t *testing.T) {
 	config := cloudtest.Moto(t).Config(accountA, region)
 	deployWorker(t, config)
 	stream := streamedTable(t, config)
@@ -269,7 +269,7 @@ func TestMatchedEventReachesTarget(t *testing.T) {
 	}
 }
 
-func TestARuleThatIsDisabledOrDoesNotMatchHandsOverNothing(t *testing.T) {
+func TestUnmatchedEventReachesNoTarget(t *testing.T) {
 	url, matches := matched(t)
 	config := cloudtest.MotoWith(t, cloud.Options{Events: url}).Config(accountA, region)
 	bus := eventbridge.NewFromConfig(config)
@@ -287,7 +287,7 @@ func TestARuleThatIsDisabledOrDoesNotMatchHandsOverNothing(t *testing.T) {
 }
 
 // A rule tells by the account whether an event is its own or was forwarded.
-func TestAForwardedEventKeepsTheAccountThatItIsFrom(t *testing.T) {
+func TestForwardedEventKeepsItsAccount(t *testing.T) {
 	url, matches := matched(t)
 	moto := cloudtest.MotoWith(t, cloud.Options{Events: url})
 	here, there := eventbridge.NewFromConfig(moto.Config(accountA, region)), eventbridge.NewFromConfig(moto.Config(accountB, "eu-west-1"))

@@ -131,7 +131,7 @@ func TestEachCallerActsInTheAccountOfItsKey(t *testing.T) {
 	}
 }
 
-func TestAForgedSignatureIsRefusedInTheServicesOwnProtocol(t *testing.T) {
+func TestForgedSignatureIsRefused(t *testing.T) {
 	w := newWorld(t)
 	honest := w.as(t, accountA)
 	held, err := honest.Credentials.Retrieve(t.Context())
@@ -314,7 +314,7 @@ func TestCreatedAccessKeyWorksUntilInactive(t *testing.T) {
 	}
 }
 
-func TestIdentityPoliciesAreInlineAttachedAndOfGroups(t *testing.T) {
+func TestIdentityPoliciesOfAllKinds(t *testing.T) {
 	w := newWorld(t)
 	admin := awsiam.NewFromConfig(w.as(t, accountB))
 	steps := []func() error{

@@ -91,7 +91,7 @@ func table(logical, name, policies string) string {
     AttributeDefinitions: [{AttributeName: id, AttributeType: S}], KeySchema: [{AttributeName: id, KeyType: HASH}]}}`
 }
 
-func TestAStackWithSomethingUnknownFailsAndLeavesNothing(t *testing.T) {
+func TestStackWithUnknownResourceFails(t *testing.T) {
 	moto := cloudtest.Moto(t)
 	const bus = "Resources:\n  B: {Type: AWS::Events::EventBus, Properties: {Name: b}}\n"
 	saying(t, "an unknown type is refused before anything is made",
@@ -106,7 +106,7 @@ func TestAStackWithSomethingUnknownFailsAndLeavesNothing(t *testing.T) {
 	}
 }
 
-func TestAStackWithRolesIsMadeOnlyForWhoHasAcknowledgedThem(t *testing.T) {
+func TestStackWithRolesNeedsCapabilities(t *testing.T) {
 	moto := cloudtest.Moto(t)
 	role := func(properties string) string {
 		return `Resources: {R: {Type: AWS::IAM::Role, Properties: {` + properties + `AssumeRolePolicyDocument: {Version: "2012-10-17", Statement: []}}}}`
@@ -151,7 +151,7 @@ func TestRetainedTablesOutliveTheirStack(t *testing.T) {
 	}
 }
 
-func TestATableOfACreationThatFailedDoesNotBlockTheNext(t *testing.T) {
+func TestTableOfFailedCreationBlocksNothing(t *testing.T) {
 	moto := cloudtest.Moto(t)
 	const retain = "DeletionPolicy: RetainExceptOnCreate, UpdateReplacePolicy: Retain,"
 	made := "Resources:\n  " + table("T", "t", retain) + "\n"
@@ -196,7 +196,7 @@ func TestTheEndpointStandsForOneWithTLS(t *testing.T) {
 	}
 }
 
-func TestALogGroupsOwnPolicyIsNoneOfTheAccountsTen(t *testing.T) {
+func TestLogGroupPolicyDoesNotCount(t *testing.T) {
 	moto := cloudtest.Moto(t)
 	put := func(name string) int {
 		target := http.Header{"X-Amz-Target": {"Logs_20140328.PutResourcePolicy"}, "Content-Type": {"application/x-amz-json-1.1"}}

@@ -72,7 +72,7 @@ func TestAStreamIsReadOnAfterATransactionFailed(t *testing.T) {
 }
 
 // What a transaction undoes are items that were there, too, whichever way it wrote them.
-func TestATransactionThatFailsLeavesEveryItemAsItWas(t *testing.T) {
+func TestFailedTransactionChangesNothing(t *testing.T) {
 	config := cloudtest.Moto(t).Config(accountA, region)
 	streamedTable(t, config)
 	client, table := dynamodb.NewFromConfig(config), aws.String("grants")

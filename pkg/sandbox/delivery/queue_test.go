@@ -124,7 +124,7 @@ func TestAQueueIsDeliveredAsItsSettingsSay(t *testing.T) {
 	}
 }
 
-func TestNoMoreBatchesRunAtOnceThanTheMappingAllows(t *testing.T) {
+func TestMappingConcurrency(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
 		running, most := 0, 0

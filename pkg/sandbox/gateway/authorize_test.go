@@ -56,7 +56,7 @@ func TestPolicyOpensGatewayToAnotherAccount(t *testing.T) {
 	expectDenied("the other account after the policy is gone")
 }
 
-func TestAnOpenConnectionIsClosedByTheNextDecision(t *testing.T) {
+func TestNextDecisionClosesConnection(t *testing.T) {
 	w := newWorld(t, nil)
 	g := w.gateway(settings(), "echo_message")
 	w.allow(g, `{"Principal":{"AWS":"`+rootB+`"}}`)
@@ -258,7 +258,7 @@ func (w *world) send(request *http.Request) (int, string) {
 	return response.StatusCode, string(body)
 }
 
-func TestASignatureIsForTheGatewaysServiceAndRegion(t *testing.T) {
+func TestSignatureHasServiceAndRegion(t *testing.T) {
 	w := newWorld(t, nil)
 	g := w.gateway(settings(), "echo_message")
 	_, err := w.tools(g, adminA, func(o *mcpclient.Options) { o.Region = "eu-west-1" })

@@ -54,7 +54,7 @@ func TestAHostNameHasNoCase(t *testing.T) {
 	}
 }
 
-func TestAGatewayWithoutAProtocolTypeSpeaksMCPBelowItsURL(t *testing.T) {
+func TestGatewayWithoutProtocolSpeaksMCP(t *testing.T) {
 	w := newWorld(t, nil)
 	in := settings()
 	in.ProtocolType = ""

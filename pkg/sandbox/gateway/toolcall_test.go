@@ -50,7 +50,7 @@ func (w *world) call(g model.Gateway, tool string, arguments map[string]any) *mc
 	return result
 }
 
-func TestACallRunsARealFunctionWithItsClientContext(t *testing.T) {
+func TestCallRunsFunctionWithClientContext(t *testing.T) {
 	w := newWorld(t, nil)
 	bootstrap := filepath.Join(t.TempDir(), "bootstrap")
 	build := exec.Command("go", "build", "-tags", "lambda.norpc", "-o", bootstrap, "../lambda/testdata/function")

@@ -57,7 +57,7 @@ func texts(findings []iam.Finding) []string {
 	return texts
 }
 
-func TestARoleThatUsesAllThatItHasIsLeastPrivileged(t *testing.T) {
+func TestFullyUsedRoleIsLeastPrivileged(t *testing.T) {
 	role, calls, decisions := run(t, workerPolicy, ordinary)
 	if got := iam.LeastPrivilege([]iam.Role{role}, calls, decisions, nil); len(got) > 0 {
 		t.Errorf("found %q", texts(got))

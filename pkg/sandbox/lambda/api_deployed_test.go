@@ -70,7 +70,7 @@ func TestADeployedFunctionIsCalledByItsOwnRules(t *testing.T) {
 	}
 }
 
-func TestAnAsynchronousCallIsLeftToTheFunctionsQueue(t *testing.T) {
+func TestAsyncCallIsQueued(t *testing.T) {
 	a, function := newAPI(t), &deployed{}
 	a.Functions = registry{function}
 	answer, err := a.invoke(t, awslambda.InvokeInput{FunctionName: aws.String("mine"), InvocationType: types.InvocationTypeEvent, Payload: []byte(`{"a":1}`)})

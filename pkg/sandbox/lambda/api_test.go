@@ -78,7 +78,7 @@ func (a api) invoke(t *testing.T, in awslambda.InvokeInput) (*awslambda.InvokeOu
 	return a.client.Invoke(t.Context(), &in)
 }
 
-func TestInvokeFindsTheFunctionByEveryFormOfItsName(t *testing.T) {
+func TestInvokeByEveryFormOfName(t *testing.T) {
 	a := newAPI(t)
 	cases := map[string]struct{ name, qualifier string }{
 		"Name":             {"example", ""},
@@ -200,7 +200,7 @@ func TestInvokeSeparatesFunctionErrors(t *testing.T) {
 	}
 }
 
-func TestInvokeHandsOnTheClientContextAndReturnsTheLog(t *testing.T) {
+func TestInvokeClientContextAndLog(t *testing.T) {
 	a := newAPI(t)
 	in := awslambda.InvokeInput{
 		FunctionName: aws.String("example"), Payload: []byte(`{"do":"context"}`), LogType: types.LogTypeTail,

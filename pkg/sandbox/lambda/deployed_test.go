@@ -39,7 +39,7 @@ func TestProcessHasDeploymentVariables(t *testing.T) {
 	}
 }
 
-func TestAnEnvironmentIsReplacedWhenItsSessionEnds(t *testing.T) {
+func TestEnvironmentIsReplacedAtSessionEnd(t *testing.T) {
 	var keys []string
 	until := time.Now().Add(time.Hour)
 	p := newProcess(t, func(b *lambda.Bootstrap) {
@@ -93,7 +93,7 @@ func (s *stream) Close() error {
 	return nil
 }
 
-func TestEachEnvironmentHasALogStreamThatEndsWithIt(t *testing.T) {
+func TestLogStreamOfEachEnvironment(t *testing.T) {
 	var streams []*stream
 	p := newProcess(t, func(b *lambda.Bootstrap) {
 		b.LogFormat = "JSON"
@@ -154,7 +154,7 @@ func begin(t *testing.T, p *lambda.Process, log *safeBuffer, file string) (ended
 	return results
 }
 
-func TestACrashFailsTheCallThatIsUnderWayAndNoOther(t *testing.T) {
+func TestCrashFailsOnlyTheCallInProgress(t *testing.T) {
 	var log safeBuffer
 	p := newProcess(t, func(b *lambda.Bootstrap) { b.Log = &log })
 	ended := begin(t, p, &log, "/nonexistent")
@@ -169,7 +169,7 @@ func TestACrashFailsTheCallThatIsUnderWayAndNoOther(t *testing.T) {
 	}
 }
 
-func TestAnEnvironmentThatIsThereIsUsedBeforeANewOne(t *testing.T) {
+func TestWarmEnvironmentIsUsedFirst(t *testing.T) {
 	p := newProcess(t, func(b *lambda.Bootstrap) { b.Concurrency = 5 })
 	for want := 1.0; want <= 4; want++ {
 		if got := answer(t, invoke(t, p, `{}`))["calls"]; got != want {
@@ -206,7 +206,7 @@ func TestARetiredProcessEndsWhatItHasBegun(t *testing.T) {
 	}
 }
 
-func TestAnExecutableForAnotherArchitectureIsRefusedClearly(t *testing.T) {
+func TestExecutableOfOtherArchitectureIsRefused(t *testing.T) {
 	file, err := elf.Open(bootstrap)
 	if err != nil {
 		t.Fatal(err)

@@ -19,7 +19,7 @@ func inProcess(timeout time.Duration, handler any) *lambda.InProcess {
 	return lambda.NewInProcess(lambda.Settings{ARN: functionARN, Timeout: timeout}, awslambda.NewHandler(handler))
 }
 
-func TestAHandlerInsideThisProcessHasTheContextOfLambda(t *testing.T) {
+func TestInProcessHandlerHasLambdaContext(t *testing.T) {
 	f := inProcess(time.Minute, func(ctx context.Context, event map[string]string) (map[string]any, error) {
 		invoked, _ := lambdacontext.FromContext(ctx)
 		_, hasDeadline := ctx.Deadline()

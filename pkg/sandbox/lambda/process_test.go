@@ -179,7 +179,7 @@ func TestAProcessThatTakesTooLongIsReplaced(t *testing.T) {
 	}
 }
 
-func TestAProcessThatDiedWhileIdleIsReplacedUnnoticed(t *testing.T) {
+func TestProcessThatDiedIdleIsReplaced(t *testing.T) {
 	p := newProcess(t, nil)
 	pid := int(answer(t, invoke(t, p, `{}`))["pid"].(float64))
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {

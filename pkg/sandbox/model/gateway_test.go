@@ -13,7 +13,7 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/model"
 )
 
-func TestAGatewayIsNamedByItsNameAndTenRandomCharacters(t *testing.T) {
+func TestGatewayIDHasRandomSuffix(t *testing.T) {
 	w := newWorld(t)
 	g := w.gateway(iamGateway("Team-Tools"))
 	if !regexp.MustCompile(`^team-tools-[a-z0-9]{10}$`).MatchString(g.ID) {
@@ -27,7 +27,7 @@ func TestAGatewayIsNamedByItsNameAndTenRandomCharacters(t *testing.T) {
 	}
 }
 
-func TestAGatewayWithoutAProtocolTypeHasAURLWithoutItsPath(t *testing.T) {
+func TestURLOfGatewayWithoutProtocol(t *testing.T) {
 	in := iamGateway("tools")
 	in.ProtocolType = ""
 	g := newWorld(t).gateway(in)
@@ -57,7 +57,7 @@ func TestPartitionRegionAndURLAreOptions(t *testing.T) {
 	}
 }
 
-func TestAGatewayMovesThroughItsStatusesByTheClock(t *testing.T) {
+func TestGatewayStatusFollowsClock(t *testing.T) {
 	w := newWorld(t, settling(5*time.Second))
 	g := w.gateway(iamGateway("tools"))
 	statusIs := func(want model.Status) {
@@ -95,7 +95,7 @@ func TestAGatewayMovesThroughItsStatusesByTheClock(t *testing.T) {
 	}
 }
 
-func TestWithoutADelayAGatewayIsReadyAtTheNextCall(t *testing.T) {
+func TestGatewayWithoutDelayIsReadyAtOnce(t *testing.T) {
 	w := newWorld(t)
 	g := w.gateway(iamGateway("tools"))
 	if got, _ := w.GetGateway(ownerA, g.ID); got.Status != model.Ready {
@@ -103,7 +103,7 @@ func TestWithoutADelayAGatewayIsReadyAtTheNextCall(t *testing.T) {
 	}
 }
 
-func TestCreateGatewayHoldsARequestToTheServiceModel(t *testing.T) {
+func TestCreateGatewayValidatesRequest(t *testing.T) {
 	for name, test := range map[string]struct {
 		reason string
 		change func(*model.CreateGatewayInput)
@@ -268,7 +268,7 @@ func TestAnUpdateReplacesTheSettings(t *testing.T) {
 	}
 }
 
-func TestAnUpdateChangesNeitherNameNorAuthorizerType(t *testing.T) {
+func TestUpdateKeepsNameAndAuthorizer(t *testing.T) {
 	w := newWorld(t)
 	g := w.gateway(iamGateway("tools"))
 	other := iamGateway("others").GatewaySettings

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestSettingsThatOnlyAnUpdateHasArePassedOverOnCreation(t *testing.T) {
+func TestCreateIgnoresUpdateOnlySettings(t *testing.T) {
 	w := newWorld(t)
 	in := iamGateway("tools")
 	in.WAFConfiguration = json.RawMessage(`{"failureMode":"FAIL_OPEN"}`)

@@ -25,7 +25,7 @@ func TestAPolicyComesBackAsItWasPut(t *testing.T) {
 	}
 }
 
-func TestAPutReplacesTheWholePolicyAndADeleteEndsIt(t *testing.T) {
+func TestPutReplacesAndDeleteRemovesPolicy(t *testing.T) {
 	w := newWorld(t)
 	g := w.gateway(iamGateway("tools"))
 	if got := w.get(g.ARN); got != "" {
@@ -356,7 +356,7 @@ func TestTheEffectivePolicyIsADocument(t *testing.T) {
 	}
 }
 
-func TestOldPoliciesAreForgottenOnceNoDelayReachesThem(t *testing.T) {
+func TestOldPoliciesAreForgotten(t *testing.T) {
 	w := newWorld(t, withQuirks(model.PolicyReadsStale), func(o *model.Options) { o.PolicyDelay = 10 * time.Second })
 	g := w.gateway(iamGateway("tools"))
 	texts := make([]string, 0, 5)

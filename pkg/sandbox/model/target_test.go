@@ -57,7 +57,7 @@ func TestATargetMovesThroughItsStatusesByTheClock(t *testing.T) {
 	}
 }
 
-func TestCreateGatewayTargetHoldsARequestToTheServiceModel(t *testing.T) {
+func TestCreateGatewayTargetValidatesRequest(t *testing.T) {
 	lambda := func(in *model.CreateTargetInput) *model.LambdaTarget { return in.TargetConfiguration.MCP.Lambda }
 	for name, test := range map[string]struct {
 		reason string
