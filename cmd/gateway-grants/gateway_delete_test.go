@@ -97,9 +97,9 @@ func TestDeleteRefusesTooMuchOrNothing(t *testing.T) {
 		says   string
 	}{
 		{"no file", func(w *world) { w.must(os.Remove("gateway_config.json")) }, nil, "there is no gateway_config.json: name the file that gateway create wrote with --config"},
-		{"somebody else's credentials", func(*world) {}, []string{"--profile", "account-b"}, "belongs to account 111122223333 and you are in 444455556666: choose the right --profile"},
+		{"credentials of another account", func(*world) {}, []string{"--profile", "account-b"}, "belongs to account 111122223333 and you are in 444455556666: choose the right --profile"},
 		{
-			"a target that somebody else added",
+			"a target that another user added",
 			func(w *world) {
 				w.done(create("--target", "more-tools", "--config", "more.json")...)
 			},

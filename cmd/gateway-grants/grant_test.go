@@ -89,7 +89,7 @@ func TestInvalidGrantIsRefusedInOneLine(t *testing.T) {
 		args   []string
 		want   string
 	}{
-		{"nobody is named", []string{"grant"}, "gateway-grants: grant takes an optional GATEWAY and PRINCIPALs, and was given 0 arguments: see gateway-grants grant --help"},
+		{"no principal", []string{"grant"}, "gateway-grants: grant takes an optional GATEWAY and PRINCIPALs, and was given 0 arguments: see gateway-grants grant --help"},
 		{"a session", []string{"grant", gatewayARN, "arn:aws:sts::444455556666:assumed-role/AgentRole/session"}, "gateway-grants: nothing was granted (SessionPrincipal): read principal \"arn:aws:sts::444455556666:assumed-role/AgentRole/session\": this names one session; write its role instead: arn:aws:iam::444455556666:role/AgentRole (with the role's path, if it has one)"},
 		{"everyone", []string{"grant", gatewayARN, "*"}, "gateway-grants: nothing was granted (InvalidPrincipal): read principal \"*\": a gateway is never opened to everyone; name an account, a role, a role pattern within one account, an OU or the organization"},
 		{"a date that is none", []string{"grant", gatewayARN, "444455556666", "--expires", "tomorrow"}, "gateway-grants: nothing was granted (InvalidExpiry): read expires \"tomorrow\": write a date such as 2027-01-31 (to its end, UTC) or a time such as 2027-01-31T18:00:00Z"},

@@ -24,7 +24,7 @@ func TestInvokeShowsRefusal(t *testing.T) {
 	var text invocation
 	w.must(json.Unmarshal([]byte(w.run("invoke", "--profile", "account-b", "--json").out), &text))
 	if text.Refused == nil || text.Refused.Status != http.StatusForbidden || !text.Refused.Denied || !strings.Contains(text.Refused.Body, "Insufficient permissions") {
-		t.Errorf("told other programs %+v", text.Refused)
+		t.Errorf("printed as JSON %+v", text.Refused)
 	}
 }
 

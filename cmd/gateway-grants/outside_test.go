@@ -29,7 +29,7 @@ func TestADenyOfOthersIsNamedByListAndPlan(t *testing.T) {
 		t.Fatalf("%+v", texts)
 	}
 	if diff := cmp.Diff(want, texts[0].Denials, cmp.AllowUnexported(denialText{})); diff != "" {
-		t.Errorf("told other programs: -want +got\n%s", diff)
+		t.Errorf("printed as JSON: -want +got\n%s", diff)
 	}
 	w.done("reconcile")
 	if got := w.done("list", config.GatewayARN); !strings.Contains(got.out, "  Admitted  ForeignDeny  ") || !strings.Contains(got.out, `  a Deny that is not this installation's refuses every call: statement 1 (Sid "SecurityIncidentIsolate") of the policy`) {

@@ -186,7 +186,7 @@ func TestReconcileTrustsWhatTheDeploymentTrusts(t *testing.T) {
 	}
 	w.done("reconcile", "--trusted-accounts", "")
 	if text := w.policyText(config.GatewayARN); text != "" {
-		t.Errorf("told that nobody is trusted: policy %s", text)
+		t.Errorf("with no trusted account: policy %s", text)
 	}
 }
 
@@ -196,7 +196,7 @@ func TestAReconcileThatCannotBeRightIsRefused(t *testing.T) {
 		args   []string
 		says   string
 	}{
-		{"in somebody else's account", []string{"reconcile", gatewayARN, "--profile", "account-b"}, "gateway tools-abcdefghij belongs to account 111122223333 and you are in 444455556666: choose the right --profile, or name the role to assume there with --owner-role-name and --owner-accounts"},
+		{"in another account", []string{"reconcile", gatewayARN, "--profile", "account-b"}, "gateway tools-abcdefghij belongs to account 111122223333 and you are in 444455556666: choose the right --profile, or name the role to assume there with --owner-role-name and --owner-accounts"},
 		{"an accounting that there is not", []string{"reconcile", gatewayARN, "--size-accounting", "guessed"}, `read the settings: --size-accounting: "guessed" is not valid: write expanded or submitted (InvalidSettings)`},
 		{"two gateways", []string{"reconcile", gatewayARN, gatewayARN}, "reconcile takes an optional GATEWAY, and was given 2 arguments: see gateway-grants reconcile --help"},
 	}

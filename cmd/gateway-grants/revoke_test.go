@@ -51,7 +51,7 @@ func TestRevokeRemovesOnlyNamedGrants(t *testing.T) {
 			says: "Revoked 444455556666 on every managed gateway (grant 444455556666)\n",
 		},
 		{
-			reason: "nobody", args: []string{"revoke", gatewayARN, "999900001111"}, code: exitError,
+			reason: "no such principal", args: []string{"revoke", gatewayARN, "999900001111"}, code: exitError,
 			stay: []string{"*#444455556666", "tools#444455556666", "tools#444455556666:role/AgentRole", "tools#e-invalid", "tools#mine"},
 			says: "gateway-grants: no grant on tools-abcdefghij has the id or principal 999900001111: gateway-grants list shows those there are\n",
 		},

@@ -43,7 +43,7 @@ func TestCommonFailuresHaveOneLine(t *testing.T) {
 		{"a service that is out of order", answering("AWS_ENDPOINT_URL_DYNAMODB", http.StatusInternalServerError, `{"__type":"com.amazonaws.dynamodb.v20120810#InternalServerError","message":"Internal server error"}`), []string{"list"}, "AWS is busy or out of order (InternalServerError: Internal server error): repeat the command in a minute"},
 		{"a service that is asked too often", answering("AWS_ENDPOINT_URL_DYNAMODB", http.StatusBadRequest, `{"__type":"com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException","message":"Throughput exceeded"}`), []string{"list"}, "AWS is busy or out of order (ProvisionedThroughputExceededException: Throughput exceeded): repeat the command in a minute"},
 		{"a missing table", answering("AWS_ENDPOINT_URL_DYNAMODB", http.StatusBadRequest, `{"__type":"com.amazonaws.dynamodb.v20120810#ResourceNotFoundException","message":"Requested resource not found"}`), []string{"list", "--grants-table", "typo"}, "in table typo: there is no such table in region us-east-1 of this account: deploy first, or name the right --profile, --region, --stack or table"},
-		{"nobody at the endpoint", pointing("AWS_ENDPOINT_URL", deserted), []string{"list"}, "check the network and AWS_ENDPOINT_URL (http://127.0.0.1:"},
+		{"no server at the endpoint", pointing("AWS_ENDPOINT_URL", deserted), []string{"list"}, "check the network and AWS_ENDPOINT_URL (http://127.0.0.1:"},
 		{"no such host", pointing("AWS_ENDPOINT_URL", "http://no-such-host.invalid"), []string{"list"}, "there is no host no-such-host.invalid: check the region and AWS_ENDPOINT_URL (http://no-such-host.invalid)"},
 		{"a gateway out of reach", nil, []string{"invoke", deserted + "/mcp"}, "check the URL and the network"},
 	}

@@ -40,7 +40,7 @@ func TestTheTemplateDeployedToTheLocalCloud(t *testing.T) {
 			t.Errorf("found %v", found)
 		}
 	})
-	t.Run("looks whom a gateway lets in that lost its tag", func(t *testing.T) { looksAtWhatLostItsTag(t, s) })
+	t.Run("finds access on a gateway that lost its tag", func(t *testing.T) { looksAtWhatLostItsTag(t, s) })
 	t.Run("is allowed what it needs and nothing else", func(t *testing.T) {
 		for _, finding := range leastPrivilege(t, s, stackName, unused) {
 			t.Error(finding)

@@ -126,7 +126,7 @@ func answersWhatPiledUp(t *testing.T, s *sandbox) {
 	// All of the rows are still to be answered, in one transaction after another.
 	killing.allBut("gateway-grants-table-changes")
 	admin := newAWSCLI(t, s, "admin")
-	told := func(attribute, value string) func() bool {
+	shown := func(attribute, value string) func() bool {
 		return func() bool {
 			answer := must(t, admin, "dynamodb", "Query", map[string]any{
 				"TableName": "gateway-grants-state", "KeyConditionExpression": "gateway = :gateway", "FilterExpression": "#attribute = :value",
@@ -137,11 +137,11 @@ func answersWhatPiledUp(t *testing.T, s *sandbox) {
 			return count >= manyGrants
 		}
 	}
-	within(t, 3*time.Minute, "each of the grants is told to be admitted", told("phase", "Admitted"))
+	within(t, 3*time.Minute, "each grant is Admitted", shown("phase", "Admitted"))
 	// The sweep records no statuses. It asks again for what a killed run left undone.
 	killing.allBut("gateway-grants-gateway-events", "gateway-grants-sweep")
 	if _, err := newGoSDK(t, s, "account-a").control.UntagResource(t.Context(), &control.UntagResourceInput{ResourceArn: &arn, TagKeys: []string{"gateway-grants:managed"}}); err != nil {
 		t.Fatal(err)
 	}
-	within(t, 3*time.Minute, "each of the grants is told to be for a gateway that is not managed", told("reason", "NotManaged"))
+	within(t, 3*time.Minute, "each grant is NotManaged", shown("reason", "NotManaged"))
 }

@@ -24,13 +24,13 @@ func TestAServiceAssumesARoleThatTrustsIt(t *testing.T) {
 		context                map[string][]string
 		want                   bool
 	}{
-		"trusted":             {"the policy names it", "scheduler.amazonaws.com", plain, nil, true},
-		"another service":     {"the policy names another", "lambda.amazonaws.com", plain, nil, false},
-		"only the account":    {"a service is in no account", "scheduler.amazonaws.com", account, nil, false},
-		"denied":              {"a deny counts", "scheduler.amazonaws.com", denied, nil, false},
-		"for its resource":    {"the conditions hold", "scheduler.amazonaws.com", bound, from, true},
-		"for another's":       {"another account's schedule is a confused deputy", "scheduler.amazonaws.com", bound, map[string][]string{"aws:SourceAccount": {"444455556666"}, "aws:SourceArn": {group}}, false},
-		"for nobody it tells": {"a condition on what is absent does not hold", "scheduler.amazonaws.com", bound, nil, false},
+		"trusted":               {"the policy names it", "scheduler.amazonaws.com", plain, nil, true},
+		"another service":       {"the policy names another", "lambda.amazonaws.com", plain, nil, false},
+		"only the account":      {"a service is in no account", "scheduler.amazonaws.com", account, nil, false},
+		"denied":                {"a deny counts", "scheduler.amazonaws.com", denied, nil, false},
+		"for its resource":      {"the conditions hold", "scheduler.amazonaws.com", bound, from, true},
+		"for another's":         {"another account's schedule is a confused deputy", "scheduler.amazonaws.com", bound, map[string][]string{"aws:SourceAccount": {"444455556666"}, "aws:SourceArn": {group}}, false},
+		"for no source account": {"a condition on what is absent does not hold", "scheduler.amazonaws.com", bound, nil, false},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

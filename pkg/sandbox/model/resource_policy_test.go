@@ -95,7 +95,7 @@ var documented = map[string]struct {
 		return strings.Replace(allow(arn, `{"AWS":"444455556666"}`), `"Allow"`, `"Maybe"`, 1)
 	}, "Effect"},
 	"NoPrincipal":    {"Principal is required", without("Principal"), "Missing required field Principal"},
-	"EmptyPrincipal": {"Principal names somebody", principal(`{"AWS":[]}`), "Missing required field Principal"},
+	"EmptyPrincipal": {"Principal names no principal", principal(`{"AWS":[]}`), "Missing required field Principal"},
 	"NotPrincipal": {"NotPrincipal is no Principal", func(arn string) string {
 		return strings.Replace(allow(arn, `{"AWS":"444455556666"}`), `"Principal"`, `"NotPrincipal"`, 1)
 	}, "Missing required field Principal"},
