@@ -1,6 +1,7 @@
 package reconcile_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -12,6 +13,8 @@ import (
 	"github.com/gateway-grants/gateway-grants/pkg/directory"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 	"github.com/gateway-grants/gateway-grants/pkg/ledger"
+	"github.com/gateway-grants/gateway-grants/pkg/plan"
+	"github.com/gateway-grants/gateway-grants/pkg/policy"
 	"github.com/gateway-grants/gateway-grants/pkg/reconcile"
 )
 
@@ -169,6 +172,46 @@ func TestDirectoryDownKeepsEditedGrantAndHold(t *testing.T) {
 	c.reconcile()
 	if diff := cmp.Diff([]string{rootC}, c.principals()); diff != "" {
 		t.Errorf("when it is back: -want +got\n%s", diff)
+	}
+}
+
+// AWS may answer with an older policy more than once, so to read it again before a role
+// is held does not help.
+func TestPolicyReadOutdatedTwiceHoldsNoNewRole(t *testing.T) {
+	c := newCloud(t)
+	c.grant("gone", role(1))
+	c.reconcile()
+	c.iam.recreated[role(1)] = true
+	c.grant("new", role(2))
+	d := c.reconciler.Dependencies
+	d.Gateways = &outdatedTwice{Gateways: d.Gateways, meanwhile: func() { c.reconcile() }}
+	if err := c.run(reconcile.New(d, plan.DefaultLimits())); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{role(2)}, c.principals()); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
+// outdatedTwice answers the second read of the policy as the first, whatever happens in
+// between.
+type outdatedTwice struct {
+	reconcile.Gateways
+	meanwhile func()
+	reads     int
+	first     *policy.Document
+}
+
+func (o *outdatedTwice) Policy(ctx context.Context, g grant.Gateway) (_ *policy.Document, err error) {
+	switch o.reads++; o.reads {
+	case 1:
+		o.first, err = o.Gateways.Policy(ctx, g)
+		o.meanwhile()
+		return o.first, err
+	case 2:
+		return o.first, nil
+	default:
+		return o.Gateways.Policy(ctx, g)
 	}
 }
 

@@ -120,6 +120,12 @@ var tinies = []tiny{
 		people: func(w *world) []*actor { return []*actor{w.once("admin", func() { w.revoke(w.key("old")) })} },
 	},
 	{
+		// One reads the policy before the other takes the unique id out and lets the new role in.
+		name: "two runs after a role was deleted and another was granted", runs: 2,
+		before: func(w *world) { w.stands("gone", agentA); w.toggle(agentA); w.grant(w.plain("new", agentB)) },
+		people: func(*world) []*actor { return nil },
+	},
+	{
 		name: "a run that may crash, and a role re-created by another principal", runs: 1, crashes: 1,
 		before: func(w *world) { w.stands("agent", agentA) },
 		people: func(w *world) []*actor {
