@@ -232,15 +232,15 @@ func (n *run) granted(v visitor, stands map[way]bool) bool {
 
 // way is how a principal has access, its expiry aside.
 type way struct {
-	who   string // as an ARN
-	named bool   // by name
-	where string // only from there
+	who    string // as an ARN
+	byName bool   // recognised by its ARN, not by its unique id
+	where  string // only from there
 }
 
 // wayOf is how a grant lets in one of the principals that it means.
 func wayOf(g *grant.Grant, arn string) way {
-	named := g.Role != "" || strings.Contains(arn, "*") || g.Subject().IsExact() && g.Follow == grant.FollowName
-	return way{arn, named, where(g.Conditions.SourceVPCE, g.Conditions.SourceVPC, g.Conditions.SourceIP)}
+	byName := g.Role != "" || strings.Contains(arn, "*") || g.Subject().IsExact() && g.Follow == grant.FollowName
+	return way{arn, byName, where(g.Conditions.SourceVPCE, g.Conditions.SourceVPC, g.Conditions.SourceIP)}
 }
 
 // where names a narrowing, whatever the order of its values.
@@ -261,12 +261,12 @@ func ways(owned *policy.Document) map[way]bool {
 	for _, s := range owned.Statements {
 		names := s.Condition["ArnLike"]["aws:PrincipalArn"]
 		equal := s.Condition["StringEquals"]
-		w := way{named: len(names) > 0, where: where(equal["aws:SourceVpce"], equal["aws:SourceVpc"], s.Condition["IpAddress"]["aws:SourceIp"])}
+		w := way{byName: len(names) > 0, where: where(equal["aws:SourceVpce"], equal["aws:SourceVpc"], s.Condition["IpAddress"]["aws:SourceIp"])}
 		for _, w.who = range s.Principal.AWS {
 			if len(w.who) == len(owner) {
 				w.who = rootOf(w.who)
 			}
-			if !w.named {
+			if !w.byName {
 				all[w] = true
 			}
 			for _, name := range names {
