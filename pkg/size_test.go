@@ -1,11 +1,14 @@
 package pkg
 
 import (
+	"bytes"
 	"go/ast"
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -39,7 +42,17 @@ func TestNoFileAndNoFunctionIsTooLong(t *testing.T) {
 		if name := entry.Name(); entry.IsDir() && (strings.HasPrefix(name, ".") && name != ".." || name == "build" || name == "node_modules") {
 			return fs.SkipDir
 		}
-		if entry.IsDir() || !strings.HasSuffix(path, ".go") {
+		if entry.IsDir() {
+			return nil
+		}
+		if slices.Contains([]string{".py", ".js", ".sh"}, filepath.Ext(path)) {
+			text, err := os.ReadFile(path)
+			if lines := bytes.Count(text, []byte("\n")); lines > maxFileLines {
+				t.Errorf("%s has %d lines, of at most %d: split it", path, lines, maxFileLines)
+			}
+			return err
+		}
+		if filepath.Ext(path) != ".go" {
 			return nil
 		}
 		found++
