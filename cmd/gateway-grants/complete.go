@@ -18,7 +18,11 @@ const completeFor = 3 * time.Second
 // completeNames completes the gateways that rows name and, where ids are wanted, the
 // rows' ids. What cannot be read completes nothing.
 func (p *program) completeNames(cmd *cobra.Command, ids bool) {
-	cmd.ValidArgsFunction = func(cmd *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
+	cmd.ValidArgsFunction = p.names(ids)
+}
+
+func (p *program) names(ids bool) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
 		ctx, cancel := context.WithTimeout(cmd.Context(), completeFor)
 		defer cancel()
 		return p.namesFrom(ctx, cmd, begun, ids), cobra.ShellCompDirectiveNoFileComp

@@ -19,6 +19,7 @@ import (
 )
 
 func (p *program) gatewayDetachCommand() *cobra.Command {
+	var yes bool
 	d := detaching{program: p}
 	cmd := &cobra.Command{
 		Use:   "detach GATEWAY|--all",
@@ -33,14 +34,14 @@ that is at work at that moment may put the statements back once: --dry-run shows
 
 With --all, before a deployment is destroyed, the row that proves the grants table goes
 first: the product stands still until make deploy puts that row back. Gateways that lost
-the tag are detached, too.
+the tag are detached, too. It asks first: --yes or an answer confirms it.
 
 With --dry-run nothing changes, and the exit code is 1 if anybody is let in. With
 --keep the statements stay, and the principals that they let in are named: of a GATEWAY
 only the tag is removed, with --all nothing.`,
 		Example: `  gateway-grants gateway detach tools-abcdefghij
   gateway-grants gateway detach --all --dry-run
-  gateway-grants gateway detach --all`,
+  gateway-grants gateway detach --all --yes`,
 		Args: checked(between(0, 1, "a GATEWAY or --all"), func(cmd *cobra.Command, args []string) error {
 			switch {
 			case d.all == (len(args) > 0):
@@ -55,15 +56,21 @@ only the tag is removed, with --all nothing.`,
 			if err != nil {
 				return err
 			}
+			changes := d.all && !d.keep && !d.dryRun
+			if changes && !yes && !p.asks("Take this installation's statements out of every gateway, so that their callers lose access? [y/N] ") {
+				return refuse("nothing was detached: answer y, or repeat the command with --yes; --dry-run shows who would lose access")
+			}
 			return d.run(cmd.Context(), strings.Join(args, ""), deployment)
 		},
 	}
 	set := cmd.Flags()
 	set.BoolVar(&d.all, "all", false, "every gateway of the deployment")
 	set.BoolVar(&d.keep, "keep", false, "keep the access that was granted")
+	set.BoolVarP(&yes, "yes", "y", false, "take them out of every gateway without asking")
 	set.BoolVar(&d.dryRun, "dry-run", false, "only show who would lose access")
 	cmd.MarkFlagsMutuallyExclusive("keep", "dry-run")
 	p.deploymentFlags(cmd)
+	p.completeNames(cmd, false)
 	return cmd
 }
 

@@ -48,7 +48,10 @@ func TestDetachRemovesOnlyOwnedStatements(t *testing.T) {
 		t.Errorf("what was only looked at changed: -want +got\n%s", diff)
 	}
 
-	if got := w.done("gateway", "detach", "--all"); !strings.HasSuffix(got.out, "Detached: 3 gateways. The product stands still until make deploy.\n") {
+	if got := w.run("gateway", "detach", "--all"); got.code != exitError || got.out != "" || !strings.Contains(got.err, "nothing was detached: answer y") || w.policyText(first.GatewayARN) != before {
+		t.Errorf("without an answer: %+v", got)
+	}
+	if got := w.done("gateway", "detach", "--all", "--yes"); !strings.HasSuffix(got.out, "Detached: 3 gateways. The product stands still until make deploy.\n") {
 		t.Errorf("said\n%s", got.out)
 	}
 	if text, want := w.policyText(first.GatewayARN), `{"Version":"2012-10-17","Statement":[`+foreign+`]}`; text != want {
@@ -69,7 +72,7 @@ func TestDetachLastsUntilNextDeployment(t *testing.T) {
 	config := w.created()
 	w.done("grant", accountB)
 	w.done("reconcile")
-	w.done("gateway", "detach", "--all")
+	w.done("gateway", "detach", "--all", "--yes")
 
 	if got := w.run("reconcile"); got.code == exitDone || w.policyText(config.GatewayARN) != "" {
 		t.Errorf("reconciled: exit %d\n%s\npolicy %s", got.code, got.out, w.policyText(config.GatewayARN))
@@ -91,7 +94,7 @@ func TestAnotherInstallationIsNotDetached(t *testing.T) {
 	w.done("reconcile", "--installation-id", "other")
 	before := w.policyText(config.GatewayARN)
 	var texts []detachedText
-	w.must(json.Unmarshal([]byte(w.done("gateway", "detach", "--all", "-o", "json").out), &texts))
+	w.must(json.Unmarshal([]byte(w.done("gateway", "detach", "--all", "--yes", "-o", "json").out), &texts))
 	if len(texts) != 0 || w.policyText(config.GatewayARN) != before {
 		t.Errorf("detached %+v, policy %s", texts, w.policyText(config.GatewayARN))
 	}
@@ -106,7 +109,7 @@ func TestFailedDetachBlocksNoOther(t *testing.T) {
 	w.withForeign(first.GatewayARN)
 	w.must(w.directory.Delete("arn:aws:iam::444455556666:role/AdminRole")) // so what is left is refused
 
-	got := w.run("gateway", "detach", "--all", "-o", "json")
+	got := w.run("gateway", "detach", "--all", "--yes", "-o", "json")
 	var texts []detachedText
 	w.must(json.Unmarshal([]byte(got.out), &texts))
 	if got.code != exitError || len(texts) != 2 || texts[0].Detached || !texts[1].Detached {
@@ -123,7 +126,7 @@ func TestDetachingNamesAGatewayOrAll(t *testing.T) {
 		"not all":            {"gateway", "detach"},
 		"both":               {"gateway", "detach", "--all", gatewayARN},
 		"keep and look":      {"gateway", "detach", "--all", "--keep", "--dry-run"},
-		"another accounting": {"gateway", "detach", "--all", "--size-accounting", "guessed"},
+		"another accounting": {"gateway", "detach", "--all", "--yes", "--size-accounting", "guessed"},
 	} {
 		if got := w.run(args...); got.code == exitDone {
 			t.Errorf("%s: done\n%s", reason, got.out)

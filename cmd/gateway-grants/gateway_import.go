@@ -49,6 +49,7 @@ gateway detach is the way back.`,
 	}
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "import what is shown without asking")
 	p.deploymentFlags(cmd)
+	p.completeNames(cmd, false)
 	return cmd
 }
 

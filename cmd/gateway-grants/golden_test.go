@@ -192,7 +192,7 @@ var golden = []page{
 	{"gateway delete", adminsDay, []line{{"gateway delete", ""}, {"gateway delete --config search.json -o json", "gateway-delete"}, {"gateway delete", ""}}},
 	{"gateway detach", adminsDay, []line{
 		{"gateway detach tools --dry-run", ""}, {"gateway detach search --keep", ""}, {"gateway detach --all --dry-run -o json", "gateway-detach"},
-		{"gateway detach --all", ""}, {"gateway detach --all", ""},
+		{"gateway detach --all", ""}, {"gateway detach --all --yes", ""}, {"gateway detach --all --yes", ""},
 	}},
 	{"gateway import", foreignAlone, []line{
 		{"gateway import tools", ""}, {"gateway import tools --yes", ""}, {"gateway import search -o json", "gateway-import"},

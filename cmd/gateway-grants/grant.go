@@ -55,7 +55,7 @@ GATEWAY and PRINCIPAL.`,
 		},
 	}
 	set := cmd.Flags()
-	gatewayFlag(cmd, &flags.gateways)
+	p.gatewayFlag(cmd, &flags.gateways)
 	set.StringVar(&flags.id, "id", "", "id of the row (default: from principal and role)")
 	set.StringVar(&flags.role, "role", "", "narrow an account, OU, organization or tag to a role name or pattern, path included")
 	set.StringVar(&flags.follow, "follow", "", "how to recognise an exact role: by identity (default), or by name, which survives its re-creation")

@@ -128,6 +128,9 @@ func TestGatewaysAndGrantsAreCompleted(t *testing.T) {
 		"describe ":              {"tools-abcdefghij", "a-admitted", "g-new"},
 		"revoke tools-":          {"tools-abcdefghij"},
 		"list ":                  {"tools-abcdefghij"},
+		"grant --gateway tools-": {"tools-abcdefghij"},
+		"report ":                {"tools-abcdefghij"},
+		"gateway detach tools-":  {"tools-abcdefghij"},
 		"list --phase ":          {"Admitted", "LeftOut"},
 		"list --profile nobody ": nil,
 	} {

@@ -51,6 +51,7 @@ and yaml print the whole report. What the page says is as private as the grants 
 	cmd.Flags().StringVar(&out, "out", "", "file to write instead of the standard output")
 	p.deploymentFlags(cmd)
 	printsRows(cmd)
+	p.completeNames(cmd, false)
 	return cmd
 }
 

@@ -43,7 +43,7 @@ the command ends once the policies are without them.`,
 			return p.revoke(cmd.Context(), targetsOf(args, flags.gateways), flags)
 		},
 	}
-	gatewayFlag(cmd, &flags.gateways)
+	p.gatewayFlag(cmd, &flags.gateways)
 	cmd.Flags().StringVar(&flags.role, "role", "", "the role that the principal was narrowed to")
 	waitFlags(cmd, &flags.wait)
 	settingFlag(cmd, settings.GrantsTable)

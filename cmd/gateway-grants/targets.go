@@ -20,8 +20,11 @@ type targets struct {
 }
 
 // gatewayFlag lets a command name several gateways.
-func gatewayFlag(cmd *cobra.Command, gateways *[]string) {
+func (p *program) gatewayFlag(cmd *cobra.Command, gateways *[]string) {
 	cmd.Flags().StringArrayVar(gateways, "gateway", nil, "gateway, by ARN, id or name; repeat for more")
+	if err := cmd.RegisterFlagCompletionFunc("gateway", p.names(false)); err != nil {
+		panic(err) // the flag was defined above
+	}
 }
 
 // targetsOf tells an optional first GATEWAY from what follows it: where several
