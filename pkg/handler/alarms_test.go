@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/gateway-grants/gateway-grants/pkg/dirsync"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 	"github.com/gateway-grants/gateway-grants/pkg/handler"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
@@ -70,6 +71,7 @@ type ward struct {
 	changes        []alarm.Change
 	asleep         bool // no schedule runs
 	noOrganization bool
+	undelegated    bool // the organization cannot be listed
 }
 
 func newWard(t *testing.T) *ward {
@@ -104,6 +106,9 @@ func (w *ward) put(namespace, name, of string, value float64) {
 func (w *ward) minute() {
 	sweep, organization := w.sweep(), w.organizationEvents()
 	sweep.Metrics, organization.Metrics = published{w, "SweepFunction"}, published{w, "OrganizationFunction"}
+	if w.undelegated {
+		organization.Directory = dirsync.New(throttled{w.organization}, w.accounts, w.grants, w.clock.Now)
+	}
 	run := func(function string, handle func(context.Context, json.RawMessage) error, input string) {
 		failed := 0.0
 		if handle(context.Background(), json.RawMessage(input)) != nil {
@@ -190,6 +195,39 @@ func TestDayAtRestRaisesNoAlarm(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// In the order of docs/operations.md: the stack stands, then the sentinel row is put, then
+// the management account delegates.
+func TestFirstDeploymentRaisesNoAlarm(t *testing.T) {
+	w := newWard(t)
+	_, err := w.grants.Delete(t.Context(), grant.Key{Gateway: grant.EveryGateway, ID: grant.SentinelID})
+	check(t, err)
+	w.undelegated = true
+	w.deaf = true // what an event fails for comes again, and is lost in the end
+	managed := w.settled()
+	w.deaf = false
+	for step, next := range []func(){
+		func() {},
+		func() { check(t, w.grants.PutSentinel(t.Context())) },
+		func() { w.undelegated = false },
+	} {
+		next()
+		w.during(90 * time.Minute)
+		if rang := w.rang(); len(rang) > 0 {
+			t.Errorf("step %d: alarms: %v", step, rang)
+		}
+	}
+	state, err := w.states.Load(t.Context(), managed)
+	check(t, err)
+	for key, status := range state.Grants {
+		if status.Phase != grant.PhaseAdmitted {
+			t.Errorf("in the end grant %s is %s: %s", key, status.Phase, status.Message)
+		}
+	}
+	if len(state.Grants) == 0 {
+		t.Error("in the end nothing is recorded: the test does not see what it should")
 	}
 }
 
