@@ -31,7 +31,7 @@ test: .venv/ready .venv-sam/ready .ci/node_modules/ready .ci/qemu/ready build/ch
 	@.ci/test $(ARGS)
 
 e2e: .venv/ready .venv-sam/ready $(LOCAL) ## play the long plays on the template, deployed to the local cloud
-	@$(TOOL) gotestsum --format standard-verbose --packages './cmd/sandbox ./infra' -- -tags e2e -timeout 60m -parallel 5 -run '^($(PLAYS))$$'
+	@$(TOOL) gotestsum --format standard-verbose --packages './cmd/sandbox ./infra' -- -tags e2e -timeout 60m -parallel 3 -run '^($(PLAYS))$$'
 
 interop: .venv/ready .venv-agents/ready .venv-mcp/ready .ci/node_modules/ready build/moto/ready local ## run clients and suites that we did not write, and write docs/interop.md
 	@go test -tags interop -count=1 -timeout 30m $(if $(ARGS),-v -run 'TestClientsOfOthers/$(ARGS)') ./cmd/sandbox/interop $(if $(ARGS),,-args -write)

@@ -205,7 +205,7 @@ func (p administrator) undoes() {
 	p.logs("/aws/lambda/gateway-grants-sweep", "the metric of the alarm", regexp.MustCompile(`"RowsRemoved":1\d\b`).MatchString)
 
 	since := func() string { return (time.Since(began) + 5*time.Second).Round(time.Second).String() }
-	if said := p.done("history", p.gateway, "--since", since()); len(regexp.MustCompile(`mass-\d+ +removed `).FindAllString(said, -1)) != removedRows {
+	if said := p.done("history", p.gateway, "--since", since()); len(regexp.MustCompile(`mass-\d+ +removed +- `).FindAllString(said, -1)) != removedRows {
 		p.t.Errorf("history does not show the removals:\n%s", said)
 	}
 	if said := p.done("undo", "--since", since(), "--dry-run"); strings.Count(said, "removed") < removedRows {

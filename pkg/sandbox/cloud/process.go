@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	startWithin = 30 * time.Second
+	startWithin = 2 * time.Minute // of several at once on a busy machine; one that ends is noticed at once
 	stopWithin  = 5 * time.Second
 	pollEvery   = 20 * time.Millisecond
 )
