@@ -104,7 +104,7 @@ func (d draft) plan(world World, problem Problem, solved solution) Plan {
 		Due:     nextDue(d.claims, d.verdict.refused, world.Now),
 		WriteAhead: ledger.WriteAhead{
 			InFlight:     inFlight(world, d.admitted, d.observed.leftovers),
-			HadDirectory: world.Accounts.Availability() == directory.Known || world.Gateway.Recorded.Gateway.HadDirectory,
+			HadDirectory: world.hadDirectory(),
 		},
 		Problem:     problem,
 		Standing:    d.observed.naming(solved.admitted, true),
@@ -116,6 +116,8 @@ func (d draft) plan(world World, problem Problem, solved solution) Plan {
 
 // leaveAlone is the plan for a gateway that no grant can be applied to.
 func leaveAlone(world World, problem Problem, claims []claim, blocked *grant.Error, owned observation) Plan {
+	ahead := world.Gateway.Recorded.Gateway.WriteAhead
+	ahead.HadDirectory = world.hadDirectory()
 	return Plan{
 		Want:       world.Gateway.Policy,
 		Hash:       hash(owned.accesses, owned.strange),
@@ -126,9 +128,14 @@ func leaveAlone(world World, problem Problem, claims []claim, blocked *grant.Err
 		Pinned:     world.Gateway.Recorded.Gateway.Pinned,
 		Blocked:    blocked,
 		Due:        nextDue(claims, nil, world.Now),
-		WriteAhead: world.Gateway.Recorded.Gateway.WriteAhead,
+		WriteAhead: ahead,
 		Problem:    problem,
 	}
+}
+
+// hadDirectory reports whether the directory could be read, now or once.
+func (w World) hadDirectory() bool {
+	return w.Accounts.Availability() == directory.Known || w.Gateway.Recorded.Gateway.HadDirectory
 }
 
 // inForce is the policy that stands once the plan is carried out.

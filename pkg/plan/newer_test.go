@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/gateway-grants/gateway-grants/pkg/directory"
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 	"github.com/gateway-grants/gateway-grants/pkg/ledger"
 	"github.com/gateway-grants/gateway-grants/pkg/plan"
@@ -142,6 +143,29 @@ func TestOlderVersionKeepsNewerRecord(t *testing.T) {
 			}
 			if reported == nil || reported.Code != grant.CodeNewerVersion || !strings.Contains(reported.Hint, "9.0") || len(p.Notices) > 0 {
 				t.Errorf("reported: %v, notices %v", reported, p.Notices)
+			}
+		})
+	}
+}
+
+// The next run may find the directory without its mark of a complete listing.
+func TestBlockedGatewayRecordsThatThereIsDirectory(t *testing.T) {
+	known := directory.Complete(nil, []directory.Account{{ID: "444455556666", State: directory.StateActive}})
+	for name, test := range map[string]struct {
+		accounts directory.Snapshot
+		recorded bool
+		want     bool
+	}{
+		"it could be read":      {known, false, true},
+		"it could be read once": {directory.Failed(), true, true},
+		"there is none":         {directory.Snapshot{}, false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := byNewer(settled(t, world(t, rowOf("b", "444455556666"))))
+			w.Accounts, w.Gateway.Recorded.Gateway.HadDirectory = test.accounts, test.recorded
+			p := mustMake(t, w)
+			if p.Blocked == nil || p.HadDirectory != test.want {
+				t.Errorf("blocked by %v, it records %t", p.Blocked, p.HadDirectory)
 			}
 		})
 	}
