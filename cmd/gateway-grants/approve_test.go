@@ -135,8 +135,12 @@ func TestWhereNothingWaitsThereIsNothingToApprove(t *testing.T) {
 
 func TestOnlyAYesConfirms(t *testing.T) {
 	for answer, want := range map[string]bool{"y\n": true, "YES\n": true, "\n": false, "n\n": false, "yesterday\n": false, "": false} {
+		shown := "Sure? "
+		if answer == "" {
+			shown += "\n" // Ctrl-D leaves the cursor behind the question
+		}
 		var asked bytes.Buffer
-		if got := confirmed(strings.NewReader(answer), &asked, "Sure? "); got != want || asked.String() != "Sure? " {
+		if got := confirmed(strings.NewReader(answer), &asked, "Sure? "); got != want || asked.String() != shown {
 			t.Errorf("%q: %v, asked %q", answer, got, asked.String())
 		}
 	}
