@@ -41,6 +41,7 @@ func TestTheTemplateDeployedToTheLocalCloud(t *testing.T) {
 		}
 	})
 	t.Run("finds access on a gateway that lost its tag", func(t *testing.T) { looksAtWhatLostItsTag(t, s) })
+	t.Run("records the probes of doctor", func(t *testing.T) { recordsProbes(t, s) })
 	t.Run("is allowed what it needs and nothing else", func(t *testing.T) {
 		for _, finding := range leastPrivilege(t, s, stackName, unused) {
 			t.Error(finding)
@@ -128,6 +129,22 @@ func looksAtWhatLostItsTag(t *testing.T, s *sandbox) {
 	within(t, 3*time.Minute, "a sweep looks", func() bool {
 		for _, finding := range leastPrivilege(t, s, stackName, unused) {
 			if finding.Role == "SweepRole" && finding.Action == "dynamodb:Query" && strings.HasSuffix(finding.Resource, "-state") {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// recordsProbes has the doctor send probes, as an admin, through the rules of the management
+// account. The function that they are for alone may record them.
+func recordsProbes(t *testing.T, s *sandbox) {
+	if said, err := commandLine(t, s)("doctor"); err != nil {
+		t.Logf("doctor finds what the local cloud does not have, such as a trail:\n%s", said)
+	}
+	within(t, time.Minute, "the organization function has recorded a probe", func() bool {
+		for _, finding := range leastPrivilege(t, s, stackName, unused) {
+			if finding.Role == "OrganizationRole" && finding.Action == "dynamodb:PutItem" && strings.HasSuffix(finding.Resource, "-state") {
 				return false
 			}
 		}
