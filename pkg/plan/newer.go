@@ -56,8 +56,8 @@ func (w World) hasEnded(owned observation) bool {
 	for _, row := range w.Rows {
 		rows[row.Key] = true
 	}
-	for key := range recorded.Gateway.PendingRevisions {
-		if !rows[key] {
+	for key, revision := range recorded.Gateway.PendingRevisions {
+		if !rows[key] || expired(revision, w.Now) {
 			return true
 		}
 	}
@@ -69,7 +69,7 @@ func (w World) hasEnded(owned observation) bool {
 		return true
 	}
 	for key, status := range recorded.Grants {
-		if rows[key] && !expired(status, w.Now) {
+		if rows[key] && !expired(status.LastValid, w.Now) {
 			continue
 		}
 		if slices.ContainsFunc(status.Given(), func(who string) bool { return stands[who] }) {
@@ -97,7 +97,7 @@ func (w World) explains(stands map[string]bool) bool {
 	return len(unexplained) == 0 || w.Now.Before(recorded.Gateway.InFlightUntil)
 }
 
-func expired(recorded grant.Status, now time.Time) bool {
-	_, expires := grant.ReadCanonical(recorded.LastValid)
+func expired(revision string, now time.Time) bool {
+	_, expires := grant.ReadCanonical(revision)
 	return !(&grant.Grant{Expires: expires}).Live(now)
 }

@@ -97,6 +97,15 @@ func TestOlderVersionKeepsNewerRecord(t *testing.T) {
 				w.Gateway.Recorded.Gateway.PendingRevisions = map[grant.Key]string{d.Key: d.Canonical()}
 			}, []string{accountB, rootC, "arn:aws:iam::888899990000:root"},
 		},
+		"a row that has expired before what its write gave was recorded": {
+			"its revision in flight says until when", true,
+			func(w *plan.World) {
+				w.Now = later
+				delete(w.Gateway.Recorded.Grants, c.Key)
+				w.Gateway.Recorded.Gateway.PendingHash = "in its own words"
+				w.Gateway.Recorded.Gateway.PendingRevisions = map[grant.Key]string{c.Key: c.Canonical()}
+			}, []string{accountB},
+		},
 		"a row deleted before what its write gave was recorded": {
 			"the record of another row does not explain it", true,
 			func(w *plan.World) {

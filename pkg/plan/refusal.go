@@ -24,8 +24,8 @@ func refusals(world World, claims []claim, owned observation) map[string]ledger.
 		}
 	}
 	asked := world.askedFor()
-	for _, principal := range slices.Concat(append(slices.Collect(maps.Values(recorded.InFlight)), recorded.Pinned)...) {
-		if !owned.principals[principal] && mayHaveBeenAdmitted(world.Gateway.Recorded, principal, owned.leftovers) && asked(principal) {
+	for _, principal := range deleted(world.Gateway.Recorded, owned) {
+		if asked(principal) {
 			known[principal] = ledger.Refusal{Code: grant.CodeRecreated, Since: world.Now}
 		}
 	}
@@ -39,6 +39,17 @@ func refusals(world World, claims []claim, owned observation) map[string]ledger.
 		}
 	}
 	return known
+}
+
+// deleted lists the roles and users that were let in by identity and that a unique id in
+// the policy may be the trace of.
+func deleted(recorded ledger.State, owned observation) (principals []string) {
+	for _, principal := range slices.Concat(append(slices.Collect(maps.Values(recorded.Gateway.InFlight)), recorded.Gateway.Pinned)...) {
+		if !owned.principals[principal] && mayHaveBeenAdmitted(recorded, principal, owned.leftovers) {
+			principals = append(principals, principal)
+		}
+	}
+	return principals
 }
 
 // HoldsAny reports whether a principal is recorded as held on the gateway.

@@ -3,6 +3,7 @@ package plan
 import (
 	"fmt"
 	"maps"
+	"slices"
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 )
@@ -36,6 +37,7 @@ func (p *Plan) holdBack(world World, limits Limits, standing map[Access]bool, d 
 	}
 	// Of what is not written, no unique id that turns up later can be the trace.
 	p.InFlight = inFlight(world, d.verdict.admitted, d.observed.leftovers)
+	p.Pinned = sortedSet(slices.Concat(pinned(d.observed.accesses), deleted(world.Gateway.Recorded, d.observed)))
 }
 
 // observeOnly is the plan of a deployment in observe mode: it says what it would

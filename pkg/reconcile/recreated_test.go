@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
 )
 
@@ -136,5 +138,51 @@ func TestApprovalOfHoldLetsRecreatedRoleIn(t *testing.T) {
 	c.reconcileUntilSettled()
 	if got := c.principals(); len(got) > 0 {
 		t.Errorf("the approval lets in a role that was created again after it: %v", got)
+	}
+}
+
+// The unique id is the trace of a role that is not granted any more, and the run whose
+// write lets the new role in has not found it: another writer took it out first.
+func TestOutdatedPolicyHoldsNoRoleOfLaterWrite(t *testing.T) {
+	c := newCloud(t)
+	c.grant("gone", role(1))
+	c.reconcile()
+	c.iam.recreated[role(1)] = true
+	c.revoke("gone")
+	done := false
+	h := &hooks{afterPolicy: func() {
+		if !done {
+			done = true
+			c.putByHand(`{"Effect":"Deny","Principal":"*","Action":"bedrock-agentcore:InvokeGateway","Resource":"GATEWAY","Condition":{"StringEquals":{"aws:SourceVpc":"vpc-1"}}}`)
+			c.grant("new", role(2))
+			c.reconcile()
+		}
+	}}
+	if err := c.run(c.hooked(h)); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{role(2)}, c.principals()); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
+func TestObserveModeForgetsNoDeletedRole(t *testing.T) {
+	c := newCloud(t)
+	c.grant("agent", role(1))
+	c.reconcile()
+	c.observe(true)
+	c.revoke("agent")
+	c.reconcile() // the role stands, and is to be removed
+	c.now = c.now.Add(time.Hour)
+	c.iam.recreated[role(1)] = true
+	c.reconcile()
+	c.grant("agent", role(1))
+	c.observe(false)
+	c.reconcile()
+	if got := c.principals(); len(got) > 0 {
+		t.Errorf("let in: %v", got)
+	}
+	if got := c.state().Grants[c.key("agent")]; got.Reason != grant.CodeRecreated {
+		t.Errorf("the grant is %+v", got)
 	}
 }

@@ -65,6 +65,13 @@ func (r *run) pass(ctx context.Context) (verdict, error) {
 	if err := r.decide(); err != nil {
 		return failed, err
 	}
+	// What was recorded after the policy was read may be of a later write: a role that it
+	// let in would seem to have been deleted.
+	if len(r.newlyHeld()) > 0 {
+		if verdict, err := r.stands(ctx); verdict != complete {
+			return verdict, err
+		}
+	}
 	if !r.result.Plan.Write {
 		return settled, nil
 	}

@@ -20,21 +20,17 @@ func (r *run) apply(ctx context.Context) (verdict, error) {
 	if verdict, err := r.beginWrite(ctx, p.Hash); verdict != complete {
 		return verdict, err
 	}
-	now, err := r.Gateways.Policy(ctx, r.gateway)
-	if err != nil {
-		return failed, fmt.Errorf("read the resource policy again: %w", err)
+	if verdict, err := r.stands(ctx); verdict != complete {
+		return verdict, err
 	}
-	if !sameBytes(now, r.world.Gateway.Policy) {
-		return lookAgain, nil // another writer came first
-	}
-	err = r.write(ctx, p.Want)
+	err := r.write(ctx, p.Want)
 	switch {
 	case r.learnsSize(ctx, err):
 		return lookAgain, nil
 	case refuses(err):
 		return r.isolate(ctx)
 	}
-	r.journal(ctx, now, p.Want, p.Hash, err)
+	r.journal(ctx, r.world.Gateway.Policy, p.Want, p.Hash, err)
 	if err != nil && grant.CodeOf(err) != CodeUnknownOutcome {
 		return failed, err
 	}
@@ -42,18 +38,37 @@ func (r *run) apply(ctx context.Context) (verdict, error) {
 	return lookAgain, nil
 }
 
-// beginWrite records what the run is going to write. The principals that the plan newly
-// holds go with it: once a write replaces the unique id that a deleted role left
-// behind, only this record shows that the role was deleted.
-func (r *run) beginWrite(ctx context.Context, hash string) (verdict, error) {
-	p, known := r.result.Plan, r.world.Gateway.Recorded.Gateway.Refused
-	held := maps.Clone(p.Refused)
+// stands reads the policy again. It is complete if the policy is still what the pass
+// decided on, and looks again if another writer came in between.
+func (r *run) stands(ctx context.Context) (verdict, error) {
+	now, err := r.Gateways.Policy(ctx, r.gateway)
+	switch {
+	case err != nil:
+		return failed, fmt.Errorf("read the resource policy again: %w", err)
+	case !sameBytes(now, r.world.Gateway.Policy):
+		return lookAgain, nil
+	default:
+		return complete, nil
+	}
+}
+
+// newlyHeld are the principals that the plan holds and the record does not.
+func (r *run) newlyHeld() map[string]ledger.Refusal {
+	known, held := r.world.Gateway.Recorded.Gateway.Refused, maps.Clone(r.result.Plan.Refused)
 	maps.DeleteFunc(held, func(principal string, refusal ledger.Refusal) bool {
 		recorded, ok := known[principal]
 		return !refusal.Held() || ok && recorded.Same(refusal)
 	})
+	return held
+}
+
+// beginWrite records what the run is going to write. The principals that the plan newly
+// holds go with it: once a write replaces the unique id that a deleted role left
+// behind, only this record shows that the role was deleted.
+func (r *run) beginWrite(ctx context.Context, hash string) (verdict, error) {
+	p := r.result.Plan
 	begin := ledger.BeginWrite{
-		Until: r.Now().Add(ledger.LookAgainAfter), Hash: hash, Held: held, WriteAhead: p.WriteAhead,
+		Until: r.Now().Add(ledger.LookAgainAfter), Hash: hash, Held: r.newlyHeld(), WriteAhead: p.WriteAhead,
 		Revisions: p.Unrecorded(r.world.Gateway.Recorded), Superseded: plan.Superseded(r.world.Rows, r.world.Gateway.Recorded.Gateway),
 		Read: make(map[grant.Key]ledger.Read),
 	}
