@@ -30,8 +30,11 @@ check: ## format, lint and run every test that needs only Go, in under a minute 
 test: .venv/ready .venv-sam/ready .ci/node_modules/ready .ci/qemu/ready build/chromium/ready build/terminal/ready $(LOCAL) ## run every test but the long plays, after setting up what they need
 	@.ci/test $(ARGS)
 
-e2e: .venv/ready .venv-sam/ready $(LOCAL) ## play the long plays on the template, deployed to the local cloud
-	@$(TOOL) gotestsum --format standard-verbose --packages './cmd/sandbox ./infra' -- -tags e2e -timeout 60m -parallel 3 -run '^($(PLAYS))$$'
+e2e: .venv/ready .venv-sam/ready $(LOCAL) ## play the long plays on the template, deployed to the local cloud (ARGS=Administration)
+	@mkdir -p build && : >build/flaky-plays.txt
+	@$(TOOL) gotestsum --format standard-verbose --rerun-fails=1 --rerun-fails-max-failures=3 --rerun-fails-run-root-test --rerun-fails-report=build/flaky-plays.txt \
+		--packages './cmd/sandbox ./infra' -- -tags e2e -timeout 60m -parallel 3 -run '$(or $(ARGS),^($(PLAYS))$$)'
+	@if [ -s build/flaky-plays.txt ]; then echo "flaky, passed when played again: $$(tr '\n' ';' <build/flaky-plays.txt)"; else echo "no flaky play"; fi
 
 interop: .venv/ready .venv-agents/ready .venv-mcp/ready .ci/node_modules/ready build/moto/ready local ## run clients and suites that we did not write, and write docs/interop.md
 	@go test -tags interop -count=1 -timeout 30m $(if $(ARGS),-v -run 'TestClientsOfOthers/$(ARGS)') ./cmd/sandbox/interop $(if $(ARGS),,-args -write)

@@ -34,10 +34,10 @@ const (
 	departureSubject = "departure#"
 )
 
-// TakeoverOf is the decision to let the deployment take over a gateway, whose policy has
-// these statements of the installation, named by their hash.
-func TakeoverOf(gateway Gateway, found string) Decision {
-	return Decision{Subject: gateway.ARN() + takeoverSubject, Found: found}
+// TakeoverOf is the decision to let the deployment take over a gateway: these statements
+// of the installation become what the rows say, both named by a hash.
+func TakeoverOf(gateway Gateway, takeover string) Decision {
+	return Decision{Subject: gateway.ARN() + takeoverSubject, Found: takeover}
 }
 
 // RecreatedOf is the decision to let in a role or user, by ARN, that is held on a

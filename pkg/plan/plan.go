@@ -27,7 +27,7 @@ type Plan struct {
 	// NotApplied is what the deployment's mode, or a takeover that is not approved, keeps
 	// from being written; nil for nothing.
 	NotApplied *Pending
-	TakeoverOf string  // the FoundHash to approve where a takeover is; "" where none is needed
+	TakeoverOf string  // what to approve where a takeover waits: what was found and is planned; "" where none is needed
 	Outside    Outside // what statements of others do about it
 	ledger.WriteAhead
 

@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/gateway-grants/gateway-grants/pkg/grant"
-	"github.com/gateway-grants/gateway-grants/pkg/policy"
 )
 
 // NeedsTakeover reports whether the gateway's policy holds statements of the
@@ -21,19 +20,12 @@ func (o Observed) wasWritten() bool {
 	return o.Recorded.Gateway.AppliedHash != "" || o.Recorded.Gateway.PendingHash != ""
 }
 
-// FoundHash names what the installation's statements in a document say, as an approval
-// of a takeover does.
-func FoundHash(gateway grant.Gateway, document *policy.Document, installation string) string {
-	owned := Problem{Gateway: gateway, Limits: Limits{Installation: installation}}.owned(document)
-	return hash(owned.accesses, owned.strange)
-}
-
 // awaitTakeover is the plan for a gateway that an admin has not let the deployment take
 // over: it says what it would write, and writes nothing.
-func (p *Plan) awaitTakeover(found string, standing map[Access]bool, d *draft) {
+func (p *Plan) awaitTakeover(takeover string, standing map[Access]bool, d *draft) {
 	wanted := p.Changes
 	p.NotApplied = &Pending{Hash: p.Hash, Added: principals(wanted, Add), Removed: principals(wanted, Remove)}
-	p.Drift, p.TakeoverOf = false, found
+	p.Drift, p.TakeoverOf = false, takeover
 	p.withhold(&grant.Error{
 		Code: grant.CodeTakeoverNeeded, Op: "put the resource policy",
 		Hint: fmt.Sprintf("the policy holds statements of installation %s that this deployment has no record of, because it is new, renamed or restored, or another one has the same id; "+

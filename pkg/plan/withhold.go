@@ -24,10 +24,12 @@ func (p *Plan) withhold(reason *grant.Error, hint string, standing map[Access]bo
 // takeover that no admin has approved, observe mode, or others who keep overwriting.
 func (p *Plan) holdBack(world World, limits Limits, standing map[Access]bool, d *draft) {
 	recorded := world.Gateway.Recorded.Gateway
-	found, until := hash(d.observed.accesses, d.observed.strange), recorded.BackOffUntil()
+	until := recorded.BackOffUntil()
+	// An approval is of what was shown: these statements, and what the rows make of them.
+	takeover := hash(d.observed.accesses, d.observed.strange) + "-" + p.Hash
 	switch {
-	case world.Takeover && !world.Approvals.Approve(grant.TakeoverOf(world.Gateway.Gateway, found), world.Now):
-		p.awaitTakeover(found, standing, d)
+	case world.Takeover && !world.Approvals.Approve(grant.TakeoverOf(world.Gateway.Gateway, takeover), world.Now):
+		p.awaitTakeover(takeover, standing, d)
 	case limits.Observe && p.Write:
 		p.observeOnly(standing, d)
 	case p.Drift && world.Now.Before(until) && (!p.Revokes() || p.repeats(recorded)):

@@ -99,6 +99,7 @@ func TestTakeoverIsOfWhatWasShown(t *testing.T) {
 		change func(c, other *cloud)
 	}{
 		"the statements changed since": {"what was approved was another policy", func(c, _ *cloud) { c.grant("new", "888899990000"); c.reconcile() }},
+		"the rows changed since":       {"what was approved would have removed another account", func(_, other *cloud) { other.grant("b", "444455556666") }},
 		"a week has passed":            {"a table that is restored brings back old approvals", func(c, _ *cloud) { c.now = c.now.Add(7 * 24 * time.Hour) }},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -33,6 +33,7 @@ func (w *world) settle(directoryStaysDown bool) {
 		return
 	}
 	if directoryStaysDown && (w.directoryDown || w.unmarked) {
+		w.approveAll() // what an approval showed may have changed since
 		w.everyGateway()
 		w.followDue(w.now.Add(10 * time.Minute))
 		w.hasRevoked()

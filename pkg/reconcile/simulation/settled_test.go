@@ -11,6 +11,7 @@ import (
 // ended judges a run that reports success: if no other actor interfered, the gateway
 // is settled.
 func (w *world) ended(n *run) {
+	n.gateway.takeover = n.result.Plan.TakeoverOf
 	if n.result.Failure != nil || n.stale || n.unknown || n.unmarked {
 		return
 	}

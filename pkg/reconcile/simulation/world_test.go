@@ -96,6 +96,7 @@ type gateway struct {
 	left       map[string]bool          // those of them that were deleted since
 	unclear    map[string]bool          // those whose unique id one of a deleted role may be
 	informed   bool                     // a run has recorded something with a directory at hand
+	takeover   string                   // the takeover that its last run has shown; "" for none
 	mistaken   map[string]bool          // principals blamed while IAM changed
 	notices    int                      // published
 	records    int                      // writes to the state table, the journal aside
