@@ -55,7 +55,7 @@ func roleStack(t *testing.T, change func(statements map[string]map[string]any)) 
 		t.Fatal(err)
 	}
 	kept := map[string]map[string]any{}
-	for _, name := range []string{"GrantsTable", "AccountsTable", "EventBus", "OrganizationLog", "OrganizationRole"} {
+	for _, name := range []string{"GrantsTable", "AccountsTable", "StateTable", "EventBus", "OrganizationLog", "OrganizationRole"} {
 		kept[name] = template.Resources[name]
 		delete(kept[name], "Metadata") // what linters say of it
 		delete(kept[name], "DeletionPolicy")
@@ -134,6 +134,7 @@ var everyday = []struct{ service, target, body string }{
 		{"Delete":{"TableName":"gateway-grants-accounts","Key":{"pk":{"S":"ACCOUNT#a"},"sk":{"S":"c"}}}}]}`},
 	{"dynamodb", "DynamoDB_20120810.Query", `{"TableName":"gateway-grants","KeyConditionExpression":"gateway = :a","ExpressionAttributeValues":{":a":{"S":"#approvals"}}}`},
 	{"dynamodb", "DynamoDB_20120810.Scan", `{"TableName":"gateway-grants"}`},
+	{"dynamodb", "DynamoDB_20120810.PutItem", `{"TableName":"gateway-grants-state","Item":{"gateway":{"S":"#probes"},"item":{"S":"a"}}}`},
 	{"events", "AWSEvents.PutEvents", `{"Entries":[{"EventBusName":"gateway-grants","Source":"gateway-grants","DetailType":"Departures Held","Detail":"{}"}]}`},
 	{"organizations", "AWSOrganizationsV20161128.DescribeOrganization", `{}`},
 	{"organizations", "AWSOrganizationsV20161128.DescribeAccount", `{"AccountId":"` + accountA + `"}`},
