@@ -48,8 +48,7 @@ func admin(t *testing.T) *world {
 	}
 	w.must(w.accounts.MarkSynced(t.Context(), w.now()))
 	deliver := w.follow()
-	w.done("gateway", "create", "--name", "search", "--role-arn", roleARN, "--lambda-arn", echoARN, "--config", "search.json")
-	w.done("gateway", "create", "--name", "tools", "--role-arn", roleARN, "--lambda-arn", echoARN)
+	w.twoGateways()
 	w.foreignPolicy(w.config().GatewayARN, theirAccount)
 	w.done("grant", accountB, "--role", "AgentRole", "--id", "agents", "--expires", "2099-01-31", "--reason", "pilot", "--gateway", "tools")
 	w.done("grant", unit, "--id", "unit", "--gateway", "*")
@@ -60,6 +59,14 @@ func admin(t *testing.T) *world {
 	w.done("grant", accountB, "--id", "later", "--gateway", "search")
 	deliver()
 	return w
+}
+
+// twoGateways makes the gateways search and tools, of which tools is in the configuration
+// file that commands read.
+func (w *world) twoGateways() {
+	w.t.Helper()
+	w.done("gateway", "create", "--name", "search", "--role-arn", roleARN, "--lambda-arn", echoARN, "--config", "search.json")
+	w.done("gateway", "create", "--name", "tools", "--role-arn", roleARN, "--lambda-arn", echoARN)
 }
 
 func adminsDay(t *testing.T) runner {
@@ -89,8 +96,7 @@ func crowd(t *testing.T) runner {
 func foreignAlone(t *testing.T) runner {
 	t.Helper()
 	w := newWorld(t)
-	w.done("gateway", "create", "--name", "search", "--role-arn", roleARN, "--lambda-arn", echoARN, "--config", "search.json")
-	w.done("gateway", "create", "--name", "tools", "--role-arn", roleARN, "--lambda-arn", echoARN)
+	w.twoGateways()
 	w.foreignPolicy(w.config().GatewayARN, theirAccount, theirDeny, theirRole)
 	return w.run
 }
@@ -101,7 +107,7 @@ func examinedSo(t *testing.T) runner {
 	t.Helper()
 	found := []doctor.Result{
 		{Check: "stack", Status: doctor.OK},
-		{Check: "version", Status: doctor.Skipped, Note: "the stack was not deployed from a release: its functions log their version"},
+		{Check: "version", Status: doctor.Skipped, Note: "version v1.2.0 is deployed, and this command line was built without a version"},
 		{Check: "tables", Status: doctor.Found, Findings: []doctor.Finding{{
 			What: "table gateway-grants may be deleted by anyone who may delete tables", Mend: "aws dynamodb update-table --table-name gateway-grants --deletion-protection-enabled",
 		}}},
@@ -151,8 +157,7 @@ func selftested(t *testing.T) runner {
 func called(t *testing.T) runner {
 	t.Helper()
 	w := newWorld(t)
-	w.done("gateway", "create", "--name", "search", "--role-arn", roleARN, "--lambda-arn", echoARN, "--config", "search.json")
-	w.done("gateway", "create", "--name", "tools", "--role-arn", roleARN, "--lambda-arn", echoARN)
+	w.twoGateways()
 	w.done("grant", accountB, "--role", "AgentRole")
 	w.done("reconcile")
 	return w.run

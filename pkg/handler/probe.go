@@ -3,6 +3,7 @@ package handler
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/gateway-grants/gateway-grants/pkg/event"
@@ -14,23 +15,22 @@ type Probes interface {
 	RecordProbe(ctx context.Context, id string, at time.Time) error
 }
 
-// probed says that a probe arrived that its account may send.
+// probed records a probe that its account may send.
 func (g *GatewayEvents) probed(ctx context.Context, probe event.Probe) error {
-	g.Log.InfoContext(ctx, "probe arrived", "sender", probe.Sender, "probe", probe.ID)
-	return recordProbe(ctx, g.Probes, probe, g.Now())
+	return recordProbe(ctx, g.Probes, g.Log, probe, g.Now())
 }
 
-// probed says that a probe of the management account arrived.
+// probed records a probe of the management account.
 func (o *Organization) probed(ctx context.Context, probe event.Probe, done *counts) error {
 	from, err := o.fromManagement(ctx, probe.Sender, "probe", probe.ID, done)
 	if err != nil || !from {
 		return err
 	}
-	o.Log.InfoContext(ctx, "probe arrived", "sender", probe.Sender, "probe", probe.ID)
-	return recordProbe(ctx, o.Probes, probe, o.Now())
+	return recordProbe(ctx, o.Probes, o.Log, probe, o.Now())
 }
 
-func recordProbe(ctx context.Context, probes Probes, probe event.Probe, at time.Time) error {
+func recordProbe(ctx context.Context, probes Probes, log *slog.Logger, probe event.Probe, at time.Time) error {
+	log.InfoContext(ctx, "probe arrived", "sender", probe.Sender, "probe", probe.ID)
 	if err := probes.RecordProbe(ctx, probe.ID, at); err != nil {
 		return fmt.Errorf("record probe %s of account %s: %w", probe.ID, probe.Sender, err)
 	}

@@ -12,22 +12,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
 
+	"github.com/gateway-grants/gateway-grants/pkg/doctor"
 	"github.com/gateway-grants/gateway-grants/pkg/event"
 )
 
 // ErrNotAssumed says that the caller may not act in the account where a probe is sent.
 var ErrNotAssumed = errors.New("the role that sends probes cannot be assumed")
 
-// DefaultBus is the bus of an account and Region that AWS's own events are on, and the
-// role that may put probes there.
-type DefaultBus struct {
-	Region     string
-	Role       string // ARN; "" for the caller's own rights
-	ExternalID string // that the role asks for; "" for none
-}
-
 // Send puts probes on a bus. It fails with ErrNotAssumed where it cannot act there.
-func (r *Reader) Send(ctx context.Context, to DefaultBus, probes ...event.Outgoing) error {
+func (r *Reader) Send(ctx context.Context, to doctor.Bus, probes ...event.Outgoing) error {
 	config := r.Config.Copy()
 	config.Region = to.Region
 	if to.Role != "" {

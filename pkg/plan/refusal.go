@@ -105,8 +105,8 @@ const mostInFlight = 16
 // One set of principals is not enough, even if no role is added while an id stands. Run A
 // reads the policy with an id. Run B takes the id out and adds a role. Run A then loads that
 // the role is in flight, does not find it in the policy that it read, and takes the id for
-// the role's: it holds the role and removes its access. A second read before the hold does
-// not help, because AWS may return the older policy twice.
+// the role's: it holds the role and removes its access. The loop reads the policy again before
+// it holds a role, which is not enough, because AWS may return the older policy twice.
 func inFlight(world World, admitted map[Access]bool, leftovers []string) map[string][]string {
 	recorded, all := world.Gateway.Recorded.Gateway, make(map[string][]string)
 	if world.Now.Before(recorded.InFlightUntil) {

@@ -210,7 +210,7 @@ func TestEqualPoliciesDecideAlike(t *testing.T) {
 		g, call := anyCall(t)
 		again := call
 		again.ResourcePolicy = respell(g, call.ResourcePolicy)
-		if !policy.Equal(call.ResourcePolicy, again.ResourcePolicy) {
+		if !sameEntries(call.ResourcePolicy, again.ResourcePolicy) {
 			t.Skip("two spellings of one operator became one")
 		}
 		again.Identity = nil
@@ -218,7 +218,7 @@ func TestEqualPoliciesDecideAlike(t *testing.T) {
 			again.Identity = append(again.Identity, respell(g, d))
 		}
 		for i := range again.Identity {
-			if !policy.Equal(call.Identity[i], again.Identity[i]) {
+			if !sameEntries(call.Identity[i], again.Identity[i]) {
 				t.Skip("two spellings of one operator became one")
 			}
 		}

@@ -176,7 +176,7 @@ func TestDirectoryDownKeepsEditedGrantAndHold(t *testing.T) {
 }
 
 // AWS may answer with an older policy more than once, so to read it again before a role
-// is held does not help.
+// is held is not enough.
 func TestPolicyReadOutdatedTwiceHoldsNoNewRole(t *testing.T) {
 	c := newCloud(t)
 	c.grant("gone", role(1))

@@ -165,24 +165,3 @@ func TestOutdatedPolicyHoldsNoRoleOfLaterWrite(t *testing.T) {
 		t.Errorf("-want +got\n%s", diff)
 	}
 }
-
-func TestObserveModeForgetsNoDeletedRole(t *testing.T) {
-	c := newCloud(t)
-	c.grant("agent", role(1))
-	c.reconcile()
-	c.observe(true)
-	c.revoke("agent")
-	c.reconcile() // the role stands, and is to be removed
-	c.now = c.now.Add(time.Hour)
-	c.iam.recreated[role(1)] = true
-	c.reconcile()
-	c.grant("agent", role(1))
-	c.observe(false)
-	c.reconcile()
-	if got := c.principals(); len(got) > 0 {
-		t.Errorf("let in: %v", got)
-	}
-	if got := c.state().Grants[c.key("agent")]; got.Reason != grant.CodeRecreated {
-		t.Errorf("the grant is %+v", got)
-	}
-}
