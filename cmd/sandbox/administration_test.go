@@ -38,7 +38,7 @@ func (p administrator) on(t *testing.T) administrator {
 
 func (p administrator) recorded(stack, attribute string) string {
 	p.t.Helper()
-	return skewed{t: p.t, s: p.s, cli: p.deployer, gateway: p.gateway}.recordedIn(stack+"-state", attribute)
+	return recorded(p.t, p.deployer, stack+"-state", p.gateway, attribute)
 }
 
 func (p administrator) put(table, id, principal string) {
@@ -57,7 +57,7 @@ func (p administrator) remove(table, id string) {
 
 func (p administrator) lets(accounts ...string) {
 	p.t.Helper()
-	skewed{t: p.t, s: p.s, gateway: p.gateway}.lets(accounts...)
+	lets(p.t, p.s, p.gateway, accounts...)
 }
 
 func (p administrator) policy() string {

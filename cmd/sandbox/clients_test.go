@@ -52,6 +52,24 @@ func newAWSCLI(t *testing.T, s *sandbox, profile string) awsCLI {
 	return awsCLI{program: filepath.Join(filepath.Dir(cloudtest.Python(t)), "aws"), environment: s.environment(profile)}
 }
 
+// deploy makes a stack of a file of infra/.
+func (c awsCLI) deploy(t *testing.T, name, file string, parameters ...string) {
+	t.Helper()
+	command := exec.Command(c.program, append([]string{
+		"cloudformation", "deploy", "--stack-name", name, "--template-file", filepath.Join("..", "..", "infra", file),
+		"--capabilities", "CAPABILITY_NAMED_IAM", "--parameter-overrides",
+	}, parameters...)...)
+	command.Env = c.environment
+	if output, err := command.CombinedOutput(); err != nil {
+		t.Fatalf("deploying %s: %v\n%s", file, err, output)
+	}
+}
+
+// adminRole is that of the profile admin.
+const adminRole = "arn:aws:iam::" + accountA + ":role/GrantsAdminRole"
+
+const ownerID = "what-only-the-owner-and-the-hub-know" // an external id
+
 var (
 	capital  = regexp.MustCompile(`([a-z])([A-Z])`)
 	cliError = regexp.MustCompile(`(?s)An error occurred \((\w+)\) when calling the \w+ operation: (.*)`)

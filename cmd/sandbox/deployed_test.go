@@ -41,7 +41,6 @@ func TestTheTemplateDeployedToTheLocalCloud(t *testing.T) {
 		}
 	})
 	t.Run("finds access on a gateway that lost its tag", func(t *testing.T) { looksAtWhatLostItsTag(t, s) })
-	t.Run("records the probes of doctor", func(t *testing.T) { recordsProbes(t, s) })
 	t.Run("is allowed what it needs and nothing else", func(t *testing.T) {
 		for _, finding := range leastPrivilege(t, s, stackName, unused) {
 			t.Error(finding)
@@ -49,17 +48,12 @@ func TestTheTemplateDeployedToTheLocalCloud(t *testing.T) {
 	})
 }
 
-// adminRole is that of the profile admin.
-const adminRole = "arn:aws:iam::" + accountA + ":role/GrantsAdminRole"
-
-const ownerID = "what-only-the-owner-and-the-hub-know" // an external id
-
-// parameters are those that the test has the template deployed with: sweeps every
-// minute for what was lost, and a second owner.
 // stackSet names a stack as StackSets do, which CloudFormation trims in the names that it
 // makes up.
 const stackSet = "StackSet-gateway-grants-owners-of-every-gateway-0f6c3f9e-8b1a-4f0e-9d53-2f1c6a7e9b10"
 
+// parameters are those that the test has the template deployed with: sweeps every
+// minute for what was lost, and a second owner.
 const parameters = "SweepMinutes=1 OwnerAccounts=" + accountA + "," + accountB + " OwnerRoleName=gateway-grants-owner OwnerExternalId=" + ownerID
 
 func deployToLocalCloud(t *testing.T) *sandbox {
@@ -77,19 +71,6 @@ func deployToLocalCloud(t *testing.T) *sandbox {
 	}
 	s.endsWith(t)
 	return s
-}
-
-// deploy makes a stack of a file of infra/.
-func (c awsCLI) deploy(t *testing.T, name, file string, parameters ...string) {
-	t.Helper()
-	command := exec.Command(c.program, append([]string{
-		"cloudformation", "deploy", "--stack-name", name, "--template-file", filepath.Join("..", "..", "infra", file),
-		"--capabilities", "CAPABILITY_NAMED_IAM", "--parameter-overrides",
-	}, parameters...)...)
-	command.Env = c.environment
-	if output, err := command.CombinedOutput(); err != nil {
-		t.Fatalf("deploying %s: %v\n%s", file, err, output)
-	}
 }
 
 // playStory runs story.sh, and shows what it said if it ended wrong.
@@ -129,22 +110,6 @@ func looksAtWhatLostItsTag(t *testing.T, s *sandbox) {
 	within(t, 3*time.Minute, "a sweep looks", func() bool {
 		for _, finding := range leastPrivilege(t, s, stackName, unused) {
 			if finding.Role == "SweepRole" && finding.Action == "dynamodb:Query" && strings.HasSuffix(finding.Resource, "-state") {
-				return false
-			}
-		}
-		return true
-	})
-}
-
-// recordsProbes has the doctor send probes, as an admin, through the rules of the management
-// account. The function that they are for alone may record them.
-func recordsProbes(t *testing.T, s *sandbox) {
-	if said, err := commandLine(t, s)("doctor"); err != nil {
-		t.Logf("doctor finds what the local cloud does not have, such as a trail:\n%s", said)
-	}
-	within(t, time.Minute, "the organization function has recorded a probe", func() bool {
-		for _, finding := range leastPrivilege(t, s, stackName, unused) {
-			if finding.Role == "OrganizationRole" && finding.Action == "dynamodb:PutItem" && strings.HasSuffix(finding.Resource, "-state") {
 				return false
 			}
 		}

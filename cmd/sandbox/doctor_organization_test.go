@@ -33,22 +33,16 @@ func (p patient) finds(t *testing.T, profile string, want map[string][]string) (
 	return found
 }
 
-// gateway makes a managed gateway of account A.
-func (p patient) gateway(t *testing.T, name string) (arn string) {
-	t.Helper()
-	return strings.TrimSpace(p.shell(t, "aws bedrock-agentcore-control create-gateway --name "+name+" --role-arn arn:aws:iam::"+accountA+
-		":role/AdminRole --protocol-type MCP --authorizer-type AWS_IAM --tags gateway-grants:managed=true --query gatewayArn --output text"))
-}
-
 func (p patient) grants(t *testing.T, arn, id, principal string) {
 	t.Helper()
 	must(t, newAWSCLI(t, p.s, "account-a"), "dynamodb", "PutItem", map[string]any{"TableName": "gateway-grants", "Item": row(arn, id, principal)})
 }
 
 // What functions record of gateways, and what waits for an admin.
-func TestTheDoctorFindsGatewaysThatNeedAPerson(t *testing.T) {
+func TestTheDoctorFindsGatewaysThatNeedAttention(t *testing.T) {
+	t.Parallel()
 	p := newPatient(t)
-	leftOut, lostTag, taken, full := p.gateway(t, "left-out"), p.gateway(t, "lost-tag"), p.gateway(t, "taken"), p.gateway(t, "full")
+	leftOut, lostTag, taken, full := managedGateway(t, p.s, "left-out"), managedGateway(t, p.s, "lost-tag"), managedGateway(t, p.s, "taken"), managedGateway(t, p.s, "full")
 	p.grants(t, leftOut, "no-such-role", "arn:aws:iam::"+accountB+":role/NoSuchRole")
 	p.grants(t, lostTag, "team-b", accountB)
 	p.grants(t, taken, "team-b", accountB)
@@ -89,6 +83,7 @@ aws bedrock-agentcore-control tag-resource --resource-arn `+taken+` --tags touch
 
 // What an organization and its accounts withdraw, and what was deleted out of the stack.
 func TestTheDoctorFindsWhatAnOrganizationWithdraws(t *testing.T) {
+	t.Parallel()
 	p := newPatient(t)
 	p.deployForwarders(t)
 	t.Log("trusted access, and an owner's role")
@@ -121,6 +116,7 @@ func TestTheDoctorFindsWhatAnOrganizationWithdraws(t *testing.T) {
 
 // A stack that is not there, one that could not be made, and one of another version.
 func TestTheDoctorFindsTheWrongStack(t *testing.T) {
+	t.Parallel()
 	p := newPatient(t)
 	if found := p.examine(t, "auditor", "--stack", "nowhere").findings("stack"); len(found) != 1 || !strings.Contains(found[0], "there is no stack nowhere in account "+accountA) {
 		t.Errorf("where there is no stack it finds %v", found)
@@ -130,10 +126,8 @@ func TestTheDoctorFindsTheWrongStack(t *testing.T) {
 		t.Errorf("where a stack could not be made it finds %v", found)
 	}
 
-	p.shell(t, `aws cloudformation get-template --stack-name gateway-grants --query TemplateBody --output text | sed 's/(devel)/1.2.3/' > "$TMPDIR/template.yaml"
-parameters="ParameterKey=SweepMinutes,ParameterValue=10"
-for name in Architecture ManagementAccountId PolicyCallRate; do parameters="$parameters ParameterKey=$name,UsePreviousValue=true"; done
-aws cloudformation update-stack --stack-name gateway-grants --template-body "file://$TMPDIR/template.yaml" --capabilities CAPABILITY_NAMED_IAM CAPABILITY_AUTO_EXPAND --parameters $parameters`)
+	body := p.shell(t, "aws cloudformation get-template --stack-name gateway-grants --query TemplateBody --output text")
+	p.s.update(t, map[string]string{"SweepMinutes": "10"}, strings.Replace(body, "(devel)", "1.2.3", 1))
 	for version, want := range map[string]string{"1.2.3": "", "1.2.4": "version 1.2.3 is deployed, and this command line is 1.2.4"} {
 		other := patient{p.s, filepath.Join(t.TempDir(), "gateway-grants")}
 		build := exec.Command("go", "build", "-ldflags", "-X github.com/gateway-grants/gateway-grants/pkg/version.stamped="+version, "-o", other.program, "./cmd/gateway-grants")

@@ -13,19 +13,11 @@ import (
 // admins of account A.
 func (p patient) deployForwarders(t *testing.T) {
 	t.Helper()
-	infra := filepath.Join(cloudtest.Repository(t), "infra")
-	const admins = " HubAdminRoles=arn:aws:iam::" + accountA + ":role/GrantsAdminRole"
-	p.shell(t, "AWS_PROFILE=account-b aws cloudformation deploy --stack-name gateway-grants-owner --template-file "+filepath.Join(infra, "owner-account.yaml")+
-		" --capabilities CAPABILITY_NAMED_IAM --parameter-overrides HubAccountId="+accountA+" HubBusArn="+p.s.output(t, "EventBusArn")+" ExternalId="+forwardersID+admins)
-	p.shell(t, "AWS_PROFILE=management aws cloudformation deploy --stack-name gateway-grants-organization-events --template-file "+filepath.Join(infra, "organization-events.yaml")+
-		" --capabilities CAPABILITY_NAMED_IAM --parameter-overrides"+admins)
-	p.shell(t, `parameters="ParameterKey=OwnerAccounts,ParameterValue=`+accountB+` ParameterKey=OwnerRoleName,ParameterValue=gateway-grants-owner ParameterKey=OwnerExternalId,ParameterValue=`+forwardersID+`"
-for name in Architecture ManagementAccountId SweepMinutes PolicyCallRate; do parameters="$parameters ParameterKey=$name,UsePreviousValue=true"; done
-aws cloudformation update-stack --stack-name gateway-grants --use-previous-template --capabilities CAPABILITY_NAMED_IAM CAPABILITY_AUTO_EXPAND --parameters $parameters
-aws cloudformation wait stack-update-complete --stack-name gateway-grants`)
+	newAWSCLI(t, p.s, "account-b").deploy(t, "gateway-grants-owner", "owner-account.yaml",
+		"HubAccountId="+accountA, "HubBusArn="+p.s.output(t, "EventBusArn"), "ExternalId="+ownerID, "HubAdminRoles="+adminRole)
+	newAWSCLI(t, p.s, "management").deploy(t, "gateway-grants-organization-events", "organization-events.yaml", "HubAdminRoles="+adminRole)
+	p.s.update(t, map[string]string{"OwnerAccounts": accountB, "OwnerRoleName": "gateway-grants-owner", "OwnerExternalId": ownerID})
 }
-
-const forwardersID = "what-only-the-owner-and-the-hub-know" // an external id
 
 // forwarderFault keeps events of one forwarder from the hub.
 type forwarderFault struct {

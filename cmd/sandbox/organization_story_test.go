@@ -148,3 +148,24 @@ func takesThePolicyAwayWithTheLastGrant(t *testing.T, s *sandbox) {
 		within(t, 2*time.Minute, "without it there is no policy", func() bool { return len(accountsIn(t, s, arn)) == 0 })
 	}
 }
+
+// lets waits until the gateway's policy names these accounts, and no other.
+func lets(t *testing.T, s *sandbox, gateway string, accounts ...string) {
+	t.Helper()
+	slices.Sort(accounts)
+	within(t, 2*time.Minute, "let in are "+strings.Join(accounts, " "), func() bool { return slices.Equal(accountsIn(t, s, gateway), accounts) })
+}
+
+// recorded is an attribute of the gateway's own item of a state table; "" for none.
+func recorded(t *testing.T, c awsCLI, table, gateway, attribute string) string {
+	t.Helper()
+	answer := must(t, c, "dynamodb", "GetItem", map[string]any{"TableName": table, "ConsistentRead": true, "Key": map[string]any{
+		"gateway": map[string]string{"S": gateway}, "item": map[string]string{"S": "gateway"},
+	}})
+	item, _ := answer["Item"].(map[string]any)
+	value, _ := item[attribute].(map[string]any)
+	for _, text := range value {
+		return text.(string)
+	}
+	return ""
+}

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/gateway-grants/gateway-grants/pkg/sandbox/cloud/cloudtest"
 )
@@ -44,4 +45,33 @@ func TestAStackMakesAGatewayWithItsTarget(t *testing.T) {
 	if _, refusal := c.call(t, agentcore, "GetGateway", map[string]any{"gatewayIdentifier": id}); refusal == nil || refusal.Code != "ResourceNotFoundException" {
 		t.Errorf("the gateway outlives its stack: %v", refusal)
 	}
+}
+
+// update changes parameters of the deployed stack, and its template where one is given. All
+// other parameters stay.
+func (s *sandbox) update(t *testing.T, changed map[string]string, template ...string) {
+	t.Helper()
+	deployer := newAWSCLI(t, s, "account-a")
+	deployed := func() map[string]any {
+		stack, _ := must(t, deployer, "cloudformation", "DescribeStacks", map[string]any{"StackName": stackName})["Stacks"].([]any)[0].(map[string]any)
+		return stack
+	}
+	var parameters []map[string]any
+	for _, element := range deployed()["Parameters"].([]any) {
+		key, _ := element.(map[string]any)["ParameterKey"].(string)
+		parameter := map[string]any{"ParameterKey": key, "UsePreviousValue": true}
+		if value, is := changed[key]; is {
+			parameter = map[string]any{"ParameterKey": key, "ParameterValue": value}
+		}
+		parameters = append(parameters, parameter)
+	}
+	arguments := map[string]any{
+		"StackName": stackName, "UsePreviousTemplate": true, "Parameters": parameters, "Capabilities": []string{"CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"},
+	}
+	for _, text := range template {
+		delete(arguments, "UsePreviousTemplate")
+		arguments["TemplateBody"] = text
+	}
+	must(t, deployer, "cloudformation", "UpdateStack", arguments)
+	within(t, 2*time.Minute, "the stack is updated", func() bool { return deployed()["StackStatus"] == "UPDATE_COMPLETE" })
 }
