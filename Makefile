@@ -12,7 +12,7 @@ ARGS      ?=
 VERSION   ?= $(shell git describe --tags --always --dirty)
 FUZZTIME  ?= 10m
 # The long plays are the tests of the files with this build tag. They mostly wait, so that some play at once.
-PLAYS      = $(shell grep -l '^//go:build e2e' cmd/*/*_test.go infra/*_test.go | xargs grep -ho '^func Test[A-Za-z0-9]*' | cut -c 6- | paste -sd '|')
+PLAYS      = $(shell grep -l '^//go:build e2e' cmd/sandbox/*_test.go | xargs grep -ho '^func Test[A-Za-z0-9]*' | cut -c 6- | paste -sd '|')
 
 .PHONY: help demo check test interop e2e lint bench simulate fuzz build local sandbox standin lines validate package deploy destroy logs vulncheck reproducible clean
 
@@ -33,7 +33,7 @@ test: .venv/ready .venv-sam/ready .ci/node_modules/ready .ci/qemu/ready build/ch
 e2e: .venv/ready .venv-sam/ready $(LOCAL) ## play the long plays on the template, deployed to the local cloud (ARGS=Administration)
 	@mkdir -p build && : >build/flaky-plays.txt
 	@$(TOOL) gotestsum --format standard-verbose --rerun-fails=1 --rerun-fails-max-failures=3 --rerun-fails-run-root-test --rerun-fails-report=build/flaky-plays.txt \
-		--packages './cmd/sandbox ./infra' -- -tags e2e -timeout 60m -parallel 3 -run '$(or $(ARGS),^($(PLAYS))$$)'
+		--packages ./cmd/sandbox -- -tags e2e -timeout 60m -parallel 3 -run '$(or $(ARGS),^($(PLAYS))$$)'
 	@if [ -s build/flaky-plays.txt ]; then echo "flaky, passed when played again: $$(tr '\n' ';' <build/flaky-plays.txt)"; else echo "no flaky play"; fi
 
 interop: .venv/ready .venv-agents/ready .venv-mcp/ready .ci/node_modules/ready build/moto/ready local ## run clients and suites that we did not write, and write docs/interop.md

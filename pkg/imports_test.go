@@ -27,7 +27,7 @@ var arrows = map[string][]string{
 	"pkg/plan":      {"pkg/ledger", "pkg/directory", "pkg/grant", "pkg/policy"},
 	"pkg/foreign":   {"pkg/plan", "pkg/grant", "pkg/policy"},
 	"pkg/report":    {"pkg/access", "pkg/plan", "pkg/grant", "pkg/policy"},
-	"pkg/doctor":    {"pkg/event"},
+	"pkg/doctor":    {"pkg/event", "pkg/version"},
 	"pkg/access":    {"pkg/plan", "pkg/directory", "pkg/grant", "pkg/policy"},
 	"pkg/reconcile": {"pkg/plan", "pkg/ledger", "pkg/directory", "pkg/grant", "pkg/policy"},
 	"pkg/dirsync":   {"pkg/directory", "pkg/grant"},

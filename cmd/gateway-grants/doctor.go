@@ -217,8 +217,8 @@ func (e examination) owners(ctx context.Context, f *doctor.Facts) {
 	f.Owners = append(f.Owners, e.listedOwners(ctx, f, reach.Owners)...)
 }
 
-// listedOwners are those of the list as sweeps have recorded them: there may be too many to
-// try the role of each.
+// listedOwners are those of the list as sweeps have recorded them, which have tried the role
+// of each.
 func (e examination) listedOwners(ctx context.Context, f *doctor.Facts, tried []string) []doctor.Owner {
 	outputs, client := f.Stack.Value.Outputs, dynamodb.NewFromConfig(e.s.config)
 	listed, err := store.NewAccounts(client, outputs["AccountsTableName"]).Owners(ctx)

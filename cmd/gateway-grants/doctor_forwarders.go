@@ -51,7 +51,7 @@ func (e examination) forwarders(ctx context.Context, f doctor.Facts, partition s
 	var all []doctor.Forwarder
 	for _, r := range routes {
 		for i, rule := range r.Rules {
-			rule.Arrived = slices.Contains(arrived, r.IDs[i])
+			rule.Arrived = slices.Contains(arrived, r.Probes[i].ID)
 			all = append(all, rule)
 		}
 	}
@@ -75,11 +75,10 @@ func (e examination) send(ctx context.Context, routes []*doctor.Route) {
 			for i := range r.Rules {
 				switch {
 				case err == nil:
-					r.Rules[i].Sent.Value = true
 				case r.Optional && errors.Is(err, inspect.ErrNotAssumed):
-					r.Rules[i].NotTried = "whether " + r.Rules[i].Events + " arrive is tried by roles in HubAdminRoles of " + r.Rules[i].Template
+					r.Rules[i].NotTried = true
 				default:
-					r.Rules[i].Sent.Err = e.reader.Explain(err)
+					r.Rules[i].Unsent = e.reader.Explain(err)
 				}
 			}
 			mu.Lock()
@@ -98,7 +97,7 @@ func (e examination) arrived(ctx context.Context, f doctor.Facts, run string, ro
 	sent := 0
 	for _, r := range routes {
 		for _, rule := range r.Rules {
-			if rule.Sent.Value {
+			if !rule.NotTried && rule.Unsent == "" {
 				sent++
 			}
 		}

@@ -16,7 +16,7 @@ import (
 )
 
 // payloads are the files of events/, and the function that each is for. An event
-// of a new kind fails the test until somebody says whose it is.
+// of a new kind fails the test until it is listed here.
 func payloads(t *testing.T) map[string]string {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join("..", "..", "events", "*.json"))
@@ -67,9 +67,8 @@ func read(t *testing.T, file string) []byte {
 	return text
 }
 
-// payload is a file of events/, as it would come about here: what happens in the
-// organization is told by its management account, which in the files is that of
-// AWS's samples.
+// payload is a file of events/, as it would come about here: events of the organization
+// come from its management account, which in the files is that of AWS's samples.
 func payload(t *testing.T, file, function string) []byte {
 	t.Helper()
 	text := read(t, file)

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/gateway-grants/gateway-grants/pkg/version"
 )
 
 // has reports whether the stack was given a parameter.
@@ -32,9 +34,9 @@ func deployedVersion(f Facts, r *Result) {
 	look(r, f.Stack, func(s Stack) {
 		deployed, program := s.Outputs["Version"], f.Program
 		switch {
-		case deployed == "" || deployed == unversioned:
+		case deployed == "" || deployed == version.Unknown:
 			r.skip("the stack does not say its version, because neither make deploy nor a release made it: its functions log it")
-		case program == "" || program == unversioned:
+		case program == version.Unknown:
 			r.skip("version " + deployed + " is deployed, and this command line was built without a version")
 		case !sameVersion(deployed, program):
 			r.found("use the command line of version "+deployed+", or deploy the version of this one (docs/operations.md)",
@@ -42,10 +44,6 @@ func deployedVersion(f Facts, r *Result) {
 		}
 	})
 }
-
-// unversioned is what a build calls itself that has no version, and a template that neither
-// make deploy nor make package wrote a version into.
-const unversioned = "(devel)"
 
 // ofCommit finds the commit in what git describe and the Go tool call a version between
 // releases: 1f3c2a9, v1.2.3-4-g1f3c2a9-dirty, v1.2.4-0.20261128084209-1f3c2a9d0e5b+dirty.

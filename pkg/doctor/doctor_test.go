@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gateway-grants/gateway-grants/pkg/doctor"
+	"github.com/gateway-grants/gateway-grants/pkg/version"
 )
 
 var now = time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC)
@@ -42,7 +43,7 @@ func healthy() doctor.Facts {
 		Lists:     []doctor.List{{What: "trusted accounts", Table: "gateway-grants-accounts", Item: "trusted-sentinel.json", Proved: read(true)}},
 		Forwarders: read([]doctor.Forwarder{{
 			Account: "444455556666", Region: "eu-west-1", Rule: "gateway-grants-owner-events", Events: "calls on gateways", Template: "infra/owner-account.yaml",
-			Sent: read(true), Arrived: true,
+			Arrived: true,
 		}}),
 		Attention: read([]doctor.Gateway{{ARN: gateway}}), Approvals: read([]string(nil)),
 	}
@@ -189,7 +190,7 @@ func TestWhatADeploymentDoesNotHaveIsSkipped(t *testing.T) {
 	if !doctor.Healthy(doctor.Examine(f)) {
 		t.Error("it does not count as healthy")
 	}
-	f.Stack.Value.Outputs["Version"], f.Program = "1.2.3", ""
+	f.Stack.Value.Outputs["Version"], f.Program = "1.2.3", version.Unknown
 	if r := result(t, f, "version"); r.Status != doctor.Skipped {
 		t.Errorf("a command line without a version: %+v", r)
 	}
@@ -233,17 +234,19 @@ func TestOwnerThatHasNotJoinedIsNoFinding(t *testing.T) {
 func TestAProbeThatWasNotSentIsNoFinding(t *testing.T) {
 	const why = "AWS denies this"
 	f := healthy()
-	f.Forwarders.Value[0].Sent, f.Forwarders.Value[0].Arrived = doctor.Reading[bool]{Err: why}, false
+	f.Forwarders.Value[0].Unsent, f.Forwarders.Value[0].Arrived = why, false
 	if r := result(t, f, "forwarders"); r.Status != doctor.Unread || !slices.Equal(r.Unread, []string{"calls on gateways of account 444455556666, eu-west-1: " + why}) {
 		t.Errorf("%+v", r)
 	}
 	f = healthy()
-	f.Forwarders.Value = append(f.Forwarders.Value, doctor.Forwarder{Account: "999900001111", NotTried: why})
-	if r := result(t, f, "forwarders"); r.Status != doctor.OK || r.Note != why {
+	untried := doctor.Forwarder{Account: "999900001111", Template: "infra/organization-events.yaml", NotTried: true}
+	f.Forwarders.Value = append(f.Forwarders.Value, untried, untried) // two rules of one account
+	const note = "no probe was sent in account 999900001111: HubAdminRoles of infra/organization-events.yaml does not name your role"
+	if r := result(t, f, "forwarders"); r.Status != doctor.OK || r.Note != note {
 		t.Errorf("one of two: %+v", r)
 	}
 	f.Forwarders.Value = f.Forwarders.Value[1:]
-	if r := result(t, f, "forwarders"); r.Status != doctor.Skipped || r.Note != why {
+	if r := result(t, f, "forwarders"); r.Status != doctor.Skipped || r.Note != note {
 		t.Errorf("the only one: %+v", r)
 	}
 }

@@ -130,14 +130,14 @@ type Owner struct {
 	NotJoined bool
 }
 
-// Forwarder is a rule of another account or Region, that a probe was sent through.
+// Forwarder is a rule of another account or Region, through which doctor sends a probe.
 type Forwarder struct {
 	Account, Region string
 	Rule            string
 	Events          string // that it forwards, in words
 	Template        string // of the stack that it belongs to
-	Sent            Reading[bool]
-	NotTried        string // why no probe was sent, where only some may do so; "" where one was
+	NotTried        bool   // the caller is none of those that may send a probe there
+	Unsent          string // why a probe could not be sent; "" where one was
 	Arrived         bool
 }
 

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -9,12 +10,16 @@ import (
 func forwarders(f Facts, r *Result) {
 	look(r, f.Forwarders, func(all []Forwarder) {
 		var untried []string
+		tried := false
 		for _, w := range all {
+			tried = tried || !w.NotTried
+			note := fmt.Sprintf("no probe was sent in account %s: HubAdminRoles of %s does not name your role", w.Account, w.Template)
 			switch {
-			case w.NotTried != "":
-				untried = append(untried, w.NotTried)
-			case w.Sent.Err != "":
-				r.Unread = append(r.Unread, fmt.Sprintf("%s of account %s, %s: %s", w.Events, w.Account, w.Region, w.Sent.Err))
+			case w.NotTried && !slices.Contains(untried, note):
+				untried = append(untried, note)
+			case w.NotTried:
+			case w.Unsent != "":
+				r.Unread = append(r.Unread, fmt.Sprintf("%s of account %s, %s: %s", w.Events, w.Account, w.Region, w.Unsent))
 			case !w.Arrived:
 				r.found(fmt.Sprintf("in account %s: aws events enable-rule --region %s --name %s, and if it was on, read in the queue LostEvents of the stack of %s why events are not delivered (docs/operations.md, Forwarded events)",
 					w.Account, w.Region, w.Rule, w.Template),
@@ -24,7 +29,7 @@ func forwarders(f Facts, r *Result) {
 		switch {
 		case len(all) == 0:
 			r.skip("no other account or Region forwards events")
-		case len(untried) == len(all):
+		case !tried:
 			r.skip(strings.Join(untried, "; "))
 		default:
 			r.Note = strings.Join(untried, "; ")

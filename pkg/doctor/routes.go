@@ -35,7 +35,6 @@ type Bus struct {
 // each probe.
 type Route struct {
 	Bus    Bus
-	IDs    []string // of the probes
 	Probes []event.Outgoing
 	Rules  []Forwarder
 	// Optional: only the roles that the stack there names may send.
@@ -86,9 +85,8 @@ func (r *routing) role(account, name string) string {
 
 // ofGateways adds the route of calls on the gateways of an account and Region.
 func (r *routing) ofGateways(account string, bus Bus) {
-	id := r.id()
 	r.routes = append(r.routes, &Route{
-		Bus: bus, IDs: []string{id}, Probes: []event.Outgoing{event.GatewayProbe(id)},
+		Bus: bus, Probes: []event.Outgoing{event.GatewayProbe(r.id())},
 		Rules: []Forwarder{{
 			Account: account, Region: bus.Region, Rule: path.Base(cmp.Or(r.Reach.Role, ownersRole)) + "-events",
 			Events: "calls on gateways", Template: "infra/owner-account.yaml",
@@ -102,10 +100,9 @@ func (r *routing) ofGateways(account string, bus Bus) {
 func (r *routing) ofAccounts(management string) {
 	const template = "infra/organization-events.yaml"
 	region := cmp.Or(map[string]string{"aws-cn": "cn-northwest-1", "aws-us-gov": "us-gov-west-1"}[r.Partition], "us-east-1")
-	ids := [2]string{r.id(), r.id()}
-	probes := event.AccountProbes(ids)
+	probes := event.AccountProbes([2]string{r.id(), r.id()})
 	r.routes = append(r.routes, &Route{
-		Bus: Bus{Region: region, Role: r.role(management, organizationsNames+"-probe")}, IDs: ids[:], Probes: probes[:], Optional: true,
+		Bus: Bus{Region: region, Role: r.role(management, organizationsNames+"-probe")}, Probes: probes[:], Optional: true,
 		Rules: []Forwarder{
 			{Account: management, Region: region, Rule: organizationsNames + "-accounts", Events: "events of the organization", Template: template},
 			{Account: management, Region: region, Rule: organizationsNames + "-tags", Events: "changes of accounts' tags", Template: template},

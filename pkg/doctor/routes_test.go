@@ -26,9 +26,9 @@ func TestProbesAreSentThroughEveryForwarder(t *testing.T) {
 		var all []string
 		for _, r := range doctor.Routes(facts, reach, "run") {
 			for i, rule := range r.Rules {
-				all = append(all, strings.Join([]string{rule.Account, rule.Region, "by", r.Bus.Region, rule.Rule, r.Bus.Role, r.Bus.ExternalID, r.IDs[i], r.Probes[i].Source}, " "))
-				if !strings.Contains(r.Probes[i].Detail, `"probe":"`+r.IDs[i]+`"`) {
-					t.Errorf("probe %s is %s", r.IDs[i], r.Probes[i].Detail)
+				all = append(all, strings.Join([]string{rule.Account, rule.Region, "by", r.Bus.Region, rule.Rule, r.Bus.Role, r.Bus.ExternalID, r.Probes[i].ID, r.Probes[i].Source}, " "))
+				if !strings.Contains(r.Probes[i].Detail, `"probe":"`+r.Probes[i].ID+`"`) {
+					t.Errorf("probe %s is %s", r.Probes[i].ID, r.Probes[i].Detail)
 				}
 			}
 		}

@@ -20,8 +20,8 @@ type Probe struct {
 
 func (Probe) isEvent() {}
 
-// Outgoing is an event to put on a bus.
-type Outgoing struct{ Source, DetailType, Detail string }
+// Outgoing is a probe to put on a bus.
+type Outgoing struct{ Source, DetailType, Detail, ID string }
 
 // GatewayProbe is a call on a gateway, in all but its source: a rule that forwards those
 // forwards it.
@@ -44,7 +44,7 @@ func probe(id, source, detailType string, detail map[string]string) Outgoing {
 	if err != nil {
 		panic(err) // a map of strings always marshals
 	}
-	return Outgoing{source, detailType, string(text)}
+	return Outgoing{Source: source, DetailType: detailType, Detail: string(text), ID: id}
 }
 
 var probeID = regexp.MustCompile(`^[0-9a-z-]{1,64}$`)

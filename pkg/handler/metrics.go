@@ -20,7 +20,7 @@ type Metrics interface {
 const (
 	GaugeHeartbeat  = "Heartbeat"           // 1 with each minute's sweep that has read the state
 	GaugeFailing    = "GatewaysFailing"     // gateways whose policy may not be what their grants say
-	GaugeLeftOut    = "GrantsLeftOut"       // live grants left out, or not understood, that a person has to mend
+	GaugeLeftOut    = "GrantsLeftOut"       // live grants left out, or not understood, that an admin has to mend
 	GaugeNearlyFull = "PoliciesNearlyFull"  // policies with little room left
 	GaugeLetsIn     = "UnmanagedWithAccess" // gateways that are managed no more and still hold statements of ours
 	GaugeUnlisted   = "ListingsFailed"      // 1 where some owner or region could not be walked through

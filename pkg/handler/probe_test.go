@@ -1,9 +1,13 @@
 package handler_test
 
 import (
+	"context"
+	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
@@ -76,8 +80,7 @@ func TestProbeOfManagementAccountIsRecorded(t *testing.T) {
 	}
 }
 
-// A probe that cannot be judged or recorded now comes again.
-func TestAProbeWaitsForTheTables(t *testing.T) {
+func TestAProbeThatCannotBeJudgedComesAgain(t *testing.T) {
 	w := newWorld(t)
 	body := w.gatewayEvents()
 	body.Owners, body.Listed = []string{management}, memory.NewAccounts(memory.Config{})
@@ -85,6 +88,22 @@ func TestAProbeWaitsForTheTables(t *testing.T) {
 		t.Errorf("without the list of owners: %v", err)
 	}
 }
+
+func TestAProbeThatCannotBeRecordedComesAgain(t *testing.T) {
+	w := newWorld(t)
+	gateways, accounts := w.gatewayEvents(), w.organizationEvents()
+	gateways.Probes, accounts.Probes = noProbes{}, noProbes{}
+	for source, handle := range map[string]func(context.Context, json.RawMessage) error{event.ProbeGateways: gateways.Handle, event.ProbeAccounts: accounts.Handle} {
+		if err := handle(t.Context(), probeFrom(management, source, "run-0")); err == nil || !strings.Contains(err.Error(), "record probe run-0") {
+			t.Errorf("%s: %v", source, err)
+		}
+	}
+}
+
+// noProbes cannot record a probe.
+type noProbes struct{}
+
+func (noProbes) RecordProbe(context.Context, string, time.Time) error { return errors.New("throttled") }
 
 func TestAnOddProbeIsDropped(t *testing.T) {
 	for _, id := range []string{"", "A", strings.Repeat("0", 65), "a b", "#owners"} {

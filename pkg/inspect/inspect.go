@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -24,6 +25,9 @@ type Reader struct {
 	Explain func(error) string // one line of what went wrong, and what to do about it
 
 	resources map[string][]string // physical ids of the stack's, by type
+
+	mu      sync.Mutex
+	assumed map[string]aws.CredentialsProvider // by ARN of the role
 }
 
 // Deployment reads the stack of that name, in the Region and account of the

@@ -24,12 +24,7 @@ func (r *Reader) Send(ctx context.Context, to doctor.Bus, probes ...event.Outgoi
 	config := r.Config.Copy()
 	config.Region = to.Region
 	if to.Role != "" {
-		config.Credentials = aws.NewCredentialsCache(stscreds.NewAssumeRoleProvider(sts.NewFromConfig(r.Config), to.Role, func(o *stscreds.AssumeRoleOptions) {
-			o.RoleSessionName = "gateway-grants-doctor"
-			if to.ExternalID != "" {
-				o.ExternalID = &to.ExternalID
-			}
-		}))
+		config.Credentials = r.assume(to.Role, to.ExternalID)
 	}
 	entries := make([]types.PutEventsRequestEntry, len(probes))
 	for i, probe := range probes {
@@ -50,7 +45,27 @@ func (r *Reader) Send(ctx context.Context, to doctor.Bus, probes ...event.Outgoi
 	return nil
 }
 
-// isDenied tells whether the role could not be assumed: STS answers alike where there is
+// assume gives the credentials of a role, shared by all that is sent as it.
+func (r *Reader) assume(role, externalID string) aws.CredentialsProvider {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	known, is := r.assumed[role]
+	if !is {
+		known = aws.NewCredentialsCache(stscreds.NewAssumeRoleProvider(sts.NewFromConfig(r.Config), role, func(o *stscreds.AssumeRoleOptions) {
+			o.RoleSessionName = "gateway-grants-doctor"
+			if externalID != "" {
+				o.ExternalID = &externalID
+			}
+		}))
+		if r.assumed == nil {
+			r.assumed = make(map[string]aws.CredentialsProvider)
+		}
+		r.assumed[role] = known
+	}
+	return known
+}
+
+// isDenied reports whether the role could not be assumed: STS answers alike where there is
 // no such role and where it does not let the caller in.
 // https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
 func isDenied(err error) bool {

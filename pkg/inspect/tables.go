@@ -59,7 +59,7 @@ func (r *Reader) lists(ctx context.Context, table string) []doctor.List {
 	return lists
 }
 
-// holds tells whether a table has the item with this key.
+// holds reports whether a table has the item with this key.
 func (r *Reader) holds(ctx context.Context, table string, key map[string]string) (bool, error) {
 	input := &dynamodb.GetItemInput{TableName: &table, ConsistentRead: aws.Bool(true), Key: map[string]types.AttributeValue{}}
 	for name, value := range key {

@@ -12,15 +12,14 @@ const ProbesPartition = "#probes"
 const ProbeFor = 24 * time.Hour
 
 type probeItem struct {
-	Partition string    `dynamodbav:"gateway"`
-	Item      string    `dynamodbav:"item"`
-	At        time.Time `dynamodbav:"at,omitempty"`
-	Expiry    int64     `dynamodbav:"ttl"`
+	Partition string `dynamodbav:"gateway"`
+	Item      string `dynamodbav:"item"`
+	Expiry    int64  `dynamodbav:"ttl"`
 }
 
-// ProbeItem says when a probe arrived.
+// ProbeItem says that a probe arrived at that time.
 func ProbeItem(id string, at time.Time) Item {
-	return marshal(probeItem{Partition: ProbesPartition, Item: id, At: at, Expiry: at.Add(ProbeFor).Unix()})
+	return marshal(probeItem{Partition: ProbesPartition, Item: id, Expiry: at.Add(ProbeFor).Unix()})
 }
 
 // RecordProbe records that a probe arrived, once or more often, for ProbeFor.

@@ -106,7 +106,7 @@ func Compare(gateway grant.Gateway, was, is ledger.State) (Changes, error) {
 	if len(after) > mostLedgerItems {
 		return Changes{}, errLedgerFull
 	}
-	for n := len(after); n < len(partsOf(was.Gateway)); n++ {
+	for n, before := len(after), len(partsOf(was.Gateway)); n < before; n++ {
 		changes.Gone = append(changes.Gone, Key{Partition: gateway.ARN(), Sort: overflowSort(n - 1)})
 	}
 	changes.Own = after

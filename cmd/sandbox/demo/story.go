@@ -92,7 +92,7 @@ func (t *story) grantAccount(ctx context.Context) error {
 }
 
 func (t *story) deletePolicyByHand(ctx context.Context) error {
-	t.step("Somebody deletes the gateway's policy by hand")
+	t.step("An operator deletes the gateway's policy by hand")
 	if _, err := t.admin.DeleteResourcePolicy(ctx, &control.DeleteResourcePolicyInput{ResourceArn: &t.gatewayARN}); err != nil {
 		return fmt.Errorf("delete the policy: %w", err)
 	}
@@ -114,7 +114,7 @@ func (t *story) partnerStatement() string {
 }
 
 func (t *story) addForeignStatement(ctx context.Context) error {
-	t.step("Somebody else adds a statement of their own to the same policy")
+	t.step("Another team adds a statement of its own to the same policy")
 	document, err := t.policy(ctx)
 	if err != nil {
 		return err

@@ -118,12 +118,12 @@ grant account-b "$account_b"
 soon "account B lists the tool and calls it" is_in account-b
 say "$(short "$(policy)")"
 
-step "Somebody deletes the gateway's policy by hand"
+step "An operator deletes the gateway's policy by hand"
 run bedrock-agentcore-control delete-resource-policy --profile account-a --resource-arn "$arn"
 soon "CloudTrail recorded it, and the policy was put back" policy_names "$account_b"
 check "account B is still let in" is_in account-b
 
-step "Somebody else adds a statement of their own to the same policy"
+step "Another team adds a statement of its own to the same policy"
 theirs='{"Sid":"PartnersOwnBusiness","Effect":"Deny","Principal":"*","Action":["bedrock-agentcore:InvokeGateway"],"Resource":"'$arn'","Condition":{"IpAddress":{"aws:SourceIp":["203.0.113.0/24"]}}}'
 document=$(ask bedrock-agentcore-control get-resource-policy --profile account-a --resource-arn "$arn" --query policy)
 ask bedrock-agentcore-control put-resource-policy --profile account-a --resource-arn "$arn" \
@@ -134,7 +134,7 @@ check "account B is still let in" is_in account-b
 step "The admin deletes the row"
 revoke account-b
 soon "account B is refused again" is_refused account-b
-check "the statement of somebody else is still there" policy_names "$theirs"
+check "the statement of the other team is still there" policy_names "$theirs"
 
 step "A grant narrowed to one role"
 for role in AgentRole ReportRole; do

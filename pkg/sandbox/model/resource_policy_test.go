@@ -144,7 +144,7 @@ func principal(value string) func(string) string {
 }
 
 // without takes an element out of the one statement, by giving it a name that
-// nobody knows.
+// is not known.
 func without(element string) func(string) string {
 	return func(arn string) string {
 		return strings.Replace(allow(arn, `{"AWS":"444455556666"}`), `"`+element+`"`, `"X"`, 1)

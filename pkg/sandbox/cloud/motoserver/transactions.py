@@ -6,7 +6,7 @@ of thousands, that is minutes. Here a copy shares the items with its table, and 
 is updated is replaced.
 
 Moto also keeps every model object that it ever made, every copy of an item among them, for
-a reset that nobody asks for here.
+a reset that is not asked for here.
 """
 
 from copy import deepcopy
