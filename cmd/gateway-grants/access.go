@@ -32,9 +32,9 @@ whether P may call it. access GATEWAY --principal P says whether it is allowed o
 denied, by which side, and what is missing.
 
 PRINCIPAL is an account by its id or name, the ARN of a role or user, or that of a
-role's session as aws sts get-caller-identity prints it. Its identity policies and permissions boundary
-are read where it is of your account, or with --caller-profile; otherwise they are
-assumed to allow the call. Service control policies, session policies and endpoint
+role's session as aws sts get-caller-identity prints it. Its identity policies and
+permissions boundary are read where it is of your account, or with --caller-profile;
+otherwise they are assumed to allow the call. Service control policies, session policies and endpoint
 policies are always assumed to. Where you may not read the gateway or the tables, the
 answer says what is not known.`,
 		Example: `  gateway-grants access tools-abcdefghij

@@ -35,9 +35,10 @@ func (p *program) applyCommand() *cobra.Command {
 
 With --file: what the table lacks is added, and what differs is changed. With --prune
 the rows whose source is that of the file, and that the file lacks, are removed: write
-source: NAME above its grants: to say which that is. Rows of another source stay. The changes are shown first, as rows and as principals gained
-and lost on each gateway, and --yes or an answer confirms them. list --output yaml
-prints the table as such a file.
+source: NAME above its grants: to say which that is. Rows of another source stay.
+The changes are shown first, as rows and as principals gained and lost on each
+gateway, and --yes or an answer confirms them. list --output yaml prints the table as
+such a file.
 
 With a PLAN, which plan --out wrote: just that is done, without a question. It is
 rejected as stale if a row or a policy of its gateways changed since.

@@ -91,12 +91,18 @@ func TestWrongCommandLineIsRefusedFirst(t *testing.T) {
 // commands are the names of all commands that do something.
 func commands(of *cobra.Command) []string {
 	var names []string
-	for _, c := range of.Commands() {
-		if c.HasSubCommands() {
-			names = append(names, commands(c)...)
-			continue
+	each(of, func(c *cobra.Command) {
+		if !c.HasSubCommands() {
+			names = append(names, strings.TrimPrefix(c.CommandPath(), "gateway-grants "))
 		}
-		names = append(names, strings.TrimPrefix(c.CommandPath(), "gateway-grants "))
-	}
+	})
 	return names
+}
+
+// each calls do with every command below one, and with that one.
+func each(of *cobra.Command, do func(*cobra.Command)) {
+	for _, c := range of.Commands() {
+		each(c, do)
+	}
+	do(of)
 }

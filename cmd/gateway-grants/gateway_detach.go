@@ -58,7 +58,7 @@ only the tag is removed, with --all nothing.`,
 			}
 			changes := d.all && !d.keep && !d.dryRun
 			if changes && !yes && !p.asks("Take this installation's statements out of every gateway, so that their callers lose access? [y/N] ") {
-				return refuse("nothing was detached: answer y, or repeat the command with --yes; --dry-run shows who would lose access")
+				return refuse("nothing was detached (--dry-run shows who would lose access): answer y, or repeat the command with --yes")
 			}
 			return d.run(cmd.Context(), strings.Join(args, ""), deployment)
 		},

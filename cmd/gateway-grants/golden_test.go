@@ -300,11 +300,7 @@ func TestEachCommandPrintsItsPage(t *testing.T) {
 func TestThePagesAreOfEveryCommandAndEveryForm(t *testing.T) {
 	schemaless := map[string]string{"caller-policy": "what it prints is a policy of IAM, as JSON, always"}
 	shown := map[string]bool{}
-	var walk func(cmd *cobra.Command)
-	walk = func(cmd *cobra.Command) {
-		for _, child := range cmd.Commands() {
-			walk(child)
-		}
+	each((&program{}).rootCommand(), func(cmd *cobra.Command) {
 		name := strings.TrimPrefix(cmd.CommandPath(), "gateway-grants ")
 		if cmd.HasSubCommands() {
 			return
@@ -326,8 +322,7 @@ func TestThePagesAreOfEveryCommandAndEveryForm(t *testing.T) {
 		if cmd.Annotations[annotationRows] != "" && !has(func(l line) bool { return strings.Contains(l.args, "-o csv") }) {
 			t.Errorf("%s: no line prints CSV", name)
 		}
-	}
-	walk((&program{}).rootCommand())
+	})
 	for _, g := range golden {
 		for _, l := range g.lines {
 			shown[l.schema] = true

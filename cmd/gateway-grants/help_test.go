@@ -92,11 +92,7 @@ func TestTheExamplesOfTheHelpRun(t *testing.T) {
 	for example := range notDone {
 		left[example] = true
 	}
-	var walk func(cmd *cobra.Command)
-	walk = func(cmd *cobra.Command) {
-		for _, child := range cmd.Commands() {
-			walk(child)
-		}
+	each((&program{}).rootCommand(), func(cmd *cobra.Command) {
 		lines := examplesOf(cmd)
 		if len(lines) == 0 {
 			return
@@ -112,8 +108,7 @@ func TestTheExamplesOfTheHelpRun(t *testing.T) {
 				w.runsExample(run, ids, example, want)
 			}
 		})
-	}
-	walk((&program{}).rootCommand())
+	})
 	for example := range left {
 		t.Errorf("no help has the example %q", example)
 	}
@@ -138,11 +133,7 @@ func (w *world) runsExample(run runner, ids map[string]string, example, want str
 	for shown, id := range ids {
 		line = strings.ReplaceAll(line, shown, id)
 	}
-	var args []string
-	for _, part := range word.FindAllString(line, -1) {
-		args = append(args, strings.Trim(part, `'"`))
-	}
-	got := run(args...)
+	got := run(words(line)...)
 	if file != "" {
 		w.must(os.WriteFile(file, []byte(strings.Replace(got.out, "grants:", "source: git\ngrants:", 1)), 0o600))
 	}

@@ -51,7 +51,8 @@ func TestWhateverNamesACommandNamesOneThatThereIs(t *testing.T) {
 				err = cmd.ParseFlags(rest)
 			}
 			cut := err != nil && strings.HasPrefix(err.Error(), "flag needs an argument") // which a quote begins
-			if err != nil && !cut || !cmd.HasParent() {
+			group := err == nil && cmd.HasSubCommands() && len(cmd.Flags().Args()) > 0    // and a command that it does not have
+			if err != nil && !cut || !cmd.HasParent() || group {
 				t.Errorf("%s names a command that there is not: %q: %v", strings.TrimPrefix(path, root), m[0], err)
 			}
 		}

@@ -73,24 +73,15 @@ func TestTheAdminsDayOfTheREADMEIsAsItIsPrinted(t *testing.T) {
 
 func TestTheExamplesOfTheHelpAreCommandLines(t *testing.T) {
 	p := &program{clock: agentcore.SystemClock()}
-	var walk func(cmd *cobra.Command)
 	examples := 0
-	walk = func(cmd *cobra.Command) {
-		for line := range strings.Lines(strings.ReplaceAll(cmd.Example, "\\\n", "")) { // a line that goes on in the next
-			words, is := strings.CutPrefix(strings.TrimSpace(line), "gateway-grants ")
-			if !is {
-				continue
-			}
+	each(p.rootCommand(), func(cmd *cobra.Command) {
+		for _, line := range examplesOf(cmd) {
 			examples++
-			if err := parses(p.rootCommand(), words); err != nil {
-				t.Errorf("%s: example %q: %v", cmd.CommandPath(), strings.TrimSpace(line), err)
+			if err := parses(p.rootCommand(), line); err != nil {
+				t.Errorf("%s: example %q: %v", cmd.CommandPath(), line, err)
 			}
 		}
-		for _, child := range cmd.Commands() {
-			walk(child)
-		}
-	}
-	walk(p.rootCommand())
+	})
 	if examples < 20 {
 		t.Errorf("only %d examples were found", examples)
 	}
@@ -100,8 +91,8 @@ func TestTheExamplesOfTheHelpAreCommandLines(t *testing.T) {
 // argument.
 var word = regexp.MustCompile(`'[^']*'|"[^"]*"|\S+`)
 
-// parses reports whether the command takes the flags and the arguments.
-func parses(top *cobra.Command, line string) error {
+// words are a line's up to what a shell takes for itself.
+func words(line string) []string {
 	var args []string
 	for _, w := range word.FindAllString(line, -1) {
 		if w == ">" || w == "|" || w == "&&" {
@@ -109,6 +100,12 @@ func parses(top *cobra.Command, line string) error {
 		}
 		args = append(args, strings.Trim(w, `'"`))
 	}
+	return args
+}
+
+// parses reports whether the command takes the flags and the arguments.
+func parses(top *cobra.Command, line string) error {
+	args := words(line)
 	cmd, rest, err := top.Find(args)
 	if err != nil {
 		return err

@@ -78,11 +78,7 @@ func TestUnreachableAWSEndsWithOne(t *testing.T) {
 		t.Fatal(err)
 	}
 	withoutAWS := map[string]bool{"version": true, "caller-policy": true} // a gateway's ARN is enough
-	var walk func(cmd *cobra.Command)
-	walk = func(cmd *cobra.Command) {
-		for _, child := range cmd.Commands() {
-			walk(child)
-		}
+	each((&program{}).rootCommand(), func(cmd *cobra.Command) {
 		if cmd.HasSubCommands() {
 			return
 		}
@@ -90,8 +86,7 @@ func TestUnreachableAWSEndsWithOne(t *testing.T) {
 		if cmd.Name() == "apply" {
 			example = "apply --file grants.yaml"
 		}
-		line, _, _ := strings.Cut(example, " > ")
-		got := shell(t, strings.Fields(line)...)
+		got := shell(t, words(example)...)
 		want := exitError
 		if withoutAWS[cmd.Name()] {
 			want = exitDone
@@ -101,8 +96,10 @@ func TestUnreachableAWSEndsWithOne(t *testing.T) {
 		if got.code != want || want == exitError && !silent && !strings.HasPrefix(lines[len(lines)-1], "gateway-grants: ") {
 			t.Errorf("%s: exit %d, want %d\n%s%s", example, got.code, want, got.out, got.err)
 		}
-	}
-	walk((&program{}).rootCommand())
+		if want == exitError && !strings.Contains(got.out+got.err, "the network") {
+			t.Errorf("%s: refused before AWS was called:\n%s%s", example, got.out, got.err)
+		}
+	})
 }
 
 // answering has a service of AWS's answer everything in one way.

@@ -61,6 +61,16 @@ var duration = regexp.MustCompile(`^([1-9][0-9]{0,5})([mhdw])$`)
 
 var units = map[string]time.Duration{"m": time.Minute, "h": time.Hour, "d": 24 * time.Hour, "w": 7 * 24 * time.Hour}
 
+// parseDuration reads a duration in one unit: 90m, 8h, 30d, 2w.
+func parseDuration(text string) (time.Duration, bool) {
+	part := duration.FindStringSubmatch(text)
+	if part == nil {
+		return 0, false
+	}
+	n, err := strconv.Atoi(part[1])
+	return time.Duration(n) * units[part[2]], err == nil
+}
+
 // span is a time back from now: as --expires takes it, or as Go does (1h30m).
 type span struct {
 	time.Duration
@@ -70,14 +80,12 @@ type span struct {
 
 // Set parses a span, and fails on text that is none.
 func (s *span) Set(text string) error {
-	back, err := time.ParseDuration(text)
-	if part := duration.FindStringSubmatch(text); part != nil {
-		var n int
-		n, err = strconv.Atoi(part[1])
-		back = time.Duration(n) * units[part[2]]
-	}
-	if err != nil {
-		return errors.New("write how far back, such as 90m or 7d")
+	back, is := parseDuration(text)
+	if !is {
+		var err error
+		if back, err = time.ParseDuration(text); err != nil {
+			return errors.New("write how far back, such as 90m or 7d")
+		}
 	}
 	*s = span{back, text}
 	return nil
@@ -91,13 +99,9 @@ func (*span) Type() string { return "duration" }
 
 // expiry is the attribute for --expires: a time from now on, or what the admin wrote.
 func expiry(text string, now time.Time) string {
-	part := duration.FindStringSubmatch(text)
-	if part == nil {
+	ahead, is := parseDuration(text)
+	if !is {
 		return text
 	}
-	n, err := strconv.Atoi(part[1])
-	if err != nil {
-		return text
-	}
-	return now.Add(time.Duration(n) * units[part[2]]).UTC().Truncate(time.Second).Format(time.RFC3339)
+	return now.Add(ahead).UTC().Truncate(time.Second).Format(time.RFC3339)
 }

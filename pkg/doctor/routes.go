@@ -88,7 +88,7 @@ func (r *routing) ofGateways(account string, bus Bus) {
 	r.routes = append(r.routes, &Route{
 		Bus: bus, Probes: []event.Outgoing{event.GatewayProbe(r.id())},
 		Rules: []Forwarder{{
-			Account: account, Region: bus.Region, Rule: path.Base(cmp.Or(r.Reach.Role, ownersRole)) + "-events",
+			Account: account, Region: bus.Region, Rule: path.Base(cmp.Or(r.Role, ownersRole)) + "-events",
 			Events: "calls on gateways", Template: "infra/owner-account.yaml",
 		}},
 	})
